@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The options that every running subcommand has: the device, our place in the network, limits,
+// and how to report. In: the command line and a TOML file. Out: an EngineConfig.
+//
+//     CommonOptions common;
+//     CLI::App* command = root.add_subcommand("load", "...");
+//     add_common_options(*command, common);
+//     ... own options by cli/values.h ...
+//   and when it runs:
+//     if (auto r = load_config(*command, common, "load"); !r.ok()) return fail(r.error());
+//     if (common.print_config) { print_config(*command, "load"); return kExitOk; }
+//     auto config = to_engine_config(common, eal_args);
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/config_file.h"
+#include "cli/values.h"
+#include "millrace/config.h"
+#include "millrace/engine.h"
+
+namespace millrace::cli {
+
+struct CommonOptions {
+  // Device and network.
+  std::string device;              // checked when parsed; DeviceUri::parse() accepts it
+  std::optional<Prefix> address;   // required
+  std::optional<IpAddress> gateway;
+  std::vector<Route> routes;
+  MacAddress mac;                  // zero: the device's own
+  uint16_t mtu = 1500;
+  int32_t cpu = -1;
+
+  // TCP.
+  uint32_t connections_max = 1u << 20;
+  Duration msl = seconds(30);
+  Duration drain_timeout = seconds(2);
+  Duration keepalive;              // 0: off, else the idle time before the first probe
+  Duration keepalive_interval = seconds(75);
+  uint16_t keepalive_probes = 10;
+  uint64_t send_buffer_bytes = 256 * 1024;
+  uint64_t receive_buffer_bytes = 256 * 1024;
+
+  // The run and its report.
+  Duration duration;               // 0: until stopped
+  bool json = false;
+  bool quiet = false;              // nothing but errors and the final report
+  bool live = false;               // a line each second even when stdout is no terminal
+  bool verbose = false;            // let EAL and drivers talk
+  bool print_config = false;
+  std::string config_path;
+};
+
+// Declares all of them on `command`. `options` must outlive it.
+void add_common_options(CLI::App& command, CommonOptions& options);
+
+// Reads --config, when given, into the options of `command` that the command line left alone.
+// `section` is the command's name: keys stand at the top of the file or in that table.
+Result<void> load_config(CLI::App& command, const CommonOptions& options, std::string_view section);
+
+// Checks what no single option can: device and address are there, gateways are on our network.
+Result<EngineConfig> to_engine_config(const CommonOptions& options,
+                                      std::vector<std::string> eal_args);
+
+// keepalive and buffer sizes applied to the defaults; nodelay as given.
+[[nodiscard]] TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay);
+
+// Whether the live line is wanted: asked for, or stdout is a terminal; never with --quiet/--json.
+[[nodiscard]] bool wants_live_line(const CommonOptions& options);
+
+// "millrace: <message>" on stderr; returns kExitUsage.
+int fail(const Error& error);
+
+}  // namespace millrace::cli

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Addresses as values: link-layer, network-layer, endpoint. An IpAddress is always 16 bytes in
+// network order; IPv4 is held as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2), so that one key type
+// serves both families.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "millrace/result.h"
+
+namespace millrace {
+
+struct MacAddress {
+  std::array<uint8_t, 6> bytes{};
+
+  friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
+  [[nodiscard]] constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
+  [[nodiscard]] constexpr bool is_zero() const { return *this == MacAddress{}; }
+  static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
+
+  // "02:00:00:00:00:01"
+  static Result<MacAddress> parse(std::string_view text);
+  [[nodiscard]] std::string to_string() const;
+};
+
+class IpAddress {
+ public:
+  constexpr IpAddress() = default;
+
+  // `host_order` is the address as a number: 10.0.0.1 is 0x0a000001.
+  static constexpr IpAddress v4(uint32_t host_order) {
+    IpAddress a;
+    a.words_[0] = 0;
+    a.words_[1] = pack_low(0x0000ffff, host_order);
+    return a;
+  }
+  static IpAddress v6(const std::array<uint8_t, 16>& bytes) {
+    IpAddress a;
+    std::memcpy(a.words_.data(), bytes.data(), 16);
+    return a;
+  }
+
+  [[nodiscard]] constexpr bool is_v4() const {
+    return words_[0] == 0 && static_cast<uint32_t>(words_[1]) == pack_prefix();
+  }
+  // Requires: is_v4(). The address as a number.
+  [[nodiscard]] constexpr uint32_t v4_value() const {
+    return to_big(static_cast<uint32_t>(words_[1] >> 32));
+  }
+  [[nodiscard]] std::array<uint8_t, 16> bytes() const {
+    std::array<uint8_t, 16> out;
+    std::memcpy(out.data(), words_.data(), 16);
+    return out;
+  }
+  // The 16 bytes as two words in memory order; for hashing and comparing only.
+  [[nodiscard]] constexpr const std::array<uint64_t, 2>& words() const { return words_; }
+
+  // All zero bits, or 0.0.0.0.
+  [[nodiscard]] constexpr bool is_unspecified() const {
+    return words_[0] == 0 && (words_[1] == 0 || words_[1] == pack_low(0xffff, 0));
+  }
+  [[nodiscard]] bool is_multicast() const;
+  [[nodiscard]] bool is_loopback() const;
+
+  // The address `offset` further on; wraps within the family's last 32 bits.
+  [[nodiscard]] constexpr IpAddress plus(uint32_t offset) const {
+    IpAddress a = *this;
+    const uint32_t low = to_big(static_cast<uint32_t>(words_[1] >> 32)) + offset;
+    a.words_[1] = (words_[1] & 0xffffffffu) | (uint64_t{to_big(low)} << 32);
+    return a;
+  }
+
+  friend constexpr bool operator==(const IpAddress&, const IpAddress&) = default;
+
+  // "10.0.0.1" or "fe80::1".
+  static Result<IpAddress> parse(std::string_view text);
+  [[nodiscard]] std::string to_string() const;
+
+ private:
+  static_assert(std::endian::native == std::endian::little, "word packing assumes little endian");
+  static constexpr uint32_t to_big(uint32_t v) { return __builtin_bswap32(v); }
+  static constexpr uint32_t pack_prefix() { return 0xffff0000u; }  // bytes 00 00 ff ff
+  static constexpr uint64_t pack_low(uint32_t, uint32_t host_order) {
+    return uint64_t{pack_prefix()} | (uint64_t{to_big(host_order)} << 32);
+  }
+
+  alignas(8) std::array<uint64_t, 2> words_{};
+};
+
+// An address with the length of its network's prefix: "10.0.0.1/24". For IPv4, `length` counts
+// bits of the 32, for IPv6 of the 128.
+struct Prefix {
+  IpAddress address;
+  uint8_t length = 0;
+
+  friend bool operator==(const Prefix&, const Prefix&) = default;
+  [[nodiscard]] bool contains(const IpAddress& other) const;
+  // The first address of the network: host bits cleared.
+  [[nodiscard]] IpAddress network() const;
+  // Requires: IPv4. The directed broadcast address.
+  [[nodiscard]] IpAddress broadcast() const;
+
+  static Result<Prefix> parse(std::string_view text);
+  [[nodiscard]] std::string to_string() const;
+};
+
+struct Endpoint {
+  IpAddress address;
+  uint16_t port = 0;  // host order
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+  // "10.0.0.1:80" or "[fe80::1]:80".
+  static Result<Endpoint> parse(std::string_view text);
+  [[nodiscard]] std::string to_string() const;
+};
+
+// The two ends of a flow, as this host sees them.
+struct FlowKey {
+  IpAddress local;
+  IpAddress peer;
+  uint16_t local_port = 0;  // host order
+  uint16_t peer_port = 0;
+
+  friend constexpr bool operator==(const FlowKey&, const FlowKey&) = default;
+  [[nodiscard]] std::string to_string() const;
+};
+
+}  // namespace millrace

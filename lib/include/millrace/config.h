@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every limit and constant of a shard, in one place, with its RFC. A shard checks them once, when
+// it is created; nothing in the stack grows past them afterwards.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "millrace/address.h"
+#include "millrace/result.h"
+#include "millrace/time.h"
+
+namespace millrace {
+
+// How one listener's or one connect()'s connections behave.
+struct TcpOptions {
+  uint32_t send_buffer_bytes = 256 * 1024;     // unacknowledged and unsent bytes held, at most
+  uint32_t receive_buffer_bytes = 256 * 1024;  // the largest window that is offered
+  uint16_t mss_max = 0;                        // 0: what the MTU allows
+  bool window_scale = true;                    // RFC 7323 section 2
+  bool timestamps = true;                      // RFC 7323 section 3
+  bool nodelay = false;                        // true turns Nagle's algorithm off (RFC 9293 3.7.4)
+  bool delayed_ack = true;                     // RFC 1122 section 4.2.3.2
+  Duration delayed_ack_timeout = milliseconds(40);  // at most 500 ms (RFC 9293 section 3.8.6.3)
+
+  uint32_t initial_window_segments = 10;  // RFC 6928
+  Duration rto_initial = seconds(1);      // RFC 6298 section 2.1
+  Duration rto_min = milliseconds(200);   // RFC 6298 says 1 s; 200 ms is what hosts deploy
+  Duration rto_max = seconds(60);         // RFC 6298 section 2.5
+  uint8_t syn_retries = 6;                // SYNs after the first, before kConnectTimeout
+  uint8_t synack_retries = 5;             // SYN-ACKs after the first, before the entry is dropped
+  uint8_t data_retries = 15;              // R2 as a count (RFC 9293 section 3.8.3)
+  Duration user_timeout = {};             // 0: data_retries decides (RFC 9293 section 3.8.3)
+
+  bool keepalive = false;                     // RFC 9293 section 3.8.4: off by default
+  Duration keepalive_idle = seconds(7200);
+  Duration keepalive_interval = seconds(75);
+  uint8_t keepalive_probes = 10;
+
+  Duration fin_wait2_timeout = seconds(60);   // after close(); a half-closed reader waits for ever
+
+  friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
+};
+
+// A network that is reached through a gateway, or directly when `gateway` is unspecified.
+struct Route {
+  Prefix destination;
+  IpAddress gateway;
+
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+struct InterfaceConfig {
+  MacAddress mac;
+  uint16_t mtu = 1500;              // IP packet bytes, 576..9000
+  std::vector<Prefix> addresses;    // ours, each with its on-link network
+  std::vector<Prefix> source_ranges;  // further addresses of ours: every host of each prefix
+  std::vector<Route> routes;        // static; a default gateway is 0.0.0.0/0
+  uint8_t ttl = 64;
+  bool gratuitous_arp = true;       // announce our addresses at start (RFC 5227 section 3)
+};
+
+struct ShardConfig {
+  InterfaceConfig interface;
+
+  // Bounds. Memory for all of them is reserved when the shard is created, and touched on use.
+  uint32_t connections_max = 1u << 20;
+  uint32_t half_open_max = 1u << 16;    // SYN-RECEIVED entries of passive opens
+  uint32_t time_wait_max = 1u << 20;    // past it the oldest record is reused
+  uint32_t listeners_max = 64;
+  uint32_t neighbors_max = 1024;
+  uint32_t profiles_max = 256;          // different TcpOptions in use
+  uint32_t small_blocks_max = 1u << 20; // 256-byte buffers
+  uint32_t large_blocks_max = 1u << 16; // 4096-byte buffers
+  uint32_t control_frames_max = 1024;   // RST, ARP, ICMP and SYN-ACK frames waiting to be sent
+
+  // Budgets per turn (design, decision 11).
+  uint32_t timers_per_turn = 1024;
+  uint32_t frames_per_connection_per_turn = 64;
+
+  // Rates, per second of the clock that is passed in.
+  uint32_t rst_per_second = 100'000;
+  uint32_t challenge_ack_per_second = 1000;  // RFC 5961 section 7
+  uint32_t icmp_per_second = 1000;
+
+  Duration msl = seconds(30);           // TIME-WAIT lasts 2 MSL (RFC 9293 section 3.4.2)
+  bool time_wait_reuse = true;          // own active opens may reuse a TIME-WAIT tuple (RFC 6191)
+  uint16_t port_first = 1024;           // ephemeral ports for active opens
+  uint16_t port_last = 65535;
+  Duration arp_timeout = seconds(1);    // between ARP requests
+  uint8_t arp_retries = 3;
+  Duration arp_lifetime = seconds(60);  // an entry that is in use is asked again after this
+
+  uint64_t seed = 0;       // secrets (ISN, hash keys) come from it; 0 is refused by the runtime
+  bool hugepages = false;  // back the tables by 2 MiB pages where there are any
+};
+
+// Checks every field against its bounds; the message names the field and says what to change.
+Result<void> validate(const ShardConfig& config);
+Result<void> validate(const TcpOptions& options, const ShardConfig& config);
+
+}  // namespace millrace

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a shard counts. MIB names where a MIB has one (RFC 4022, RFC 4293, Linux SNMP), so that
+// figures can be laid beside the kernel's. One writer, the shard; any thread may read.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace millrace {
+
+enum class Counter : uint8_t {
+  // Frames and packets.
+  kFramesIn,
+  kFramesOut,
+  kBytesIn,
+  kBytesOut,
+  kArpIn,
+  kArpRequestsOut,
+  kArpRepliesOut,
+  kArpConflicts,
+  kIcmpInMsgs,
+  kIcmpInEchos,
+  kIcmpOutEchoReps,
+  kIcmpInDestUnreachs,
+  kIcmpOutDestUnreachs,
+  kIcmpIgnored,
+  // RFC 4022 and its Linux extensions.
+  kTcpActiveOpens,
+  kTcpPassiveOpens,
+  kTcpAttemptFails,
+  kTcpEstabResets,
+  kTcpInSegs,
+  kTcpOutSegs,
+  kTcpRetransSegs,
+  kTcpInErrs,
+  kTcpOutRsts,
+  kTcpExtTCPTimeouts,
+  kTcpExtTCPFastRetrans,
+  kTcpExtDelayedACKs,
+  kTcpExtTCPPureAcks,
+  kTcpExtTCPHPHits,           // header prediction
+  kTcpExtTCPOFOQueue,         // segments kept out of order
+  kTcpExtTCPOFODrop,
+  kTcpExtTCPChallengeACK,
+  kTcpExtTCPSYNChallenge,
+  kTcpExtPAWSEstab,
+  kTcpExtTCPKeepAlive,
+  kTcpExtTCPWinProbe,
+  kTcpExtTCPAbortOnTimeout,
+  kTcpExtTCPAbortOnData,
+  kTcpExtTCPAbortOnMemory,
+  kTcpExtTCPTimeWait,         // Linux: TW. Connections that entered TIME-WAIT
+  kTcpExtTCPTimeWaitRecycled, // reused by a new SYN or connect
+  kTcpExtTCPTimeWaitOverflow, // the oldest record was given up before its time
+  kTcpExtTCPTimeWaitAck,      // segments answered from TIME-WAIT
+  kTcpExtListenOverflows,     // SYNs dropped: half_open_max or connections_max
+  kTcpExtTCPSynRetrans,       // SYN and SYN-ACK
+  kTcpExtTCPRstLimited,       // RSTs not sent: rst_per_second
+  // Drops: every reason a frame is not used. Each frame is counted under one at most.
+  kDropRunt,
+  kDropEthertype,
+  kDropNotForUsL2,
+  kDropSourceMacInvalid,
+  kDropArpMalformed,
+  kDropIpHeader,
+  kDropIpVersion,
+  kDropIpChecksum,
+  kDropIpTruncated,
+  kDropIpFragment,
+  kDropIpNotForUs,
+  kDropIpSourceInvalid,
+  kDropIpProtocol,
+  kDropLand,
+  kDropIcmpMalformed,
+  kDropIcmpChecksum,
+  kDropTcpTruncated,
+  kDropTcpOffset,
+  kDropTcpChecksum,
+  kDropTcpFlags,
+  kDropTcpPortZero,
+  kDropTcpOptions,
+  kDropTcpUnacceptable,     // outside the window; an ACK was sent (RFC 9293 section 3.10.7.4)
+  kDropTcpPaws,
+  kDropTcpNoAck,            // no ACK bit where one is required
+  kDropTcpBadAck,
+  kDropTcpNoListener,       // answered by RST
+  kDropTcpNoMemory,
+  kDropControlQueueFull,
+  kDropNeighborQueueFull,
+  kDropNeighborFailed,
+  kDropNoRoute,
+};
+inline constexpr size_t kCounterCount = static_cast<size_t>(Counter::kDropNoRoute) + 1;
+inline constexpr Counter kFirstDrop = Counter::kDropRunt;
+
+// "TcpActiveOpens", "DropTcpChecksum": the enumerator without its k.
+std::string_view to_string(Counter counter);
+
+// A shard's counters. add() is for the shard's thread only: a relaxed load and store, no locked
+// instruction. Readers on other threads see each value untorn, and values of different counters
+// from slightly different times.
+class Counters {
+ public:
+  void add(Counter counter, uint64_t n = 1) {
+    auto& slot = values_[static_cast<size_t>(counter)];
+    slot.store(slot.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint64_t get(Counter counter) const {
+    return values_[static_cast<size_t>(counter)].load(std::memory_order_relaxed);
+  }
+  // The sum of all drop reasons.
+  [[nodiscard]] uint64_t drops() const;
+
+ private:
+  alignas(64) std::array<std::atomic<uint64_t>, kCounterCount> values_{};
+};
+
+}  // namespace millrace

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Runs shards on a device: EAL and port set-up, one pinned worker thread for each shard, a clean
+// stop. The only public header behind which DPDK stands.
+//
+// Threading: create(), start(), stop(), finish() from the thread that owns the engine; stop() may
+// also be called from a signal handler. Programs run on their worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/device.h"
+#include "millrace/shard.h"
+
+namespace millrace {
+
+// What runs on one shard: the server, the load generator.
+class Program {
+ public:
+  virtual ~Program() = default;
+  // Before the first turn, on the worker's thread: listen, prepare.
+  virtual Result<void> start(Shard& shard) = 0;
+  // Once a turn, after received frames and timers, before frames are sent. shard.now() is the time.
+  virtual void turn(Shard& /*shard*/) {}
+  // The engine is stopping: no new connections. Open ones are shut down by the shard's drain().
+  virtual void stopping(Shard& /*shard*/) {}
+  // Polled once a turn; true ends this worker (after a drain), as stop() would.
+  [[nodiscard]] virtual bool finished() const { return false; }
+};
+
+struct EngineConfig {
+  DeviceUri device;
+  ShardConfig shard;  // mac all zero: the device's own; seed 0: one is drawn from the system
+  bool verbose = false;               // let EAL and drivers talk
+  std::vector<std::string> eal_args;  // passed through, after ours
+  uint32_t memory_mb = 0;             // for mbufs; 0: what the pool needs
+  uint32_t mbufs = 0;                 // 0: from the ring sizes
+  uint16_t rx_descriptors = 1024;
+  uint16_t tx_descriptors = 1024;
+  int32_t cpu = -1;                   // pin the first worker here and the next ones after it; -1: the system's choice
+  Duration drain_timeout = seconds(2);  // from stop() until what is left is aborted
+};
+
+struct DeviceStats {
+  uint64_t frames_in = 0;
+  uint64_t frames_out = 0;
+  uint64_t missed = 0;     // lost by the device because nobody fetched them in time
+  uint64_t tx_full = 0;    // bursts that the device did not take whole; the rest was kept
+  uint64_t tx_dropped = 0; // frames given up: the device stayed full
+  uint64_t no_buffers = 0; // frames that found no mbuf
+};
+
+// How busy a worker was, by turns of its loop.
+struct WorkerStats {
+  uint64_t turns = 0;
+  uint64_t busy_turns = 0;   // turns with a frame received or sent
+  uint64_t frames_received = 0;
+  uint64_t late_turns = 0;   // turns that began over 1 ms after the one before
+  Duration longest_gap;
+};
+
+struct EngineReport {
+  DeviceStats device;
+  std::vector<WorkerStats> workers;
+  std::vector<ShardUse> left;   // per shard, after the drain; all 0 when nothing leaked
+  uint64_t mbufs_missing = 0;   // not returned to the pool after the device was closed
+  bool drained = true;          // false: connections had to be aborted at the deadline
+};
+
+class Engine {
+ public:
+  // Opens the device and creates a shard for each program. Programs must outlive the engine.
+  // Errors: one sentence that names the value and says what to do (no permission, no interface,
+  // socket busy, too little memory, ...). Nothing is left behind after an error.
+  static Result<std::unique_ptr<Engine>> create(const EngineConfig& config,
+                                                std::span<Program* const> programs);
+  // Two engines in this process, joined by a wire of lock-free rings; config.device is ignored.
+  static Result<std::pair<std::unique_ptr<Engine>, std::unique_ptr<Engine>>> create_loopback(
+      const EngineConfig& left_config, Program& left, const EngineConfig& right_config,
+      Program& right);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Starts the workers; returns when every program's start() has. Errors: a program's own.
+  Result<void> start();
+  // True until every worker has drained and ended.
+  [[nodiscard]] bool running() const;
+  // Asks for a drain and an end; returns at once. Async-signal-safe, may be called repeatedly.
+  void stop();
+  // Requires: started. Waits for the workers, closes the device, counts what is left.
+  EngineReport finish();
+
+  [[nodiscard]] size_t shard_count() const;
+  // Safe while running.
+  [[nodiscard]] const Counters& counters(size_t shard_index) const;
+  [[nodiscard]] DeviceStats device_stats() const;
+  [[nodiscard]] WorkerStats worker_stats(size_t shard_index) const;
+  [[nodiscard]] MacAddress mac() const;
+  [[nodiscard]] bool link_up() const;
+  // One line on what was negotiated with the device: driver, queues, offloads, memory.
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One lcore's whole world: a complete TCP/IP endpoint without I/O. Frames, the time and socket
+// verbs go in; frames, events and the next deadline come out.
+//
+// A turn of the loop, with one clock reading for all of it:
+//
+//     shard.receive(now, burst);                       // events to the applications
+//     shard.advance(now);                              // timers that are due
+//     while (size_t n = shard.transmit(now, frames))   // what the turn decided to send
+//       device.send(frames, n);
+//
+// Threading: none. Every call on a shard comes from one thread; counters() may be read by others.
+// Memory: all of it is reserved by create(); nothing is allocated from the system afterwards.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "millrace/app.h"
+#include "millrace/config.h"
+#include "millrace/counters.h"
+#include "millrace/frame.h"
+#include "millrace/tcp_info.h"
+#include "millrace/time.h"
+
+namespace millrace {
+
+class Shard {
+ public:
+  // Errors: a field out of its bounds, or no memory; the message names it.
+  // `now` starts the shard's clock, which only moves forward.
+  static Result<std::unique_ptr<Shard>> create(const ShardConfig& config, Instant now);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // --- The turn -------------------------------------------------------------------------------
+
+  // Takes up to kBurstMax frames; they may be freed when it returns.
+  static constexpr size_t kBurstMax = 64;
+  void receive(Instant now, std::span<const RxFrame> burst);
+
+  // Fires timers that are due, a bounded number at a time.
+  void advance(Instant now);
+
+  // Describes frames to send, at most out.size() of them; 0 when there is nothing (more) to send.
+  // What the descriptions point to is valid until the next call on this shard.
+  [[nodiscard]] size_t transmit(Instant now, std::span<TxFrame> out);
+
+  // When advance() next has something to do; Instant::never() when no timer is armed.
+  [[nodiscard]] Instant next_deadline() const;
+  // Whether transmit() would have something to say.
+  [[nodiscard]] bool has_output() const;
+  // The latest time that was passed in.
+  [[nodiscard]] Instant now() const;
+
+  // --- Verbs: the socket calls of RFC 9293 section 3.9.1, without blocking -----------------------
+
+  // OPEN, passive. An unspecified address listens on all of ours. `app` must outlive the shard.
+  // Errors: the port is taken, the address is not ours, too many listeners, bad options.
+  Result<ListenerId> listen(const Endpoint& local, App& app, const TcpOptions& options = {});
+  // No new connections; established ones live on, half-open ones are forgotten.
+  void close_listener(ListenerId listener);
+
+  // OPEN, active. The SYN leaves with the next transmit(); on_established or on_closed follows.
+  // An unspecified local address means the first of ours, local port 0 an ephemeral one.
+  // Errors: no route, not our address, tuple in use, no port left, connections_max reached.
+  Result<ConnectionId> connect(const Endpoint& peer, App& app, uint64_t cookie = 0,
+                               const TcpOptions& options = {}, const Endpoint& local = {});
+
+  // SEND. Copies what fits into the send buffer and returns how much that was; when it was less
+  // than offered, on_writable follows. 0 on a stale id or after shutdown().
+  size_t send(ConnectionId connection, std::span<const std::byte> data);
+  // The same without a copy: `data` must stay as it is for as long as the shard lives.
+  size_t send_static(ConnectionId connection, std::span<const std::byte> data);
+  [[nodiscard]] size_t send_space(ConnectionId connection) const;
+
+  // RECEIVE. Offers bytes again that on_data did not take.
+  void resume(ConnectionId connection);
+  // Bytes received in order that the application has not taken yet.
+  [[nodiscard]] size_t unread(ConnectionId connection) const;
+
+  // CLOSE: FIN follows what was sent; receiving goes on (half-close). Idempotent.
+  void shutdown(ConnectionId connection);
+  // CLOSE by an application that will not read any more: shutdown(), and bytes that still arrive
+  // are answered by RST (RFC 9293 section 3.6.1); unread bytes make it an abort().
+  void close(ConnectionId connection);
+  // ABORT: RST, at the next transmit(). on_closed(kLocalAbort) follows then.
+  void abort(ConnectionId connection);
+
+  // --- Per connection -------------------------------------------------------------------------
+
+  [[nodiscard]] bool alive(ConnectionId connection) const;
+  bool set_cookie(ConnectionId connection, uint64_t cookie);
+  // The 64 bits stored with the connection; 0 for a stale id.
+  [[nodiscard]] uint64_t cookie(ConnectionId connection) const;
+  // Replaces the connection's options; what was negotiated on SYN stays as it is.
+  // Errors: stale id, bad options, profiles_max reached.
+  Result<void> set_options(ConnectionId connection, const TcpOptions& options);
+  [[nodiscard]] std::optional<TcpOptions> options(ConnectionId connection) const;
+  // STATUS.
+  [[nodiscard]] std::optional<TcpInfo> info(ConnectionId connection) const;
+
+  // --- The whole ------------------------------------------------------------------------------
+
+  [[nodiscard]] const Counters& counters() const;
+  [[nodiscard]] ShardUse use() const;
+  [[nodiscard]] const ShardConfig& config() const;
+
+  // Stops in order: listeners closed, every connection shut down; at `deadline` the rest is aborted.
+  // Turns must go on until drained().
+  void drain(Instant deadline);
+  // No connection and no half-open entry is left, and nothing waits to be sent.
+  [[nodiscard]] bool drained() const;
+
+ private:
+  class Impl;
+  explicit Shard(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a segment meant: Effects into application events, and marks for the flush. The only place,
+// with destroy(), where the application is called.
+#include "base/check.h"
+#include "stack/impl.h"
+#include "tcp/input.h"
+#include "tcp/reassembly.h"
+#include "tcp/send_queue.h"
+#include "tcp/window.h"
+
+namespace millrace {
+
+ConnectionRef Shard::Impl::ref(uint32_t index) const {
+  const Connection& c = connections_[index];
+  return {{index, c.generation}, c.cookie};
+}
+
+void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause) {
+  Connection& c = connections_[index];
+  if (fx.reset && cause != nullptr) send_reset(*cause);
+  if (fx.closed) {
+    if (*fx.closed == CloseReason::kNormal) {
+      end_after_reading(index, tcp::Inbox::kEndClosed);
+    } else {
+      destroy(index, *fx.closed);
+    }
+    return;
+  }
+  if (fx.established) app_of(c).on_established(*facade_, ref(index));
+  const bool in_order = !fx.data.empty() || fx.fin;
+  if (in_order && !c.has(tcp::kAborting)) deliver_in_order(index, fx);
+  if (c.state == State::kClosed) return;
+  if (fx.time_wait) {
+    end_after_reading(index, tcp::Inbox::kEndTimeWait);
+    return;
+  }
+  if (fx.acked && c.has(tcp::kWantsWritable) && !c.has(tcp::kAborting) &&
+      tcp::send_space(c, ctx_) >= ctx_.options(c).send_buffer_bytes / 3) {
+    c.clear(tcp::kWantsWritable);
+    app_of(c).on_writable(*facade_, ref(index));
+  }
+  if (fx.dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
+}
+
+// Offers bytes at rcv_nxt; false when some could neither be taken nor kept.
+bool Shard::Impl::deliver(uint32_t index, std::span<const std::byte> data) {
+  Connection& c = connections_[index];
+  size_t taken = 0;
+  if (!c.has(tcp::kPaused)) {
+    const uint32_t outer = std::exchange(delivering_, index);
+    taken = app_of(c).on_data(*facade_, ref(index), data);
+    delivering_ = outer;
+    MR_ASSERT(taken <= data.size());
+    if (taken < data.size()) c.set(tcp::kPaused);
+  }
+  if (taken < data.size() && !c.has(tcp::kAborting | tcp::kNoReader)) {
+    taken += tcp::keep_unread(c, ctx_, data.subspan(taken));
+  }
+  tcp::received(c, ctx_, static_cast<uint32_t>(taken));
+  if (taken == data.size()) return true;
+  counters_.add(Counter::kDropTcpNoMemory);
+  c.set(tcp::kAckNow);
+  return false;
+}
+
+void Shard::Impl::deliver_in_order(uint32_t index, const tcp::Effects& fx) {
+  Connection& c = connections_[index];
+  // The segment may fill a gap: then the acknowledgement must not wait (RFC 5681 section 4.2).
+  const bool had_gap = tcp::has_gap(c, ctx_);
+  bool all = fx.data.empty() || deliver(index, fx.data);
+  if (had_gap) {
+    c.set(tcp::kAckNow);
+    while (all && !c.has(tcp::kAborting)) {
+      const std::span<const std::byte> next = tcp::front_in_order(c, ctx_);
+      if (next.empty()) break;
+      all = deliver(index, next);
+    }
+  }
+  if (!all || c.has(tcp::kAborting)) return;
+  if (fx.fin || tcp::fin_in_order(c, ctx_)) on_peer_fin(index);
+}
+
+void Shard::Impl::on_peer_fin(uint32_t index) {
+  Connection& c = connections_[index];
+  tcp::Effects fx;
+  tcp::receive_fin(c, ctx_, fx);
+  mark_dirty(index);
+  if (c.inbox != kNil) {
+    // Unread bytes come first; resume() says it when they are gone.
+    inboxes_[c.inbox].announce_fin = true;
+  } else if (!c.has(tcp::kNoReader)) {
+    app_of(c).on_peer_closed(*facade_, ref(index));
+  }
+  if (fx.time_wait) end_after_reading(index, tcp::Inbox::kEndTimeWait);
+}
+
+// The protocol is done with the connection. If the application has bytes left to read, the
+// connection stays for that, in TIME-WAIT's name; else it ends now.
+void Shard::Impl::end_after_reading(uint32_t index, uint8_t end) {
+  Connection& c = connections_[index];
+  if (c.inbox != kNil && inboxes_[c.inbox].unread_bytes != 0 &&
+      !c.has(tcp::kNoReader | tcp::kAborting)) {
+    c.state = State::kTimeWait;
+    c.clear(tcp::kRetransmitArmed | tcp::kPersist | tcp::kIdleArmed);
+    inboxes_[c.inbox].end = end;
+    return;
+  }
+  if (end == tcp::Inbox::kEndTimeWait) {
+    enter_time_wait(index);
+  } else {
+    destroy(index, CloseReason::kNormal);
+  }
+}
+
+void Shard::Impl::resume(ConnectionId id) {
+  Connection* found = find(id);
+  // From within on_data the application is being offered bytes anyway.
+  if (found == nullptr || delivering_ == id.index || found->has(tcp::kAborting)) return;
+  Connection& c = *found;
+  c.clear(tcp::kPaused);
+  while (!c.has(tcp::kPaused | tcp::kAborting)) {
+    const std::span<const std::byte> data = tcp::front_unread(c, ctx_);
+    if (data.empty()) break;
+    const uint32_t outer = std::exchange(delivering_, id.index);
+    const size_t taken = app_of(c).on_data(*facade_, ref(id.index), data);
+    delivering_ = outer;
+    MR_ASSERT(taken <= data.size());
+    if (taken < data.size()) c.set(tcp::kPaused);
+    const bool announce = inboxes_[c.inbox].announce_fin;
+    const uint8_t end = inboxes_[c.inbox].end;
+    tcp::pop_unread(c, ctx_, taken);
+    if (c.inbox != kNil && inboxes_[c.inbox].unread_bytes != 0) continue;
+    if (announce && !c.has(tcp::kAborting)) {
+      if (c.inbox != kNil) inboxes_[c.inbox].announce_fin = false;
+      app_of(c).on_peer_closed(*facade_, ref(id.index));
+    }
+    if (end != tcp::Inbox::kEndNone) {
+      end_after_reading(id.index, end);
+      return;
+    }
+  }
+  if (tcp::window_update_due(c, ctx_)) c.set(tcp::kAckNow);
+  mark_dirty(id.index);
+}
+
+}  // namespace millrace

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The inside of a shard: what it owns, and the steps of its turn, each group in the file named above
+// it. A frame walks down this page once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/slab.h"
+#include "flow/table.h"
+#include "millrace/shard.h"
+#include "net/interface.h"
+#include "net/neighbor.h"
+#include "stack/control_queue.h"
+#include "stack/rate_limit.h"
+#include "tcp/connection.h"
+#include "tcp/context.h"
+#include "tcp/effects.h"
+#include "tcp/half_open.h"
+#include "tcp/isn.h"
+#include "timer/wheel.h"
+#include "wire/frame.h"
+
+namespace millrace {
+
+namespace stack {
+
+using base::kNil;
+
+// What a flow-table value means: the top two bits say which slab the index is of.
+enum class FlowKind : uint32_t { kConnection = 0, kHalfOpen = 1, kTimeWait = 2 };
+inline constexpr uint32_t kFlowIndexBits = 30;
+inline constexpr uint32_t kFlowIndexMask = (1u << kFlowIndexBits) - 1;
+constexpr uint32_t flow_value(FlowKind kind, uint32_t index) {
+  return (static_cast<uint32_t>(kind) << kFlowIndexBits) | index;
+}
+constexpr FlowKind flow_kind(uint32_t value) {
+  return static_cast<FlowKind>(value >> kFlowIndexBits);
+}
+constexpr uint32_t flow_index(uint32_t value) { return value & kFlowIndexMask; }
+
+struct Listener {
+  Endpoint local;
+  bool open = false;
+  uint16_t app = 0;
+  uint16_t profile = 0;
+};
+
+// A singly linked list of connections through Connection::dirty_next.
+struct ConnectionList {
+  uint32_t head = kNil;
+  uint32_t tail = kNil;
+};
+
+}  // namespace stack
+
+class Shard::Impl {
+ public:
+  using Connection = tcp::Connection;
+  using FlowKind = stack::FlowKind;
+  static constexpr uint32_t kNil = stack::kNil;
+
+  static Result<std::unique_ptr<Impl>> create(const ShardConfig& config, Instant now);
+
+  // --- shard.cc: time, and what is asked from outside.
+  void set_time(Instant now);
+  Instant instant_of(uint32_t tick) const;
+  Instant next_deadline() const;
+  bool has_output() const;
+  ShardUse use() const;
+  std::optional<TcpInfo> info(ConnectionId id) const;
+  Connection* find(ConnectionId id);
+  const Connection* find(ConnectionId id) const;
+  void drain(Instant deadline);
+  bool drained() const;
+
+  // --- ingress.cc: frames in.
+  void receive(std::span<const RxFrame> burst);
+  bool for_us(const wire::ParsedFrame& p);
+  void on_tcp(const wire::ParsedFrame& p, uint64_t hash);
+  void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
+  uint64_t flow_hash(const FlowKey& key) const;
+  bool is_key_of(uint32_t value, const FlowKey& key) const;
+  void drop(Counter reason) { counters_.add(reason); }
+
+  // --- ingress_ip.cc: ARP and ICMP in.
+  void on_arp(const wire::ParsedFrame& p);
+  void on_icmp(const wire::ParsedFrame& p);
+  void on_other_ip(const wire::ParsedFrame& p);
+  void on_icmp_error(const wire::IcmpMessage& message);
+  void on_neighbor_known(uint32_t neighbor);
+
+  // --- deliver.cc: what a segment meant, to the application.
+  void apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause);
+  bool deliver(uint32_t index, std::span<const std::byte> data);
+  void deliver_in_order(uint32_t index, const tcp::Effects& fx);
+  void on_peer_fin(uint32_t index);
+  void end_after_reading(uint32_t index, uint8_t end);
+  void resume(ConnectionId id);
+  ConnectionRef ref(uint32_t index) const;
+  App& app_of(const Connection& c) { return *apps_[c.app]; }
+
+  // --- open.cc: beginnings.
+  Result<ListenerId> listen(const Endpoint& local, App& app, const TcpOptions& options);
+  void close_listener(ListenerId listener);
+  const stack::Listener* listener_for(const FlowKey& key) const;
+  Result<ConnectionId> connect(const Endpoint& peer, App& app, uint64_t cookie,
+                               const TcpOptions& options, const Endpoint& local);
+  void on_listener_syn(const stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
+                       std::optional<wire::SeqNum> iss_after);
+  void on_half_open(uint32_t index, const wire::ParsedFrame& p, uint64_t hash);
+  void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options);
+  void forget_half_open(uint32_t index);
+  uint32_t new_connection();
+  Result<uint16_t> profile_for(const TcpOptions& options);
+  Result<uint16_t> app_for(App& app);
+  std::optional<uint16_t> choose_port(const IpAddress& local, const Endpoint& peer,
+                                      bool timestamps);
+  bool reusable(uint32_t value, bool timestamps) const;
+
+  // --- close.cc: endings.
+  void destroy(uint32_t index, CloseReason reason);
+  void release(uint32_t index, CloseReason reason);
+  void doom(uint32_t index, CloseReason reason);
+  void reap();
+  void enter_time_wait(uint32_t index);
+  void on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint64_t hash);
+  void erase_time_wait(uint32_t index, uint64_t hash);
+  void expire_time_wait(uint32_t budget);
+  void pop_time_wait();
+  void push_time_wait(uint32_t index);
+  void shutdown(ConnectionId id);
+  void close(ConnectionId id);
+  void abort(ConnectionId id);
+
+  // --- expire.cc: timers.
+  void advance();
+  void on_timer(uint32_t index);
+  void on_half_open_timer(uint32_t index);
+  void on_neighbor_failed(uint32_t neighbor);
+  void rearm(uint32_t index);
+
+  // --- egress.cc: frames out.
+  size_t transmit(std::span<TxFrame> out);
+  size_t flush(uint32_t index, std::span<TxFrame> out);
+  void discard_output(uint32_t index);
+  void mark_dirty(uint32_t index);
+  void unblock();
+  void push(stack::ConnectionList& list, uint32_t index);
+  uint32_t pop(stack::ConnectionList& list);
+  void send_control(const FlowKey& key, const wire::SegmentHeader& header);
+  void send_reset(const wire::ParsedFrame& p);
+  void send_arp(bool request, const MacAddress& target_mac, const IpAddress& target_ip,
+                const IpAddress& sender_ip);
+  void send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_t code,
+                 std::span<const std::byte> body);
+  void route_control(uint32_t control, const IpAddress& destination);
+  void count_out(const TxFrame& frame);
+
+  Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
+       base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
+       base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
+       base::Slab<tcp::Recovery> recoveries, flow::Table flows, stack::ControlQueue control);
+
+  Shard* facade_ = nullptr;
+  ShardConfig config_;
+  Counters counters_;
+  Instant now_;
+  tcp::Context ctx_;
+
+  tcp::Blocks blocks_;
+  base::Slab<Connection> connections_;
+  base::Slab<tcp::HalfOpen> half_open_;
+  base::Slab<tcp::TimeWait> time_wait_;
+  base::Slab<tcp::Inbox> inboxes_;
+  base::Slab<tcp::Recovery> recoveries_;
+  flow::Table flows_;
+  timer::Wheel wheel_;
+  timer::Wheel half_open_wheel_;
+  stack::ControlQueue control_;
+  net::Interface interface_;
+  net::Neighbors neighbors_;
+
+  std::vector<App*> apps_;
+  std::vector<TcpOptions> profiles_;
+  std::vector<stack::Listener> listeners_;
+  std::vector<uint16_t> listener_by_port_;  // first listener of a port + 1; 0: none
+
+  stack::ConnectionList dirty_;    // the flush visits them
+  stack::ConnectionList blocked_;  // wait for a neighbour
+  stack::ConnectionList doomed_;   // end before the next flush; Connection::probes holds the reason
+  uint32_t blocked_epoch_ = 0;     // neighbors_.epoch() when the blocked list was last looked through
+  bool recheck_blocked_ = false;
+  uint32_t sending_control_ = kNil;  // control frames of the last transmit(), by next
+  uint32_t delivering_ = kNil;       // the connection whose on_data is running
+
+  uint32_t time_wait_head_ = tcp::TimeWait::kIndexMask;
+  uint32_t time_wait_tail_ = tcp::TimeWait::kIndexMask;
+  uint32_t time_wait_live_ = 0;
+
+  std::array<uint64_t, 4> hash_key_{};
+  tcp::IsnSecret isn_secret_;
+  uint32_t next_port_ = 0;
+  uint32_t budget_tick_ = 0;  // when the rates below were filled
+  stack::RateLimit resets_;
+  stack::RateLimit icmp_;
+  std::optional<Instant> drain_deadline_;
+
+  std::array<wire::ParsedFrame, kBurstMax> parsed_;
+  std::array<uint64_t, kBurstMax> hashes_{};
+};
+
+}  // namespace millrace

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What arrives beside TCP: ARP (RFC 826, RFC 5227), ICMP (RFC 792, RFC 1122 section 3.2.2, with the
+// checks of RFC 5927), and protocols that we do not speak.
+#include <algorithm>
+
+#include "stack/impl.h"
+
+namespace millrace {
+
+void Shard::Impl::on_arp(const wire::ParsedFrame& p) {
+  counters_.add(Counter::kArpIn);
+  const std::optional<wire::ArpPacket> arp = wire::parse_arp({p.ip, p.ip_bytes});
+  if (!arp) {
+    drop(Counter::kDropArpMalformed);
+    return;
+  }
+  if (arp->sender_mac == config_.interface.mac) return;  // our own, reflected
+  if (interface_.is_local(arp->sender_ip)) {
+    // Somebody else claims an address of ours: counted, and answered by our own claim at the rate
+    // of all ICMP-like answers (RFC 5227 section 2.4, case b).
+    counters_.add(Counter::kArpConflicts);
+    if (icmp_.take()) send_arp(true, MacAddress{}, arp->sender_ip, arp->sender_ip);
+    return;
+  }
+  // RFC 826: update what is known; remember a sender only if it wants something from us.
+  const bool to_us = interface_.is_local(arp->target_ip);
+  if (!arp->sender_ip.is_unspecified()) {
+    const uint32_t neighbor =
+        neighbors_.learn(arp->sender_ip, arp->sender_mac, ctx_.tick, to_us && arp->request);
+    if (neighbor != kNil) on_neighbor_known(neighbor);
+  }
+  if (arp->request && to_us) {
+    send_arp(false, arp->sender_mac, arp->sender_ip, arp->target_ip);
+    counters_.add(Counter::kArpRepliesOut);
+  }
+}
+
+// Frames that waited for the address can go; connections that waited are looked at by the next flush.
+void Shard::Impl::on_neighbor_known(uint32_t index) {
+  net::Neighbor& n = neighbors_[index];
+  uint32_t control = n.pending_head;
+  n.pending_head = n.pending_tail = kNil;
+  n.pending_count = 0;
+  while (control != kNil) {
+    const uint32_t next = control_[control].next;
+    std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
+    control_.push(control);
+    control = next;
+  }
+}
+
+void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
+  counters_.add(Counter::kIcmpInMsgs);
+  Counter reason = Counter::kDropIcmpMalformed;
+  const std::optional<wire::IcmpMessage> message = wire::parse_icmp(p, reason);
+  if (!message) {
+    drop(reason);
+    return;
+  }
+  switch (message->type) {
+    case wire::kIcmpEchoRequest:
+      counters_.add(Counter::kIcmpInEchos);
+      if (!icmp_.take()) return;
+      send_icmp(p, wire::kIcmpEchoReply, 0, message->body);
+      counters_.add(Counter::kIcmpOutEchoReps);
+      return;
+    case wire::kIcmpDestinationUnreachable:
+      counters_.add(Counter::kIcmpInDestUnreachs);
+      on_icmp_error(*message);
+      return;
+    default:
+      counters_.add(Counter::kIcmpIgnored);
+      return;
+  }
+}
+
+// A destination-unreachable about one of our segments. RFC 5927 section 4: believed only when it quotes a
+// sequence number that is in flight. RFC 1122 section 4.2.3.9: it ends an attempt to connect, never a
+// connection.
+void Shard::Impl::on_icmp_error(const wire::IcmpMessage& message) {
+  if (!message.quotes_tcp) return;
+  const uint32_t value = flows_.find(flow_hash(message.quoted), [&](uint32_t v) {
+    return is_key_of(v, message.quoted);
+  });
+  if (value == kNil || stack::flow_kind(value) != FlowKind::kConnection) return;
+  const uint32_t index = stack::flow_index(value);
+  Connection& c = connections_[index];
+  if (message.quoted_seq < c.snd_una || message.quoted_seq >= c.snd_nxt) {
+    counters_.add(Counter::kIcmpIgnored);
+    return;
+  }
+  if (message.code == wire::kUnreachableFragmentationNeeded) {
+    // RFC 1191: smaller segments from now on; what was too large is sent again by its timer.
+    const uint16_t overhead = static_cast<uint16_t>(wire::kIpv4HeaderBytes + wire::kTcpHeaderBytes +
+                                                    (c.has(tcp::kTimestamps) ? 12 : 0));
+    const uint16_t mtu = std::max<uint16_t>(message.next_hop_mtu, 576);
+    const auto mss = static_cast<uint16_t>(mtu - overhead);
+    if (mss < c.snd_mss) c.snd_mss = mss;
+    return;
+  }
+  if (c.state == State::kSynSent) destroy(index, CloseReason::kUnreachable);
+}
+
+// RFC 1122 section 3.2.2.1: protocol or port unreachable, never about a multicast, at a bounded rate.
+void Shard::Impl::on_other_ip(const wire::ParsedFrame& p) {
+  drop(Counter::kDropIpProtocol);
+  if (!icmp_.take()) return;
+  const size_t quoted = std::min<size_t>(p.ip_bytes, p.ip_header_bytes + size_t{8});
+  std::array<std::byte, 4 + 68> body{};
+  std::copy_n(p.ip, quoted, body.begin() + 4);
+  send_icmp(p, wire::kIcmpDestinationUnreachable,
+            p.protocol == wire::kProtocolUdp ? wire::kUnreachablePort : wire::kUnreachableProtocol,
+            std::span(body).first(4 + quoted));
+  counters_.add(Counter::kIcmpOutDestUnreachs);
+}
+
+}  // namespace millrace

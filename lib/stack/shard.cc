@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Shard: making one, its clock, and what can be asked of it from outside. The public class forwards
+// to Impl; every entry that takes a time goes through set_time().
+#include "millrace/shard.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "stack/impl.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+
+namespace millrace {
+
+Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
+                  base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
+                  base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
+                  base::Slab<tcp::Recovery> recoveries, flow::Table flows,
+                  stack::ControlQueue control)
+    : config_(config),
+      now_(now),
+      blocks_(std::move(blocks)),
+      connections_(std::move(connections)),
+      half_open_(std::move(half_open)),
+      time_wait_(std::move(time_wait)),
+      inboxes_(std::move(inboxes)),
+      recoveries_(std::move(recoveries)),
+      flows_(std::move(flows)),
+      wheel_(reinterpret_cast<std::byte*>(connections_.data()) + offsetof(Connection, timer),
+             sizeof(Connection), static_cast<uint32_t>(now.ns / 1'000'000)),
+      half_open_wheel_(
+          reinterpret_cast<std::byte*>(half_open_.data()) + offsetof(tcp::HalfOpen, timer),
+          sizeof(tcp::HalfOpen), static_cast<uint32_t>(now.ns / 1'000'000)),
+      control_(std::move(control)),
+      interface_(config.interface),
+      neighbors_(config.neighbors_max, config.interface.mac,
+                 {tcp::to_ticks(config.arp_timeout), tcp::to_ticks(config.arp_lifetime),
+                  config.arp_retries}),
+      listener_by_port_(65536, 0),
+      resets_(config.rst_per_second),
+      icmp_(config.icmp_per_second) {
+  profiles_.reserve(config.profiles_max);
+  listeners_.reserve(config.listeners_max);
+  apps_.reserve(config.profiles_max);
+
+  base::Random random(config.seed);
+  for (uint64_t& key : hash_key_) key = random.next();
+  isn_secret_ = {random.next(), random.next()};
+  next_port_ = random.below(0x10000);
+
+  ctx_.counters = &counters_;
+  ctx_.blocks = &blocks_;
+  ctx_.inboxes = &inboxes_;
+  ctx_.recoveries = &recoveries_;
+  ctx_.profiles = &profiles_;
+  ctx_.local_mss = static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes -
+                                         wire::kTcpHeaderBytes);
+  ctx_.challenges_left = config.challenge_ack_per_second;
+  ctx_.tick = static_cast<uint32_t>(now.ns / 1'000'000);
+  ctx_.now_us = static_cast<uint32_t>(now.ns / 1'000);
+  budget_tick_ = ctx_.tick;
+}
+
+Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& config, Instant now) {
+  if (Result<void> valid = validate(config); !valid) return valid.error();
+  const bool huge = config.hugepages;
+  auto blocks = tcp::Blocks::create(config.small_blocks_max, config.large_blocks_max, huge);
+  auto connections = base::Slab<Connection>::create(config.connections_max, huge);
+  auto half_open = base::Slab<tcp::HalfOpen>::create(config.half_open_max, huge);
+  auto time_wait = base::Slab<tcp::TimeWait>::create(config.time_wait_max, huge);
+  auto inboxes = base::Slab<tcp::Inbox>::create(config.connections_max, huge);
+  auto recoveries = base::Slab<tcp::Recovery>::create(config.connections_max, huge);
+  auto flows = flow::Table::create(
+      config.connections_max + config.half_open_max + config.time_wait_max, huge);
+  auto control = stack::ControlQueue::create(config.control_frames_max);
+  if (!blocks || !connections || !half_open || !time_wait || !inboxes || !recoveries || !flows ||
+      !control) {
+    return Error{fmt::format(
+        "not enough memory for {} connections and {} TIME-WAIT records; lower connections_max, "
+        "time_wait_max or large_blocks_max",
+        config.connections_max, config.time_wait_max)};
+  }
+  std::unique_ptr<Impl> impl(new Impl(config, now, std::move(*blocks), std::move(*connections),
+                                      std::move(*half_open), std::move(*time_wait),
+                                      std::move(*inboxes), std::move(*recoveries),
+                                      std::move(*flows), std::move(*control)));
+  if (config.interface.gratuitous_arp) {
+    for (const Prefix& prefix : config.interface.addresses) {
+      impl->send_arp(true, MacAddress{}, prefix.address, prefix.address);
+    }
+  }
+  return impl;
+}
+
+void Shard::Impl::set_time(Instant now) {
+  if (now > now_) now_ = now;
+  ctx_.tick = static_cast<uint32_t>(now_.ns / 1'000'000);
+  ctx_.now_us = static_cast<uint32_t>(now_.ns / 1'000);
+  if (ctx_.tick - budget_tick_ < 1000) return;
+  budget_tick_ = ctx_.tick;
+  resets_.refill();
+  icmp_.refill();
+  ctx_.challenges_left = config_.challenge_ack_per_second;
+}
+
+Instant Shard::Impl::instant_of(uint32_t tick) const {
+  const int64_t ahead = static_cast<int32_t>(tick - ctx_.tick);
+  if (ahead <= 0) return now_;
+  return {(now_.ns / 1'000'000 + ahead) * 1'000'000};
+}
+
+Instant Shard::Impl::next_deadline() const {
+  Instant earliest = Instant::never();
+  const auto consider = [&](std::optional<uint32_t> tick) {
+    if (tick) earliest = std::min(earliest, instant_of(*tick));
+  };
+  consider(wheel_.next_expiry());
+  consider(half_open_wheel_.next_expiry());
+  consider(neighbors_.next_deadline());
+  if (time_wait_head_ != tcp::TimeWait::kIndexMask) consider(time_wait_[time_wait_head_].deadline);
+  if (drain_deadline_) earliest = std::min(earliest, std::max(*drain_deadline_, now_));
+  return earliest;
+}
+
+bool Shard::Impl::has_output() const {
+  return !control_.empty() || dirty_.head != kNil || doomed_.head != kNil ||
+         (blocked_.head != kNil && (recheck_blocked_ || blocked_epoch_ != neighbors_.epoch()));
+}
+
+ShardUse Shard::Impl::use() const {
+  ShardUse use;
+  use.connections = connections_.used();
+  use.half_open = half_open_.used();
+  use.time_wait = time_wait_live_;
+  use.listeners = static_cast<uint32_t>(
+      std::count_if(listeners_.begin(), listeners_.end(), [](const auto& l) { return l.open; }));
+  use.neighbors = neighbors_.used();
+  use.small_blocks = blocks_.small_used();
+  use.large_blocks = blocks_.large_used();
+  use.loss_records = inboxes_.used() + recoveries_.used();
+  use.timers = wheel_.armed_count() + half_open_wheel_.armed_count();
+  use.control_frames = control_.used();
+  use.flow_entries = flows_.size();
+  return use;
+}
+
+const tcp::Connection* Shard::Impl::find(ConnectionId id) const {
+  if (id.index >= connections_.high_water()) return nullptr;
+  const Connection& c = connections_[id.index];
+  return c.generation == id.generation && c.state != State::kClosed ? &c : nullptr;
+}
+
+tcp::Connection* Shard::Impl::find(ConnectionId id) {
+  return const_cast<Connection*>(std::as_const(*this).find(id));
+}
+
+std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
+  const Connection* found = find(id);
+  if (found == nullptr) return std::nullopt;
+  const Connection& c = *found;
+  TcpInfo info;
+  info.state = c.state;
+  info.key = c.key;
+  info.snd_una = c.snd_una.raw();
+  info.snd_nxt = c.snd_nxt.raw();
+  info.snd_wnd = c.snd_wnd;
+  info.rcv_nxt = c.rcv_nxt.raw();
+  info.rcv_wnd = c.rcv_adv - c.rcv_nxt;
+  info.snd_cwnd = c.cwnd;
+  info.snd_ssthresh = c.ssthresh;
+  info.snd_mss = c.snd_mss;
+  info.rcv_mss = c.rcv_mss;
+  info.snd_wscale = c.snd_wscale();
+  info.rcv_wscale = c.rcv_wscale();
+  info.timestamps = c.has(tcp::kTimestamps);
+  info.window_scaling = c.window_shifts != 0;
+  info.retransmits = c.backoff;
+  info.probes = c.probes;
+  info.total_retrans = c.total_retrans;
+  info.rtt = microseconds(c.srtt_us8 >> 3);
+  info.rttvar = microseconds(c.rttvar_us4 >> 2);
+  info.rto = milliseconds(tcp::rto_ticks(c, ctx_));
+  info.unsent_bytes = c.unsent();
+  info.unacked_bytes = c.flight();
+  if (c.inbox != kNil) {
+    info.unread_bytes = inboxes_[c.inbox].unread_bytes;
+    info.out_of_order_bytes = inboxes_[c.inbox].gap_bytes;
+  }
+  return info;
+}
+
+void Shard::Impl::drain(Instant deadline) {
+  for (uint32_t i = 0; i < listeners_.size(); ++i) close_listener({i});
+  for (uint32_t i = 0; i < connections_.high_water(); ++i) {
+    const Connection& c = connections_[i];
+    if (c.state != State::kClosed) close({i, c.generation});
+  }
+  drain_deadline_ = deadline;
+}
+
+bool Shard::Impl::drained() const {
+  return connections_.used() == 0 && half_open_.used() == 0 && control_.empty();
+}
+
+// --- The public face --------------------------------------------------------------------------
+
+Shard::Shard(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) { impl_->facade_ = this; }
+Shard::~Shard() = default;
+
+Result<std::unique_ptr<Shard>> Shard::create(const ShardConfig& config, Instant now) {
+  Result<std::unique_ptr<Impl>> impl = Impl::create(config, now);
+  if (!impl) return impl.error();
+  return std::unique_ptr<Shard>(new Shard(std::move(*impl)));
+}
+
+void Shard::receive(Instant now, std::span<const RxFrame> burst) {
+  impl_->set_time(now);
+  impl_->reap();
+  while (!burst.empty()) {
+    const size_t n = std::min(burst.size(), kBurstMax);
+    impl_->receive(burst.first(n));
+    burst = burst.subspan(n);
+  }
+}
+
+void Shard::advance(Instant now) {
+  impl_->set_time(now);
+  impl_->reap();
+  impl_->advance();
+}
+
+size_t Shard::transmit(Instant now, std::span<TxFrame> out) {
+  impl_->set_time(now);
+  return impl_->transmit(out);
+}
+
+Instant Shard::next_deadline() const { return impl_->next_deadline(); }
+bool Shard::has_output() const { return impl_->has_output(); }
+Instant Shard::now() const { return impl_->now_; }
+
+Result<ListenerId> Shard::listen(const Endpoint& local, App& app, const TcpOptions& options) {
+  return impl_->listen(local, app, options);
+}
+void Shard::close_listener(ListenerId listener) { impl_->close_listener(listener); }
+
+Result<ConnectionId> Shard::connect(const Endpoint& peer, App& app, uint64_t cookie,
+                                    const TcpOptions& options, const Endpoint& local) {
+  return impl_->connect(peer, app, cookie, options, local);
+}
+
+namespace {
+
+// Which states and flags let the application send (RFC 9293 section 3.10.2).
+bool may_send(const tcp::Connection& c) {
+  const bool open = c.state == State::kSynSent || c.state == State::kSynReceived ||
+                    c.state == State::kEstablished || c.state == State::kCloseWait;
+  return open && !c.has(tcp::kFinQueued | tcp::kAborting);
+}
+
+}  // namespace
+
+size_t Shard::send(ConnectionId connection, std::span<const std::byte> data) {
+  tcp::Connection* c = impl_->find(connection);
+  if (c == nullptr || data.empty() || !may_send(*c)) return 0;
+  const size_t taken = tcp::append(*c, impl_->ctx_, data);
+  if (taken < data.size()) c->set(tcp::kWantsWritable);
+  if (taken != 0 && c->state != State::kSynSent) impl_->mark_dirty(connection.index);
+  return taken;
+}
+
+size_t Shard::send_static(ConnectionId connection, std::span<const std::byte> data) {
+  tcp::Connection* c = impl_->find(connection);
+  if (c == nullptr || data.empty() || !may_send(*c)) return 0;
+  const size_t taken = tcp::append_external(*c, impl_->ctx_, data);
+  if (taken < data.size()) c->set(tcp::kWantsWritable);
+  if (taken != 0 && c->state != State::kSynSent) impl_->mark_dirty(connection.index);
+  return taken;
+}
+
+size_t Shard::send_space(ConnectionId connection) const {
+  const tcp::Connection* c = impl_->find(connection);
+  return c == nullptr || !may_send(*c) ? 0 : tcp::send_space(*c, impl_->ctx_);
+}
+
+void Shard::resume(ConnectionId connection) { impl_->resume(connection); }
+
+size_t Shard::unread(ConnectionId connection) const {
+  const tcp::Connection* c = impl_->find(connection);
+  if (c == nullptr || c->inbox == Impl::kNil) return 0;
+  return impl_->inboxes_[c->inbox].unread_bytes;
+}
+
+void Shard::shutdown(ConnectionId connection) { impl_->shutdown(connection); }
+void Shard::close(ConnectionId connection) { impl_->close(connection); }
+void Shard::abort(ConnectionId connection) { impl_->abort(connection); }
+
+bool Shard::alive(ConnectionId connection) const { return impl_->find(connection) != nullptr; }
+
+bool Shard::set_cookie(ConnectionId connection, uint64_t cookie) {
+  tcp::Connection* c = impl_->find(connection);
+  if (c == nullptr) return false;
+  c->cookie = cookie;
+  return true;
+}
+
+uint64_t Shard::cookie(ConnectionId connection) const {
+  const tcp::Connection* c = impl_->find(connection);
+  return c == nullptr ? 0 : c->cookie;
+}
+
+Result<void> Shard::set_options(ConnectionId connection, const TcpOptions& options) {
+  tcp::Connection* c = impl_->find(connection);
+  if (c == nullptr) return Error{"the connection is closed"};
+  if (Result<void> valid = validate(options, impl_->config_); !valid) return valid;
+  Result<uint16_t> profile = impl_->profile_for(options);
+  if (!profile) return profile.error();
+  c->profile = *profile;
+  if (!options.keepalive && !(c->state == State::kFinWait2)) c->clear(tcp::kIdleArmed);
+  if (options.keepalive && c->state >= State::kEstablished) {
+    c->idle_deadline = impl_->ctx_.tick + tcp::to_ticks(options.keepalive_idle);
+    c->set(tcp::kIdleArmed);
+  }
+  impl_->mark_dirty(connection.index);
+  return {};
+}
+
+std::optional<TcpOptions> Shard::options(ConnectionId connection) const {
+  const tcp::Connection* c = impl_->find(connection);
+  if (c == nullptr) return std::nullopt;
+  return impl_->profiles_[c->profile];
+}
+
+std::optional<TcpInfo> Shard::info(ConnectionId connection) const {
+  return impl_->info(connection);
+}
+
+const Counters& Shard::counters() const { return impl_->counters_; }
+ShardUse Shard::use() const { return impl_->use(); }
+const ShardConfig& Shard::config() const { return impl_->config_; }
+void Shard::drain(Instant deadline) { impl_->drain(deadline); }
+bool Shard::drained() const { return impl_->drained(); }
+
+void App::on_peer_closed(Shard& shard, ConnectionRef connection) { shard.shutdown(connection.id); }
+
+}  // namespace millrace

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Step 5 of RFC 9293 section 3.10.7.4: what the ACK field says. New data acknowledged, the window moved,
+// or the duplicate that counts towards fast retransmit (RFC 5681 section 3.2).
+#include <algorithm>
+#include <bit>
+
+#include "tcp/close.h"
+#include "tcp/congestion.h"
+#include "tcp/input.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+
+namespace millrace::tcp {
+namespace {
+
+constexpr uint8_t kDuplicateAckThreshold = 3;
+
+void set_window(Connection& c, const wire::Segment& s) {
+  c.snd_wnd = uint32_t{s.window} << c.snd_wscale();
+  c.snd_wl1 = s.seq;
+  c.snd_wl2 = s.ack;
+  c.snd_wnd_max_log2 =
+      std::max(c.snd_wnd_max_log2, static_cast<uint8_t>(std::bit_width(c.snd_wnd)));
+}
+
+// A zero-window probe's byte that the peer did not take is unsent again, so that it goes out at
+// once, and first, when the window opens.
+void leave_persist(Connection& c) {
+  c.clear(kPersist | kRetransmitArmed);
+  c.probes = 0;
+  c.backoff = 0;
+  if (c.flight() == 1 && !c.has(kFinSent)) {
+    c.snd_nxt = c.snd_una;
+    c.send_cursor = c.send_head;
+    c.clear(kRttTiming);
+  }
+}
+
+void update_window(Connection& c, const wire::Segment& s, Effects& fx) {
+  // RFC 9293: only a segment newer than the one that set the window may set it.
+  if (c.snd_wl1 < s.seq || (c.snd_wl1 == s.seq && c.snd_wl2 <= s.ack)) {
+    const uint32_t before = c.snd_wnd;
+    set_window(c, s);
+    if (c.snd_wnd > before) {
+      fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
+    }
+    if (c.has(kPersist) && c.snd_wnd != 0 && s.ack == c.snd_una) leave_persist(c);
+  }
+}
+
+void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
+  const uint32_t flight = c.flight();
+  const uint32_t acked = s.ack - c.snd_una;
+  const bool fin_acked = c.has(kFinSent) && s.ack == c.snd_nxt;
+
+  if (c.has(kRttTiming) && s.ack >= c.rtt_seq) {
+    take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
+    c.clear(kRttTiming);
+  }
+  c.snd_una = s.ack;
+  c.duplicate_acks = 0;
+  c.backoff = 0;
+  c.probes = 0;
+  release_acknowledged(c, ctx, s.ack);
+
+  if (c.recovery == kNil) {
+    on_ack_open(c, acked, flight);
+  } else if (on_ack_in_recovery(c, ctx, acked)) {
+    fx.dirty = true;
+  }
+
+  // RFC 6298 section 5.2 and 5.3.
+  c.clear(kPersist | kRetransmitArmed);
+  if (c.snd_una != c.snd_nxt) {
+    c.set(kRetransmitArmed);
+    c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
+  }
+  fx.acked = true;
+  fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
+  if (fin_acked) on_fin_acknowledged(c, ctx, fx);
+}
+
+void on_same_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx,
+                 uint32_t window_before) {
+  const bool duplicate = c.flight() != 0 && s.payload_bytes == 0 && !s.has(wire::kFin) &&
+                         c.snd_wnd == window_before && !c.has(kPersist);
+  if (!duplicate) return;
+  if (c.recovery != kNil) {
+    const RecoveryPhase phase = (*ctx.recoveries)[c.recovery].phase;
+    if (phase == RecoveryPhase::kFast) {
+      on_duplicate_in_recovery(c);
+      fx.dirty = true;
+    }
+    return;
+  }
+  if (c.duplicate_acks < UINT8_MAX) ++c.duplicate_acks;
+  if (c.duplicate_acks != kDuplicateAckThreshold) return;
+  enter_fast_recovery(c, ctx);
+  c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
+  c.set(kRetransmitArmed);
+  fx.dirty = true;
+}
+
+}  // namespace
+
+bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
+  if (!s.has(wire::kAck)) {
+    ctx.count(Counter::kDropTcpNoAck);
+    return false;
+  }
+  if (c.state == State::kSynReceived) {
+    if (s.ack <= c.snd_una || s.ack > c.snd_nxt) {
+      ctx.count(Counter::kDropTcpBadAck);
+      fx.reset = true;
+      return false;
+    }
+    c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
+    set_window(c, s);
+    fx.established = true;
+    start_congestion(c, ctx, c.total_retrans != 0);
+  }
+  if (s.ack > c.snd_nxt) {
+    ctx.count(Counter::kDropTcpBadAck);
+    challenge(c, ctx, fx);
+    return false;
+  }
+  if (s.ack < c.snd_una) {
+    // RFC 5961 section 5.2: older than any window we were ever given is an attack or very late.
+    const uint32_t window_max = uint32_t{1} << c.snd_wnd_max_log2;
+    if (c.snd_una - s.ack > window_max) {
+      ctx.count(Counter::kDropTcpBadAck);
+      challenge(c, ctx, fx);
+      return false;
+    }
+    return true;  // an old duplicate says nothing; its text may still be new
+  }
+  const uint32_t window_before = c.snd_wnd;
+  update_window(c, s, fx);
+  if (s.ack > c.snd_una) {
+    on_new_ack(c, s, ctx, fx);
+    return !fx.closed && !fx.time_wait;
+  }
+  if (s.payload_bytes == 0) ctx.count(Counter::kTcpExtTCPPureAcks);
+  if (c.has(kPersist)) c.probes = 0;  // an answered probe: the peer lives, however long it takes
+  on_same_ack(c, s, ctx, fx, window_before);
+  return true;
+}
+
+}  // namespace millrace::tcp

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a step of TCP may use: the time, the memory, the counters, and the options in force. One per
+// shard; the shard sets the time at the start of each turn.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/slab.h"
+#include "millrace/config.h"
+#include "millrace/counters.h"
+#include "tcp/blocks.h"
+#include "tcp/connection.h"
+
+namespace millrace::tcp {
+
+struct Context {
+  uint32_t tick = 0;    // milliseconds
+  uint32_t now_us = 0;  // microseconds modulo 2^32
+  uint16_t local_mss = 1460;  // MTU without IP and TCP headers
+  Counters* counters = nullptr;
+  Blocks* blocks = nullptr;
+  base::Slab<Inbox>* inboxes = nullptr;
+  base::Slab<Recovery>* recoveries = nullptr;
+  const std::vector<TcpOptions>* profiles = nullptr;
+  uint64_t challenge_second = 0;  // RFC 5961 section 7: which second the budget below belongs to
+  uint32_t challenges_left = 0;
+
+  [[nodiscard]] const TcpOptions& options(const Connection& c) const {
+    return (*profiles)[c.profile];
+  }
+  void count(Counter counter, uint64_t n = 1) { counters->add(counter, n); }
+};
+
+constexpr uint32_t to_ticks(Duration d) { return static_cast<uint32_t>(d.ns / 1'000'000); }
+
+}  // namespace millrace::tcp

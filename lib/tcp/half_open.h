@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Half-open and TIME-WAIT are not connections: what a passive open knows between SYN and ACK, and
+// what must be remembered after the last FIN, each in one small record of its own.
+#pragma once
+
+#include <cstdint>
+
+#include "millrace/address.h"
+#include "tcp/connection.h"
+#include "timer/wheel.h"
+#include "wire/segment.h"
+
+namespace millrace::tcp {
+
+// SYN-RECEIVED of a passive open (RFC 9293 section 3.10.7.2). Its options belong to the listener,
+// which is found again by the local port.
+struct alignas(64) HalfOpen {
+  static constexpr uint8_t kNoShift = 0xf;
+
+  FlowKey key;
+  SeqNum irs;
+  SeqNum iss;
+  uint32_t ts_recent = 0;
+  timer::Node timer;
+  uint16_t mss = 0;  // what the peer can take; 536 when it did not say (RFC 9293 section 3.7.1)
+  uint8_t shift_and_flags = 0;  // low 4 bits: the peer's window shift, or kNoShift; bit 4: timestamps
+  uint8_t retries = 0;
+
+  [[nodiscard]] uint8_t window_shift() const { return shift_and_flags & 0xf; }
+  [[nodiscard]] bool timestamps() const { return (shift_and_flags & 0x10) != 0; }
+};
+static_assert(sizeof(HalfOpen) == 64);
+
+// TIME-WAIT (RFC 9293 section 3.10.7.4), IPv4. Records of a shard expire in the order they were made, as
+// all live equally long, so a single link is enough: one that was restarted by a late FIN or erased
+// by a reuse is sorted out when it comes to the front.
+struct TimeWait {
+  static constexpr uint32_t kIndexMask = 0x3fff'ffff;
+  static constexpr uint32_t kTimestampsBit = 0x8000'0000;
+  static constexpr uint32_t kErasedBit = 0x4000'0000;
+
+  uint32_t local = 0;  // IPv4 addresses as numbers
+  uint32_t peer = 0;
+  uint16_t local_port = 0;
+  uint16_t peer_port = 0;
+  SeqNum snd_nxt;
+  SeqNum rcv_nxt;
+  uint32_t ts_recent = 0;
+  uint32_t deadline = 0;          // tick
+  uint32_t link = kIndexMask;     // the next record, and two flags
+
+  [[nodiscard]] FlowKey key() const {
+    return {IpAddress::v4(local), IpAddress::v4(peer), local_port, peer_port};
+  }
+  [[nodiscard]] bool timestamps() const { return (link & kTimestampsBit) != 0; }
+  [[nodiscard]] bool erased() const { return (link & kErasedBit) != 0; }
+};
+static_assert(sizeof(TimeWait) == 32);
+
+}  // namespace millrace::tcp

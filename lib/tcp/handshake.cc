@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/handshake.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "tcp/congestion.h"
+#include "tcp/input.h"
+#include "tcp/rtt.h"
+#include "tcp/window.h"
+
+namespace millrace::tcp {
+namespace {
+
+// The payload of a full-sized segment: the smaller of what the peer takes and what we can send,
+// without the options that every segment carries (RFC 6691).
+uint16_t effective_mss(uint16_t peer_mss, bool timestamps, const TcpOptions& options,
+                       const Context& ctx) {
+  uint16_t mss = std::min(peer_mss, announced_mss(options, ctx));
+  if (timestamps) mss = static_cast<uint16_t>(mss - std::min<uint16_t>(mss, kTimestampOptionBytes));
+  return std::max<uint16_t>(mss, 32);  // a peer that announces next to nothing gets small segments
+}
+
+uint16_t peer_mss(const wire::Segment& s) { return s.mss == 0 ? kDefaultMss : s.mss; }
+
+uint8_t peer_shift(const wire::Segment& s) { return std::min(s.window_shift, wire::kWindowShiftMax); }
+
+void note_window(Connection& c, const wire::Segment& s, uint8_t shift) {
+  c.snd_wnd = uint32_t{s.window} << shift;
+  c.snd_wl1 = s.seq;
+  c.snd_wl2 = s.ack;
+  c.snd_wnd_max_log2 = static_cast<uint8_t>(std::bit_width(c.snd_wnd));
+}
+
+// The peer's SYN, on a connection of our own opening.
+void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
+  const TcpOptions& options = ctx.options(c);
+  c.rcv_nxt = s.seq + 1;
+  c.last_ack_sent = c.rcv_nxt;
+  const bool scale = options.window_scale && s.window_shift != wire::kNoWindowShift;
+  c.set_window_shifts(scale ? peer_shift(s) : 0,
+                      scale ? window_shift_for(options.receive_buffer_bytes) : 0);
+  const bool timestamps = options.timestamps && s.has_timestamps;
+  if (timestamps) {
+    c.set(kTimestamps);
+    c.ts_recent = s.ts_value;
+    c.ts_recent_tick = ctx.tick;
+  } else {
+    c.clear(kTimestamps);
+  }
+  c.snd_mss = effective_mss(peer_mss(s), timestamps, options, ctx);
+  c.rcv_mss = kDefaultMss;
+  c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0xffffu);
+  note_window(c, s, 0);  // the window of a SYN is never scaled (RFC 7323 section 2.2)
+}
+
+}  // namespace
+
+uint16_t announced_mss(const TcpOptions& options, const Context& ctx) {
+  return options.mss_max == 0 ? ctx.local_mss : std::min(options.mss_max, ctx.local_mss);
+}
+
+void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offset) {
+  const TcpOptions& options = ctx.options(c);
+  c.state = State::kSynSent;
+  c.snd_una = c.snd_nxt = iss;
+  c.snd_end = iss + 1;  // bytes queued before the handshake follow the SYN
+  c.ts_offset = ts_offset;
+  c.snd_mss = kDefaultMss;
+  c.rcv_mss = kDefaultMss;
+  c.set(kSynDue);
+  if (options.timestamps) c.set(kTimestamps);
+}
+
+void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
+  // First, the ACK bit.
+  const bool ack_ok = s.has(wire::kAck) && s.ack > c.snd_una && s.ack <= c.snd_nxt;
+  if (s.has(wire::kAck) && !ack_ok) {
+    ctx.count(Counter::kDropTcpBadAck);
+    fx.reset = !s.has(wire::kRst);
+    return;
+  }
+  // Second, RST: believed only with an acceptable ACK (RFC 5961 section 3.2 keeps this).
+  if (s.has(wire::kRst)) {
+    if (ack_ok) fx.closed = CloseReason::kRefused;
+    return;
+  }
+  // Fourth, SYN.
+  if (!s.has(wire::kSyn)) {
+    ctx.count(Counter::kDropTcpUnacceptable);
+    return;
+  }
+  accept_syn(c, s, ctx);
+  if (!ack_ok) {
+    // Simultaneous open (RFC 9293 section 3.5, figure 8): SYN-ACK with the same ISS.
+    c.state = State::kSynReceived;
+    c.set(kSynDue);
+    fx.dirty = true;
+    return;
+  }
+  const bool syn_was_lost = c.total_retrans != 0;
+  if (c.has(kRttTiming)) take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
+  c.clear(kRttTiming | kSynDue | kRetransmitArmed);
+  c.backoff = 0;
+  c.snd_una = s.ack;
+  c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
+  start_congestion(c, ctx, syn_was_lost);
+  c.set(kAckNow);
+  touch_keepalive(c, ctx);
+  fx.established = true;
+  fx.dirty = true;
+  // Text or FIN on the SYN-ACK begins right behind the SYN.
+  if (s.payload_bytes != 0 || s.has(wire::kFin)) {
+    wire::Segment rest = s;
+    rest.seq += 1;
+    rest.flags &= static_cast<wire::Flags>(~wire::kSyn);
+    receive_text(c, rest, ctx, fx);
+  }
+}
+
+HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptions& options,
+                      SeqNum iss) {
+  HalfOpen half;
+  half.key = key;
+  half.irs = s.seq;
+  half.iss = iss;
+  half.mss = peer_mss(s);
+  const bool scale = options.window_scale && s.window_shift != wire::kNoWindowShift;
+  half.shift_and_flags = scale ? peer_shift(s) : HalfOpen::kNoShift;
+  if (options.timestamps && s.has_timestamps) {
+    half.shift_and_flags |= 0x10;
+    half.ts_recent = s.ts_value;
+  }
+  return half;
+}
+
+wire::SegmentHeader syn_ack(const HalfOpen& half, const TcpOptions& options, const Context& ctx,
+                            uint32_t ts_offset) {
+  wire::SegmentHeader h;
+  h.seq = half.iss;
+  h.ack = half.irs + 1;
+  h.flags = wire::kSyn | wire::kAck;
+  h.window = static_cast<uint16_t>(std::min(options.receive_buffer_bytes, 0xffffu));
+  h.mss = announced_mss(options, ctx);
+  if (half.window_shift() != HalfOpen::kNoShift) {
+    h.window_shift = window_shift_for(options.receive_buffer_bytes);
+  }
+  if (half.timestamps()) {
+    h.has_timestamps = true;
+    h.ts_value = ctx.tick + ts_offset;
+    h.ts_echo = half.ts_recent;
+  }
+  return h;
+}
+
+void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, const Context& ctx,
+                  uint32_t ts_offset) {
+  const TcpOptions& options = ctx.options(c);
+  c.state = State::kEstablished;
+  c.key = half.key;
+  c.rcv_nxt = half.irs + 1;
+  c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0xffffu);
+  c.last_ack_sent = c.rcv_nxt;
+  c.snd_una = c.snd_nxt = c.snd_end = half.iss + 1;
+  const bool scale = half.window_shift() != HalfOpen::kNoShift;
+  c.set_window_shifts(scale ? half.window_shift() : 0,
+                      scale ? window_shift_for(options.receive_buffer_bytes) : 0);
+  c.ts_offset = ts_offset;
+  if (half.timestamps()) {
+    c.set(kTimestamps);
+    c.ts_recent = half.ts_recent;
+    c.ts_recent_tick = ctx.tick;
+  }
+  c.snd_mss = effective_mss(half.mss, half.timestamps(), options, ctx);
+  c.rcv_mss = kDefaultMss;
+  c.total_retrans = half.retries;
+  note_window(c, s, scale ? half.window_shift() : 0);
+  start_congestion(c, ctx, half.retries != 0);
+  touch_keepalive(c, ctx);
+}
+
+}  // namespace millrace::tcp

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/reassembly.h"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+namespace {
+
+Inbox* open_inbox(Connection& c, Context& ctx) {
+  if (c.inbox == kNil) {
+    c.inbox = ctx.inboxes->allocate();
+    if (c.inbox == kNil) return nullptr;
+    (*ctx.inboxes)[c.inbox] = Inbox{};
+  }
+  return &(*ctx.inboxes)[c.inbox];
+}
+
+SeqNum end_of(const BlockHeader& header) { return header.seq + header.bytes; }
+
+// Puts bytes that overlap nothing behind `previous` (kNil: at the front). Returns the last block
+// that was written, and through `kept` how many bytes found room.
+uint32_t insert_run(Inbox& inbox, Context& ctx, uint32_t previous, SeqNum seq,
+                    std::span<const std::byte> data, size_t& kept) {
+  Blocks& blocks = *ctx.blocks;
+  // Bytes that continue the block before them share it.
+  if (previous != kNil && end_of(blocks[previous]) == seq) {
+    const uint32_t n = blocks.append(previous, data);
+    inbox.gap_bytes += n;
+    kept += n;
+    seq += n;
+    data = data.subspan(n);
+  }
+  while (!data.empty() && inbox.gap_blocks < kGapBlocksMax) {
+    const uint32_t block = blocks.allocate(data.size(), seq);
+    if (block == kNil) return previous;
+    const uint32_t n = blocks.append(block, data);
+    uint32_t& link = previous == kNil ? inbox.gap_head : blocks[previous].next;
+    blocks[block].next = link;
+    link = block;
+    if (inbox.gap_tail == previous) inbox.gap_tail = block;
+    ++inbox.gap_blocks;
+    inbox.gap_bytes += n;
+    kept += n;
+    seq += n;
+    data = data.subspan(n);
+    previous = block;
+  }
+  return previous;
+}
+
+void pop_gap_head(Inbox& inbox, Context& ctx) {
+  const uint32_t head = inbox.gap_head;
+  inbox.gap_bytes -= (*ctx.blocks)[head].bytes;
+  --inbox.gap_blocks;
+  inbox.gap_head = (*ctx.blocks)[head].next;
+  if (inbox.gap_head == kNil) inbox.gap_tail = kNil;
+  ctx.blocks->release(head);
+}
+
+}  // namespace
+
+bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const std::byte> data) {
+  Inbox* inbox = open_inbox(c, ctx);
+  if (inbox == nullptr) return false;
+  Blocks& blocks = *ctx.blocks;
+
+  // Most arrivals continue the last one; else walk from the front to the last block that begins
+  // at or before seq.
+  uint32_t previous = kNil;
+  if (inbox->gap_tail != kNil && blocks[inbox->gap_tail].seq <= seq) {
+    previous = inbox->gap_tail;
+  } else {
+    for (uint32_t b = inbox->gap_head; b != kNil && blocks[b].seq <= seq; b = blocks[b].next) {
+      previous = b;
+    }
+  }
+
+  // Fill the holes between the blocks from there on, leaving what is held as it is.
+  size_t kept = 0;
+  while (!data.empty()) {
+    if (previous != kNil && end_of(blocks[previous]) > seq) {
+      const size_t skip = std::min<size_t>(end_of(blocks[previous]) - seq, data.size());
+      data = data.subspan(skip);
+      seq += static_cast<uint32_t>(skip);
+      if (data.empty()) break;
+    }
+    const uint32_t next = previous == kNil ? inbox->gap_head : blocks[previous].next;
+    size_t room = data.size();
+    if (next != kNil) room = std::min<size_t>(room, blocks[next].seq - seq);
+    const size_t before = kept;
+    if (room != 0) {
+      previous = insert_run(*inbox, ctx, previous, seq, data.first(room), kept);
+      if (kept - before < room) break;  // a bound was hit
+    }
+    data = data.subspan(room);
+    seq += static_cast<uint32_t>(room);
+    if (next == kNil) break;
+    previous = next;
+  }
+  trim_inbox(c, ctx);
+  return kept != 0;
+}
+
+bool keep_fin(Connection& c, Context& ctx, SeqNum seq) {
+  Inbox* inbox = open_inbox(c, ctx);
+  if (inbox == nullptr) return false;
+  inbox->fin_known = true;
+  inbox->fin_seq = seq;
+  return true;
+}
+
+size_t keep_unread(Connection& c, Context& ctx, std::span<const std::byte> data) {
+  Inbox* inbox = open_inbox(c, ctx);
+  if (inbox == nullptr) return 0;
+  Blocks& blocks = *ctx.blocks;
+  size_t kept = 0;
+  if (inbox->unread_tail != kNil) kept += blocks.append(inbox->unread_tail, data);
+  while (kept < data.size()) {
+    const uint32_t block = blocks.allocate(data.size() - kept, SeqNum{});
+    if (block == kNil) break;
+    kept += blocks.append(block, data.subspan(kept));
+    if (inbox->unread_tail == kNil) {
+      inbox->unread_head = block;
+    } else {
+      blocks[inbox->unread_tail].next = block;
+    }
+    inbox->unread_tail = block;
+  }
+  inbox->unread_bytes += static_cast<uint32_t>(kept);
+  trim_inbox(c, ctx);
+  return kept;
+}
+
+std::span<const std::byte> front_unread(const Connection& c, Context& ctx) {
+  if (c.inbox == kNil) return {};
+  const Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  if (inbox.unread_head == kNil) return {};
+  // An unread block's seq field counts the bytes at its front that were taken already.
+  return ctx.blocks->data(inbox.unread_head)
+      .subspan((*ctx.blocks)[inbox.unread_head].seq.raw());
+}
+
+void pop_unread(Connection& c, Context& ctx, size_t bytes) {
+  if (bytes == 0) return;
+  Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  BlockHeader& header = (*ctx.blocks)[inbox.unread_head];
+  header.seq += static_cast<uint32_t>(bytes);
+  inbox.unread_bytes -= static_cast<uint32_t>(bytes);
+  if (header.seq.raw() < header.bytes) return;
+  const uint32_t next = header.next;
+  ctx.blocks->release(inbox.unread_head);
+  inbox.unread_head = next;
+  if (next == kNil) inbox.unread_tail = kNil;
+  trim_inbox(c, ctx);
+}
+
+std::span<const std::byte> front_in_order(Connection& c, Context& ctx) {
+  if (c.inbox == kNil) return {};
+  Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  while (inbox.gap_head != kNil) {
+    const BlockHeader& header = (*ctx.blocks)[inbox.gap_head];
+    if (header.seq > c.rcv_nxt) return {};
+    if (end_of(header) > c.rcv_nxt) {
+      return ctx.blocks->data(inbox.gap_head).subspan(c.rcv_nxt - header.seq);
+    }
+    pop_gap_head(inbox, ctx);
+  }
+  trim_inbox(c, ctx);
+  return {};
+}
+
+bool fin_in_order(const Connection& c, const Context& ctx) {
+  if (c.inbox == kNil) return false;
+  const Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  return inbox.fin_known && inbox.fin_seq == c.rcv_nxt;
+}
+
+bool has_gap(const Connection& c, const Context& ctx) {
+  if (c.inbox == kNil) return false;
+  const Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  return inbox.gap_head != kNil || inbox.fin_known;
+}
+
+void trim_inbox(Connection& c, Context& ctx) {
+  if (c.inbox == kNil) return;
+  const Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  if (inbox.unread_head != kNil || inbox.gap_head != kNil || inbox.fin_known) return;
+  ctx.inboxes->free(c.inbox);
+  c.inbox = kNil;
+}
+
+void clear_inbox(Connection& c, Context& ctx) {
+  if (c.inbox == kNil) return;
+  Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  ctx.blocks->release_chain(inbox.unread_head);
+  ctx.blocks->release_chain(inbox.gap_head);
+  ctx.inboxes->free(c.inbox);
+  c.inbox = kNil;
+}
+
+}  // namespace millrace::tcp

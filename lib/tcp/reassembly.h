@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a receiver holds: bytes in order that the application has not taken, and bytes that arrived
+// ahead of a gap. Both live in an Inbox, which exists only while there is something in it.
+//
+//        taken by the application      unread chain          gap chain
+//     ---------------------------->|=================|.......|=====|...|===|.......|
+//                                                 rcv_nxt                        rcv_adv
+//
+// Bounds: unread and gap bytes together fit the announced window; a connection's gap chain has at
+// most kGapBlocksMax blocks, so a peer that sends single bytes far apart costs little (SegmentSmack).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "tcp/connection.h"
+#include "tcp/context.h"
+
+namespace millrace::tcp {
+
+inline constexpr uint32_t kGapBlocksMax = 256;
+
+// Keeps [seq, seq + data) if it lies behind rcv_nxt and there is room; bytes that are held already
+// stay as they came first. Returns false when nothing new could be kept.
+bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const std::byte> data);
+// A FIN that arrived ahead of a gap; its sequence number. False when there is no memory.
+bool keep_fin(Connection& c, Context& ctx, SeqNum seq);
+
+// Appends in-order bytes that the application left; returns how many could be stored.
+size_t keep_unread(Connection& c, Context& ctx, std::span<const std::byte> data);
+// The next piece of unread bytes; empty when there is none.
+std::span<const std::byte> front_unread(const Connection& c, Context& ctx);
+void pop_unread(Connection& c, Context& ctx, size_t bytes);
+
+// The bytes of the gap chain that now stand at rcv_nxt: one piece, empty when there is none. Bytes
+// before rcv_nxt are given back on the way.
+std::span<const std::byte> front_in_order(Connection& c, Context& ctx);
+// True when a FIN kept earlier stands at rcv_nxt.
+bool fin_in_order(const Connection& c, const Context& ctx);
+
+// Whether bytes wait behind a gap.
+bool has_gap(const Connection& c, const Context& ctx);
+
+// Gives an empty inbox back.
+void trim_inbox(Connection& c, Context& ctx);
+void clear_inbox(Connection& c, Context& ctx);
+
+}  // namespace millrace::tcp

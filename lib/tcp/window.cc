@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/window.h"
+
+#include <algorithm>
+
+namespace millrace::tcp {
+namespace {
+
+// Where the window would end if all free memory were offered.
+SeqNum free_edge(const Connection& c, const Context& ctx) {
+  const uint32_t buffer = ctx.options(c).receive_buffer_bytes;
+  const uint32_t unread = c.inbox == kNil ? 0 : (*ctx.inboxes)[c.inbox].unread_bytes;
+  return c.rcv_nxt + (buffer > unread ? buffer - unread : 0);
+}
+
+// How far the edge must move before it is moved at all.
+int32_t step_bytes(const Connection& c, const Context& ctx) {
+  const uint32_t buffer = ctx.options(c).receive_buffer_bytes;
+  return static_cast<int32_t>(std::min<uint32_t>(buffer / 2, ctx.local_mss));
+}
+
+}  // namespace
+
+uint8_t window_shift_for(uint32_t buffer_bytes) {
+  uint8_t shift = 0;
+  while (shift < wire::kWindowShiftMax && (buffer_bytes >> shift) > 0xffff) ++shift;
+  return shift;
+}
+
+uint16_t announce_window(Connection& c, Context& ctx) {
+  const SeqNum free = free_edge(c, ctx);
+  const uint8_t shift = c.rcv_wscale();
+  const uint32_t unit = uint32_t{1} << shift;
+  const bool move = SeqNum::distance(c.rcv_adv, free) >= step_bytes(c, ctx);
+  const uint32_t window = (move ? free : max(c.rcv_adv, c.rcv_nxt)) - c.rcv_nxt;
+  uint32_t scaled = window >> shift;
+  // Rounding down would take back part of what was promised, so a kept edge is rounded up; but
+  // only while that stays within one unit of the memory there is, or a trickle of single bytes
+  // would creep past it (RFC 7323 section 2.4 allows the shrinking by less than a unit).
+  if (!move && (window & (unit - 1)) != 0 &&
+      SeqNum::distance(free, c.rcv_nxt + ((scaled + 1) << shift)) < static_cast<int32_t>(unit)) {
+    ++scaled;
+  }
+  scaled = std::min(scaled, 0xffffu);
+  c.rcv_adv = c.rcv_nxt + (scaled << shift);
+  return static_cast<uint16_t>(scaled);
+}
+
+bool window_update_due(const Connection& c, const Context& ctx) {
+  return SeqNum::distance(c.rcv_adv, free_edge(c, ctx)) >= step_bytes(c, ctx);
+}
+
+}  // namespace millrace::tcp

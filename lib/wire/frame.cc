@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Ethernet, IPv4 and TCP headers of one received frame, decoded and checked in the order that the
+// header file lists. Straight code for what nearly every frame is (IPv4 without options, TCP);
+// every check is a branch that is never taken, and what follows it is out of the way.
+// RFC 791, RFC 1122 section 3.2.1, RFC 9293 section 3.1, RFC 6890 (sources that cannot be).
+#include "wire/frame.h"
+
+#include <algorithm>
+
+#include "wire/bytes.h"
+#include "wire/checksum.h"
+#include "wire/tcp_options.h"
+
+namespace millrace::wire {
+namespace {
+
+constexpr uint16_t kIpv4InMemory = 0x0008;  // ethertypes as load16() sees them
+constexpr uint16_t kArpInMemory = 0x0608;
+constexpr uint16_t kFragmentInMemory = 0xff3f;  // more-fragments and offset; not DF
+constexpr uint8_t kVersion4NoOptions = 0x45;
+constexpr uint16_t kSumGood = 0xffff;
+
+FrameKind drop(ParsedFrame& out, Counter reason) {
+  out.drop = reason;
+  return out.kind = FrameKind::kDropped;
+}
+
+// Which of the 32 combinations of ACK, PSH, RST, SYN, FIN may come together: bit n is for flags n.
+// SYN, FIN and RST exclude each other; a segment without all of SYN, RST and ACK is a scan.
+constexpr uint32_t control_allowed() {
+  uint32_t allowed = 0;
+  for (uint32_t flags = 0; flags < 32; ++flags) {
+    const bool alone = std::has_single_bit(flags & (kSyn | kFin | kRst)) ||
+                       (flags & (kSyn | kFin | kRst)) == 0;
+    if (alone && (flags & (kSyn | kRst | kAck)) != 0) allowed |= 1u << flags;
+  }
+  return allowed;
+}
+
+// `source` in memory order. Multicast, broadcast and loopback never send; nobody's address does
+// only for ICMP.
+bool source_invalid(uint32_t source, uint8_t protocol) {
+  const uint32_t first = source & 0xff;
+  // 1..223 without 127 is everything that is ordinary, in two compares.
+  if (first - 1 < 223 && first != 127) [[likely]] return false;
+  if (source == 0) return protocol != kProtocolIcmp;
+  return first == 127 || (first >= 224 && first < 240) || source == UINT32_MAX;
+}
+
+// True when the device said bad, or said nothing and the sum is wrong.
+template <class Sum>
+bool checksum_bad(ChecksumVerdict verdict, Sum sum) {
+  if (verdict == ChecksumVerdict::kGood) return false;
+  return verdict == ChecksumVerdict::kBad || fold(sum()) != kSumGood;
+}
+
+// Requires: out.ip and the addresses of out.key are set; `l4_bytes` lie behind the IP header.
+inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4_bytes,
+                           ParsedFrame& out) {
+  if (l4_bytes < kTcpHeaderBytes) [[unlikely]] return drop(out, Counter::kDropTcpTruncated);
+  const size_t header_bytes = (load8(tcp + 12) >> 4) * size_t{4};
+  if (header_bytes < kTcpHeaderBytes || header_bytes > l4_bytes) [[unlikely]] {
+    return drop(out, Counter::kDropTcpOffset);
+  }
+  const auto sum = [&] {
+    const std::byte* addresses = out.ip + 12;
+    return sum_bytes({tcp, l4_bytes},
+                     sum_pseudo_header(load32(addresses), load32(addresses + 4), kProtocolTcp,
+                                       static_cast<uint16_t>(l4_bytes)));
+  };
+  if (checksum_bad(frame.l4_checksum, sum)) [[unlikely]] {
+    return drop(out, Counter::kDropTcpChecksum);
+  }
+  const uint16_t peer_port = load_be16(tcp);
+  const uint16_t local_port = load_be16(tcp + 2);
+  if (peer_port == 0 || local_port == 0) [[unlikely]] return drop(out, Counter::kDropTcpPortZero);
+  const uint8_t flags = load8(tcp + 13);
+  if (((control_allowed() >> (flags & 0x1f)) & 1) == 0) [[unlikely]] {
+    return drop(out, Counter::kDropTcpFlags);
+  }
+  out.key.local_port = local_port;
+  out.key.peer_port = peer_port;
+  out.segment = Segment{
+      .seq = SeqNum(load_be32(tcp + 4)),
+      .ack = SeqNum(load_be32(tcp + 8)),
+      .window = load_be16(tcp + 14),
+      .payload_bytes = static_cast<uint16_t>(l4_bytes - header_bytes),
+      .payload = tcp + header_bytes,
+      .flags = flags,
+  };
+  parse_tcp_options(tcp + kTcpHeaderBytes, header_bytes - kTcpHeaderBytes, out.segment);
+  return out.kind = FrameKind::kTcp;
+}
+
+// Requires: out.l2, out.ip and out.l2_group are set.
+inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
+  const std::byte* ip = out.ip;
+  const size_t room = frame.length - kEthernetHeaderBytes;
+  if (room < kIpv4HeaderBytes) [[unlikely]] {
+    const bool other_version = room > 0 && load8(ip) >> 4 != 4;
+    return drop(out, other_version ? Counter::kDropIpVersion : Counter::kDropIpHeader);
+  }
+  size_t header_bytes = kIpv4HeaderBytes;
+  const uint8_t version_and_length = load8(ip);
+  if (version_and_length != kVersion4NoOptions) [[unlikely]] {
+    if (version_and_length >> 4 != 4) return drop(out, Counter::kDropIpVersion);
+    header_bytes = (version_and_length & 0x0f) * size_t{4};
+    if (header_bytes < kIpv4HeaderBytes || header_bytes > room) {
+      return drop(out, Counter::kDropIpHeader);
+    }
+  }
+  const uint16_t total_bytes = load_be16(ip + 2);
+  if (total_bytes < header_bytes || total_bytes > room) [[unlikely]] {
+    return drop(out, Counter::kDropIpTruncated);
+  }
+  const auto sum = [&] {
+    const uint64_t fixed = sum_ipv4_header(ip);
+    if (header_bytes == kIpv4HeaderBytes) [[likely]] return fixed;
+    return sum_bytes({ip + kIpv4HeaderBytes, header_bytes - kIpv4HeaderBytes}, fixed);
+  };
+  if (checksum_bad(frame.ip_checksum, sum)) [[unlikely]] {
+    return drop(out, Counter::kDropIpChecksum);
+  }
+  if ((load16(ip + 6) & kFragmentInMemory) != 0) [[unlikely]] {
+    return drop(out, Counter::kDropIpFragment);
+  }
+  const uint8_t protocol = load8(ip + 9);
+  const uint32_t source = load32(ip + 12);
+  const uint32_t destination = load32(ip + 16);
+  if (source_invalid(source, protocol)) [[unlikely]] {
+    return drop(out, Counter::kDropIpSourceInvalid);
+  }
+  if (source == destination) [[unlikely]] return drop(out, Counter::kDropLand);
+
+  out.protocol = protocol;
+  out.ip_bytes = total_bytes;
+  out.ip_header_bytes = static_cast<uint8_t>(header_bytes);
+  out.key.local = IpAddress::v4(swap_bytes(destination));
+  out.key.peer = IpAddress::v4(swap_bytes(source));
+  if (protocol == kProtocolTcp) [[likely]] {
+    return parse_tcp(frame, ip + header_bytes, total_bytes - header_bytes, out);
+  }
+  out.key.local_port = 0;
+  out.key.peer_port = 0;
+  return out.kind = protocol == kProtocolIcmp ? FrameKind::kIcmp : FrameKind::kOtherIp;
+}
+
+MacAddress load_mac(const std::byte* from) {
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), from, mac.bytes.size());
+  return mac;
+}
+
+}  // namespace
+
+MacAddress ParsedFrame::source_mac() const { return load_mac(l2 + 6); }
+MacAddress ParsedFrame::destination_mac() const { return load_mac(l2); }
+
+FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out) {
+  const std::byte* l2 = frame.data;
+  if (frame.length < kEthernetHeaderBytes) [[unlikely]] return drop(out, Counter::kDropRunt);
+  // Source MAC in the lower 48 bits, ethertype in the upper 16.
+  const uint64_t source_and_type = load64(l2 + 6);
+  if ((source_and_type & 1) != 0 || source_and_type << 16 == 0) [[unlikely]] {
+    return drop(out, Counter::kDropSourceMacInvalid);
+  }
+  out.l2 = l2;
+  out.ip = l2 + kEthernetHeaderBytes;
+  out.l2_group = (load8(l2) & 1) != 0;
+  const auto ethertype = static_cast<uint16_t>(source_and_type >> 48);
+  if (ethertype == kIpv4InMemory) [[likely]] return parse_ipv4(frame, out);
+  if (ethertype != kArpInMemory) return drop(out, Counter::kDropEthertype);
+  out.protocol = 0;
+  out.ip_bytes = static_cast<uint16_t>(
+      std::min<size_t>(frame.length - kEthernetHeaderBytes, UINT16_MAX));
+  out.ip_header_bytes = 0;
+  return out.kind = FrameKind::kArp;
+}
+
+}  // namespace millrace::wire

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// TCP segments as values. What arrives is a Segment: fixed header and options decoded once,
+// payload as a view. What leaves is a SegmentHeader; its payload goes straight into the TxFrame.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "wire/seq.h"
+
+namespace millrace::wire {
+
+// The control bits of RFC 9293 section 3.1, as they lie in the header.
+using Flags = uint8_t;
+inline constexpr Flags kFin = 0x01;
+inline constexpr Flags kSyn = 0x02;
+inline constexpr Flags kRst = 0x04;
+inline constexpr Flags kPsh = 0x08;
+inline constexpr Flags kAck = 0x10;
+inline constexpr Flags kUrg = 0x20;
+inline constexpr Flags kEce = 0x40;
+inline constexpr Flags kCwr = 0x80;
+
+inline constexpr uint8_t kNoWindowShift = 0xff;
+inline constexpr uint8_t kWindowShiftMax = 14;  // RFC 7323 section 2.3
+
+struct SackBlock {
+  SeqNum begin;
+  SeqNum end;
+
+  friend constexpr bool operator==(SackBlock, SackBlock) = default;
+};
+
+// A received segment that passed parse_frame(): SYN, FIN and RST never come together, option
+// lengths are sound. Views point into the frame.
+struct Segment {
+  SeqNum seq;
+  SeqNum ack;
+  uint16_t window = 0;  // as sent, unscaled
+  uint16_t payload_bytes = 0;
+  const std::byte* payload = nullptr;
+  Flags flags = 0;
+  bool has_timestamps = false;
+  bool sack_permitted = false;
+  uint8_t window_shift = kNoWindowShift;  // only looked for on SYN; clamped to 14 by the user
+  uint16_t mss = 0;                       // 0: no option; only looked for on SYN
+  uint8_t sack_count = 0;                 // blocks at `sack_blocks`, each 8 bytes, network order
+  uint32_t ts_value = 0;
+  uint32_t ts_echo = 0;
+  const std::byte* sack_blocks = nullptr;
+
+  [[nodiscard]] bool has(Flags bits) const { return (flags & bits) != 0; }
+  // RFC 9293's SEG.LEN: payload, plus one each for SYN and FIN.
+  [[nodiscard]] uint32_t length() const {
+    return uint32_t{payload_bytes} + ((flags & kSyn) != 0 ? 1 : 0) + ((flags & kFin) != 0 ? 1 : 0);
+  }
+  [[nodiscard]] std::span<const std::byte> data() const { return {payload, payload_bytes}; }
+  // Requires: index < sack_count.
+  [[nodiscard]] SackBlock sack_block(uint8_t index) const;
+};
+
+// A segment to send, without its payload.
+struct SegmentHeader {
+  SeqNum seq;
+  SeqNum ack;
+  uint16_t window = 0;
+  Flags flags = 0;
+  bool has_timestamps = false;
+  bool sack_permitted = false;
+  uint8_t window_shift = kNoWindowShift;
+  uint16_t mss = 0;
+  uint8_t sack_count = 0;  // at most 4, at most 3 beside timestamps
+  uint32_t ts_value = 0;
+  uint32_t ts_echo = 0;
+  SackBlock sack[4];
+};
+
+}  // namespace millrace::wire

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A TxFrame into contiguous bytes, for devices that neither gather nor sum: payload is copied and
+// summed in the same pass. RFC 1071, RFC 9293 section 3.1.
+#include "millrace/frame.h"
+
+#include "wire/bytes.h"
+#include "wire/checksum.h"
+
+namespace millrace {
+
+size_t write_frame(const TxFrame& frame, std::span<std::byte> out) {
+  constexpr size_t kTcpChecksumOffset = 16;
+  std::byte* to = out.data();
+  std::memcpy(to, frame.header.data(), frame.header_bytes);
+  to += frame.header_bytes;
+  const std::span payload(frame.payload.data(), frame.payload_spans);
+  if (!frame.l4_checksum_needed) {
+    for (const std::span<const std::byte> piece : payload) {
+      if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
+      to += piece.size();
+    }
+    return frame.total_bytes();
+  }
+  // The pseudo-header's sum already lies in the checksum field, so it is part of the header's.
+  const size_t l4_at = size_t{frame.l2_bytes} + frame.l3_bytes;
+  wire::RunningSum sum;
+  sum.add({out.data() + l4_at, frame.l4_bytes});
+  for (const std::span<const std::byte> piece : payload) to = sum.add_copying(to, piece);
+  wire::store16(out.data() + l4_at + kTcpChecksumOffset, sum.checksum());
+  return frame.total_bytes();
+}
+
+}  // namespace millrace

@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "packet.h"
+#include "world.h"
+
+namespace millrace::sim {
+namespace {
+
+constexpr size_t kFramesPerTurnMax = 100'000;  // a turn that sends more never ends
+constexpr Duration kSoon = microseconds(20);   // the next turn of a loop that has more to do
+
+}  // namespace
+
+SimHost::SimHost(World& world, size_t index, const HostPlan& plan, Random random)
+    : world_(world), index_(index), plan_(plan), random_(random) {
+  auto shard = Shard::create(plan.shard, world.now());
+  if (!shard) {
+    world.fail("Shard::create: " + shard.error().message);
+    return;
+  }
+  shard_ = std::move(*shard);
+  for (size_t i = 0; i < plan.listeners.size(); ++i) {
+    const uint16_t port = static_cast<uint16_t>(kFirstListenPort + i);
+    const auto listener = shard_->listen({IpAddress{}, port}, *this, plan.listeners[i]);
+    if (!listener) world.fail("listen: " + listener.error().message);
+  }
+  turn_at_ = world.now();  // gratuitous ARP
+}
+
+// --- The turn -----------------------------------------------------------------------------------
+
+void SimHost::arrive(Instant now, std::vector<std::byte> frame, bool noise) {
+  inbox_.push_back({std::move(frame), noise});
+  const Instant when = now + random_.duration({}, plan_.turn_delay);
+  turn_at_ = std::min(turn_at_, when);
+}
+
+Instant SimHost::next() const {
+  Instant next = std::min(turn_at_, shard_->next_deadline());
+  if (!timers_.empty()) next = std::min(next, timers_.front().time);
+  return next;
+}
+
+void SimHost::turn(Instant now) {
+  turn_at_ = Instant::never();
+  receive(now);
+  shard_->advance(now);
+  act(now);
+  if (random_.chance(plan_.transmit_stall)) {
+    turn_at_ = now + kSoon * 5;
+    return;
+  }
+  transmit(now);
+  if (shard_->has_output()) turn_at_ = std::min(turn_at_, now + kSoon);
+  if (!world_.failed()) check_ends();
+}
+
+// Frames live in buffers of exactly their size, and are gone after the call, so that a sanitizer
+// sees a byte read past them or a view kept.
+void SimHost::receive(Instant now) {
+  const std::vector<Arrival> arrived = std::exchange(inbox_, {});
+  for (size_t first = 0; first < arrived.size(); first += plan_.burst_max) {
+    const size_t count = std::min(plan_.burst_max, arrived.size() - first);
+    std::vector<std::unique_ptr<std::byte[]>> memory(count);
+    std::vector<RxFrame> burst(count);
+    for (size_t i = 0; i < count; ++i) {
+      const Arrival& arrival = arrived[first + i];
+      world_.receiving(index_, arrival.bytes, arrival.noise);
+      memory[i] = std::make_unique<std::byte[]>(arrival.bytes.size());
+      std::copy(arrival.bytes.begin(), arrival.bytes.end(), memory[i].get());
+      burst[i].data = memory[i].get();
+      burst[i].length = static_cast<uint32_t>(arrival.bytes.size());
+      if (plan_.checksum_verdicts) {
+        const Packet p = decode(arrival.bytes);
+        const auto verdict = [](bool good) {
+          return good ? ChecksumVerdict::kGood : ChecksumVerdict::kBad;
+        };
+        if (p.kind == PacketKind::kTcp || p.kind == PacketKind::kIcmp) {
+          burst[i].ip_checksum = verdict(p.ip_checksum_good);
+          burst[i].l4_checksum = verdict(p.l4_checksum_good);
+        }
+      }
+    }
+    frames_in_ += count;
+    shard_->receive(now, burst);
+    if (world_.failed()) return;
+  }
+}
+
+void SimHost::act(Instant now) {
+  const auto later = [](const Timer& a, const Timer& b) {
+    return a.time != b.time ? a.time > b.time : a.order > b.order;
+  };
+  while (!timers_.empty() && timers_.front().time <= now && !world_.failed()) {
+    std::pop_heap(timers_.begin(), timers_.end(), later);
+    const Timer due = timers_.back();
+    timers_.pop_back();
+    perform(*due.end, due.action);
+  }
+}
+
+void SimHost::transmit(Instant now) {
+  std::vector<TxFrame> frames(plan_.transmit_max);
+  size_t sent = 0;
+  while (!world_.failed()) {
+    const bool promised = shard_->has_output();
+    const size_t count = shard_->transmit(now, frames);
+    if (count == 0) break;
+    if (!promised) world_.fail("transmit() gives frames though has_output() was false");
+    if (count > frames.size()) return world_.fail("transmit() gives more than asked for");
+    // All frames first: their spans are valid until the next call on the shard only.
+    std::vector<std::vector<std::byte>> written(count);
+    for (size_t i = 0; i < count; ++i) {
+      written[i].resize(frames[i].total_bytes());
+      const size_t bytes = write_frame(frames[i], written[i]);
+      if (bytes != written[i].size()) world_.fail("write_frame() writes another length");
+      bytes_out_ += bytes;
+    }
+    frames_out_ += count;
+    sent += count;
+    for (auto& frame : written) world_.send(index_, std::move(frame));
+    if (sent > kFramesPerTurnMax) return world_.fail("a turn that does not stop sending");
+  }
+}
+
+void SimHost::schedule(Instant when, End& end, Action action) {
+  timers_.push_back({when, timers_made_++, &end, action});
+  std::push_heap(timers_.begin(), timers_.end(), [](const Timer& a, const Timer& b) {
+    return a.time != b.time ? a.time > b.time : a.order > b.order;
+  });
+}
+
+// --- What the applications do ---------------------------------------------------------------------
+
+void SimHost::perform(End& end, Action action) {
+  switch (action) {
+    case Action::kOpen:
+      open(end);
+      break;
+    case Action::kWrite:
+      end.waiting = false;
+      write(end);
+      break;
+    case Action::kResume:
+      if (!end.alive() || !end.paused) break;
+      end.paused = false;
+      world_.log(end, "resume, unread", shard_->unread(end.id));
+      shard_->resume(end.id);
+      break;
+    case Action::kAbort:
+      break_off(end);
+      break;
+  }
+}
+
+void SimHost::open(End& end) {
+  const Connection& connection = world_.connection_of(end);
+  const ConnectionPlan& plan = *connection.plan;
+  Endpoint peer{IpAddress::v4(host_ip(1 - index_)),
+                static_cast<uint16_t>(kFirstListenPort + plan.listener)};
+  Endpoint local;
+  if (plan.refused) peer.port = kRefusedPort;
+  if (plan.unreachable) peer.address = IpAddress::v4(kNobodyIp);
+  if (plan.simultaneous) {
+    peer.port = static_cast<uint16_t>(kSimultaneousPort + end.connection);
+    local = {IpAddress::v4(host_ip(index_)), peer.port};
+  }
+  const auto id = shard_->connect(peer, *this, World::cookie_of(end), plan.options, local);
+  if (!id && world_.scenario().ports_scarce) {
+    return schedule(world_.now() + milliseconds(200), end, Action::kOpen);
+  }
+  if (!id) return world_.fail(end, "connect: " + id.error().message);
+  end.id = *id;
+  end.opened = true;
+  live_.push_back(&end);
+  const auto info = shard_->info(end.id);
+  if (!info) return world_.fail(end, "no info() after connect()");
+  world_.log(end, "connect from port", info->key.local_port);
+  if (end.side == 0) world_.opened(end, info->key);
+  if (end.plan->abort_how != AbortHow::kNever) {
+    schedule(world_.now() + end.plan->abort_after, end, Action::kAbort);
+  }
+  if (end.plan->write_early) write(end);
+}
+
+// With rounds, a client may send one request more than it has had responses, a server one response
+// for every whole request.
+uint64_t SimHost::allowed(const End& end) const {
+  if (end.round[0] == 0) return end.plan->bytes;
+  const uint64_t done = end.taken / end.round[1 - end.side];
+  const uint64_t rounds = done + (end.side == 0 ? 1 : 0);
+  return std::min<uint64_t>(rounds * end.round[end.side], end.plan->bytes);
+}
+
+void SimHost::write(End& end) {
+  const bool may = end.established || (end.side == 0 && end.plan->write_early);
+  if (!end.alive() || !may || end.sending.finished || end.abort_due) return;
+  const uint64_t limit = allowed(end);
+  while (!end.blocked && !end.waiting && end.sending.accepted_bytes < limit) {
+    const size_t at = static_cast<size_t>(end.sending.accepted_bytes);
+    const size_t want = std::min<size_t>(
+        end.random.between(end.plan->write_min, end.plan->write_max), limit - at);
+    const auto data = std::span<const std::byte>(end.stream).subspan(at, want);
+    const size_t space = shard_->send_space(end.id);
+    size_t taken = 0;
+    if (end.plan->send_static) {
+      taken = shard_->send_static(end.id, data);
+    } else {
+      // The stack must have copied it: this memory is gone when the call is over.
+      const std::vector<std::byte> copy(data.begin(), data.end());
+      taken = shard_->send(end.id, copy);
+    }
+    world_.log(end, "send", taken);
+    if (taken > want) return world_.fail(end, "send() takes more than it was given");
+    if (!world_.scenario().tight_memory && !end.plan->send_static &&
+        taken != std::min(want, space)) {
+      return world_.fail(end, "send() takes " + std::to_string(taken) + " of " +
+                                  std::to_string(want) + " with room for " +
+                                  std::to_string(space));
+    }
+    end.sending.accepted_bytes += taken;
+    if (taken < want) {
+      end.blocked = true;
+    } else if (end.plan->write_gap.ns != 0) {
+      end.waiting = true;
+      schedule(world_.now() + end.plan->write_gap, end, Action::kWrite);
+    }
+  }
+  maybe_close(end);
+}
+
+void SimHost::maybe_close(End& end) {
+  if (!end.alive() || end.sending.finished || end.abort_due) return;
+  if (end.sending.accepted_bytes != end.plan->bytes) return;
+  bool now = false;
+  switch (end.plan->close_when) {
+    case CloseWhen::kSent:
+      now = true;
+      break;
+    case CloseWhen::kReceived:
+      now = end.taken == end.expected;
+      break;
+    case CloseWhen::kPeer:
+      now = end.peer_closed;
+      break;
+  }
+  if (now) close(end);
+}
+
+void SimHost::close(End& end) {
+  end.sending.finished = true;
+  if (end.plan->use_close && end.taken == end.expected) {
+    world_.log(end, "close");
+    shard_->close(end.id);
+  } else {
+    world_.log(end, "shutdown");
+    shard_->shutdown(end.id);
+    if (end.random.chance(0.2)) shard_->shutdown(end.id);  // idempotent
+  }
+}
+
+void SimHost::break_off(End& end) {
+  if (!end.opened) {  // the handshake takes longer
+    const bool still_possible = !world_.peer_of(end).closed;
+    if (still_possible) schedule(world_.now() + milliseconds(50), end, Action::kAbort);
+    return;
+  }
+  if (end.closed || end.abort_due) return;
+  world_.connection_of(end).aborted = true;
+  if (end.plan->abort_how == AbortHow::kAbort) {
+    end.abort_due = true;
+    world_.log(end, "abort");
+    shard_->abort(end.id);
+    return;
+  }
+  (shard_->unread(end.id) != 0 ? end.abort_due : end.broke_off) = true;
+  end.sending.finished = true;
+  world_.log(end, "close early, unread", shard_->unread(end.id));
+  shard_->close(end.id);
+}
+
+void SimHost::give_up(End& end) {
+  end.gave_up = true;
+  world_.connection_of(end).aborted = true;
+  world_.log(end, "give up");
+  shard_->abort(end.id);
+  turn_at_ = world_.now();
+}
+
+void SimHost::do_or_defer(End& end) {
+  if (end.plan->inside_callbacks) {
+    write(end);
+  } else if (!end.waiting) {
+    end.waiting = true;
+    schedule(world_.now(), end, Action::kWrite);
+  }
+}
+
+// Every verb on an id that is dead does nothing and says so.
+void SimHost::use_stale_id(End& end) {
+  const ConnectionId id = end.id;
+  const std::byte byte{1};
+  shard_->resume(id);
+  shard_->shutdown(id);
+  shard_->close(id);
+  shard_->abort(id);
+  const bool dead = !shard_->alive(id) && shard_->send(id, {&byte, 1}) == 0 &&
+                    shard_->send_static(id, {&byte, 1}) == 0 && shard_->send_space(id) == 0 &&
+                    shard_->unread(id) == 0 && !shard_->set_cookie(id, 1) &&
+                    shard_->cookie(id) == 0 && !shard_->options(id) && !shard_->info(id) &&
+                    !shard_->set_options(id, end.options).ok();
+  if (!dead) world_.fail(end, "a stale id is not dead");
+}
+
+// --- What the applications are told ---------------------------------------------------------------
+
+End* SimHost::end_of(ConnectionRef connection, const char* event) {
+  End* end = world_.end_by_cookie(connection.cookie);
+  if (end == nullptr || !end->opened || end->host != index_ || end->id != connection.id) {
+    world_.fail(std::string(event) + " for a connection that nobody knows");
+    return nullptr;
+  }
+  if (end->closed) {
+    world_.fail(*end, std::string(event) + " after on_closed");
+    return nullptr;
+  }
+  world_.log(*end, event);
+  return end;
+}
+
+End* SimHost::accept(ConnectionRef connection) {
+  const auto info = shard_->info(connection.id);
+  End* end = info ? world_.accepting_end(info->key) : nullptr;
+  if (end == nullptr) {
+    world_.fail("on_established of a connection that nobody opened: " +
+                (info ? info->key.to_string() : std::string("no info()")));
+    return nullptr;
+  }
+  if (end->opened) {
+    world_.fail(*end, "accepted twice");
+    return nullptr;
+  }
+  end->opened = true;
+  end->id = connection.id;
+  live_.push_back(end);
+  if (!shard_->set_cookie(connection.id, World::cookie_of(*end)) ||
+      shard_->cookie(connection.id) != World::cookie_of(*end)) {
+    world_.fail(*end, "set_cookie() does not keep");
+  }
+  if (end->plan->abort_how != AbortHow::kNever) {
+    schedule(world_.now() + end->plan->abort_after, *end, Action::kAbort);
+  }
+  return end;
+}
+
+void SimHost::on_established(Shard&, ConnectionRef connection) {
+  End* end = connection.cookie == 0 ? accept(connection) : world_.end_by_cookie(connection.cookie);
+  if (end == nullptr) return;
+  end = end_of({connection.id, World::cookie_of(*end)}, "established");
+  if (end == nullptr) return;
+  if (end->established) return world_.fail(*end, "established twice");
+  end->established = true;
+  do_or_defer(*end);
+}
+
+size_t SimHost::choose_taken(End& end, size_t offered) {
+  const EndPlan& plan = *end.plan;
+  if (plan.stall.ns != 0 && !end.stalled && end.taken + offered > plan.stall_at) {
+    end.stalled = true;
+    schedule(world_.now() + plan.stall, end, Action::kResume);
+    return plan.stall_at > end.taken ? plan.stall_at - static_cast<size_t>(end.taken) : 0;
+  }
+  if (!end.random.chance(plan.take_less)) return offered;
+  schedule(world_.now() + end.random.duration({}, plan.pause_max), end, Action::kResume);
+  return end.random.below(offered);
+}
+
+size_t SimHost::on_data(Shard&, ConnectionRef connection, std::span<const std::byte> data) {
+  End* end = end_of(connection, "data");
+  if (end == nullptr) return data.size();
+  const End& peer = world_.peer_of(*end);
+  const char* wrong = nullptr;
+  if (!end->established) wrong = "data before on_established";
+  if (end->peer_closed) wrong = "data after on_peer_closed";
+  if (end->paused) wrong = "data before resume()";
+  if (end->broke_off) wrong = "data after close()";
+  if (data.empty()) wrong = "on_data without data";
+  if (data.size() > end->options.receive_buffer_bytes) wrong = "more data than the window";
+  if (wrong == nullptr && end->taken + data.size() > peer.sending.accepted_bytes) {
+    wrong = "more data than was sent";
+  }
+  const auto expected = peer.stream.begin() + static_cast<ptrdiff_t>(end->taken);
+  if (wrong == nullptr && !std::equal(data.begin(), data.end(), expected)) {
+    wrong = "the stream is not the one that was sent";
+  }
+  if (wrong != nullptr) {
+    world_.fail(*end, wrong);
+    return data.size();
+  }
+  const size_t taken = choose_taken(*end, data.size());
+  end->paused = taken < data.size();
+  end->taken += taken;
+  world_.log(*end, "takes", taken);
+  do_or_defer(*end);
+  return taken;
+}
+
+void SimHost::on_writable(Shard&, ConnectionRef connection) {
+  End* end = end_of(connection, "writable");
+  if (end == nullptr) return;
+  if (!end->blocked) return world_.fail(*end, "on_writable without a short send()");
+  end->blocked = false;
+  do_or_defer(*end);
+}
+
+void SimHost::on_peer_closed(Shard&, ConnectionRef connection) {
+  End* end = end_of(connection, "peer closed");
+  if (end == nullptr) return;
+  const End& peer = world_.peer_of(*end);
+  const char* wrong = nullptr;
+  if (!end->established) wrong = "on_peer_closed before on_established";
+  if (end->peer_closed) wrong = "peer closed twice";
+  if (!peer.sending.finished) wrong = "on_peer_closed, but the peer has not closed";
+  if (!end->broke_off && end->taken != peer.sending.accepted_bytes) {
+    wrong = "on_peer_closed before all data";
+  }
+  if (wrong != nullptr) return world_.fail(*end, wrong);
+  end->peer_closed = true;
+  do_or_defer(*end);
+}
+
+void SimHost::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
+  End* end = end_of(connection, "closed, reason");
+  if (end == nullptr) return;
+  world_.log(*end, to_string(reason).data(), static_cast<uint64_t>(reason));
+  end->closed = true;
+  end->reason = reason;
+  end->closed_at = world_.now();
+  world_.judge(*end);
+}
+
+// --- What must hold after a turn --------------------------------------------------------------------
+
+void SimHost::check_ends() {
+  for (size_t i = 0; i < live_.size();) {
+    if (!live_[i]->closed) {
+      ++i;
+      continue;
+    }
+    use_stale_id(*live_[i]);
+    live_[i] = live_.back();
+    live_.pop_back();
+  }
+  // All of a few, some of many.
+  const size_t count = std::min<size_t>(live_.size(), 8);
+  for (size_t i = 0; i < count && !world_.failed(); ++i) {
+    check_end(*live_[checked_++ % live_.size()]);
+  }
+}
+
+void SimHost::check_end(End& end) {
+  const auto info = shard_->info(end.id);
+  if (!info || !shard_->alive(end.id)) return world_.fail(end, "gone without on_closed");
+  ++world_.coverage().states[static_cast<size_t>(info->state)];
+  const auto must = [&](bool holds, const char* what) {
+    if (!holds && !world_.failed()) world_.fail(end, what);
+  };
+  const End& peer = world_.peer_of(end);
+  const uint64_t queued = uint64_t{info->unsent_bytes} + info->unacked_bytes;
+  must(static_cast<int32_t>(info->snd_nxt - info->snd_una) >= 0, "snd_una <= snd_nxt");
+  must(!end.abort_due && !end.gave_up, "abort() was not carried out by transmit()");
+  must(info->unread_bytes == shard_->unread(end.id), "unread() and info() differ");
+  must(info->unread_bytes <= end.options.receive_buffer_bytes, "unread <= receive buffer");
+  must(uint64_t{info->unread_bytes} + info->out_of_order_bytes <= end.options.receive_buffer_bytes,
+       "unread and out of order <= receive buffer");
+  must(end.paused || end.broke_off || info->unread_bytes == 0, "unread though nobody paused");
+  must(queued <= end.options.send_buffer_bytes || end.plan->send_static, "queue <= send buffer");
+  must(queued <= end.sending.accepted_bytes, "queued <= accepted");
+  must(info->rto.ns > 0 && info->rto <= end.options.rto_max, "0 < rto <= rto_max");
+  if (queued <= end.sending.accepted_bytes && peer.alive()) {
+    const uint64_t acked = end.sending.accepted_bytes - queued;
+    Shard& other = index_ == peer.host ? *shard_ : world_.shard_of(peer.host);
+    must(acked <= peer.taken + other.unread(peer.id) || peer.broke_off,
+         "acknowledged <= received by the peer");
+  }
+  if (end.established) {
+    must(info->snd_mss > 0 && info->snd_cwnd >= info->snd_mss, "cwnd >= mss");
+    must(info->state != State::kClosed && info->state != State::kListen &&
+             info->state != State::kSynSent,
+         "state of an established connection");
+  }
+  if (end.peer_closed) {
+    must(info->state == State::kCloseWait || info->state == State::kLastAck ||
+             info->state == State::kClosing || info->state == State::kTimeWait,
+         "state after the peer's FIN");
+  }
+  // Something is outstanding, so a timer must run, or output be due.
+  const bool waits = info->unacked_bytes != 0 || info->unsent_bytes != 0 ||
+                     info->state == State::kSynSent || info->state == State::kSynReceived;
+  must(!waits || shard_->next_deadline() != Instant::never() || shard_->has_output(),
+       "outstanding, but no timer");
+}
+
+std::string SimHost::left_over() const {
+  const ShardUse use = shard_->use();
+  std::string text;
+  const auto add = [&](const char* name, uint32_t count) {
+    if (count != 0) text += std::string(" ") + name + " " + std::to_string(count);
+  };
+  add("connections", use.connections);
+  add("half_open", use.half_open);
+  add("time_wait", use.time_wait);
+  add("small_blocks", use.small_blocks);
+  add("large_blocks", use.large_blocks);
+  add("loss_records", use.loss_records);
+  add("timers", use.timers);
+  add("control_frames", use.control_frames);
+  add("flow_entries", use.flow_entries);
+  add("output", shard_->has_output() ? 1 : 0);
+  return text;
+}
+
+void SimHost::check_at_end() {
+  const Counters& counters = shard_->counters();
+  const auto equal = [&](Counter counter, uint64_t expected) {
+    const uint64_t value = counters.get(counter);
+    if (value == expected || world_.failed()) return;
+    world_.fail(std::string(to_string(counter)) + " is " + std::to_string(value) + ", but " +
+                std::to_string(expected) + " were seen outside");
+  };
+  equal(Counter::kFramesIn, frames_in_);
+  equal(Counter::kFramesOut, frames_out_);
+  equal(Counter::kBytesOut, bytes_out_);
+  for (size_t i = 0; i < kCounterCount; ++i) {
+    world_.coverage().counters[i] += counters.get(static_cast<Counter>(i));
+  }
+}
+
+}  // namespace millrace::sim

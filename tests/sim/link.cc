@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "link.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::sim {
+namespace {
+
+constexpr size_t kEthernetBytes = 14;
+constexpr size_t kWireOverheadBytes = 24;  // preamble, check sequence, gap
+
+bool is_arp(std::span<const std::byte> frame) {
+  return frame.size() >= kEthernetBytes && frame[12] == std::byte{0x08} &&
+         frame[13] == std::byte{0x06};
+}
+
+bool later(const Delivery& a, const Delivery& b) {
+  return a.time != b.time ? a.time > b.time : a.order > b.order;
+}
+
+}  // namespace
+
+const char* to_string(Fate fate) {
+  switch (fate) {
+    case Fate::kDelivered:
+      return "";
+    case Fate::kLost:
+      return "LOST";
+    case Fate::kQueueFull:
+      return "LOST: queue full";
+    case Fate::kOutage:
+      return "LOST: outage";
+    case Fate::kCorrupted:
+      return "corrupted";
+    case Fate::kTruncated:
+      return "truncated";
+    case Fate::kDuplicated:
+      return "duplicated";
+    case Fate::kReordered:
+      return "held back";
+  }
+  return "?";
+}
+
+Link::Link(const LinkConfig& config, Instant faults_end, Random random)
+    : config_(config), faults_end_(faults_end), random_(random) {}
+
+Fate Link::accept(Instant now, std::vector<std::byte> frame) {
+  // The wire: frames leave one after the other, and arrive `delay` later.
+  while (!departures_.empty() && departures_.front() <= now) departures_.pop_front();
+  Instant departure = now;
+  if (config_.bits_per_second != 0) {
+    if (departures_.size() >= config_.queue_frames) return Fate::kQueueFull;
+    const uint64_t bits = (std::max<size_t>(frame.size(), 60) + kWireOverheadBytes) * 8;
+    departure = std::max(now, busy_until_) +
+                nanoseconds(static_cast<int64_t>(bits * 1'000'000'000 / config_.bits_per_second));
+    busy_until_ = departure;
+    departures_.push_back(departure);
+  }
+  const Instant arrival = departure + config_.delay;
+  if (now >= faults_end_) {
+    schedule(arrival, false, std::move(frame));
+    return Fate::kDelivered;
+  }
+
+  // The faults. ARP has no checksum of its own, so it is lost but never damaged: on a real wire
+  // the frame check sequence would have caught it.
+  for (const auto& outage : config_.outages) {
+    if (outage.begin <= now && now < outage.end) return Fate::kOutage;
+  }
+  const bool arp = is_arp(frame);
+  if (loses(arp)) return Fate::kLost;
+  if (!arp && random_.chance(config_.truncate)) {
+    frame.resize(random_.below(frame.size()));
+    schedule(arrival, true, std::move(frame));
+    return Fate::kTruncated;
+  }
+  if (!arp && random_.chance(config_.corrupt)) {
+    flip_bits(frame);
+    schedule(arrival, true, std::move(frame));
+    return Fate::kCorrupted;
+  }
+  if (random_.chance(config_.duplicate)) {
+    schedule(arrival, false, frame);
+    schedule(arrival + random_.duration({}, config_.reorder_extra), false, std::move(frame));
+    return Fate::kDuplicated;
+  }
+  if (random_.chance(config_.reorder)) {
+    schedule(arrival + random_.duration({}, config_.reorder_extra), false, std::move(frame));
+    return Fate::kReordered;
+  }
+  schedule(arrival, false, std::move(frame));
+  return Fate::kDelivered;
+}
+
+bool Link::loses(bool arp) {
+  if (arp) {
+    if (arp_seen_++ < config_.arp_lost_first) return true;
+    if (random_.chance(config_.arp_loss)) return true;
+  }
+  if (burst_) {
+    if (random_.chance(config_.burst_end)) burst_ = false;
+  } else {
+    burst_ = random_.chance(config_.burst_begin);
+  }
+  return random_.chance(burst_ ? config_.burst_loss : config_.loss);
+}
+
+// A burst of errors no longer than 15 bits behind the Ethernet header: the Internet checksum sees
+// every one of those, so a receiver that takes the frame is wrong and not unlucky.
+void Link::flip_bits(std::span<std::byte> frame) {
+  const auto body = frame.subspan(std::min(frame.size(), kEthernetBytes));
+  if (body.empty()) return;
+  const size_t bits = body.size() * 8;
+  const size_t first = random_.below(bits);
+  const size_t length = random_.coin() ? 1 : random_.between(1, 15);
+  for (size_t i = 0; i < length && first + i < bits; ++i) {
+    // The first and the last bit of a burst are wrong by definition.
+    if (i != 0 && i != length - 1 && random_.coin()) continue;
+    body[(first + i) / 8] ^= static_cast<std::byte>(0x80u >> ((first + i) % 8));
+  }
+}
+
+void Link::schedule(Instant time, bool damaged, std::vector<std::byte> frame) {
+  heap_.push_back({time, order_++, damaged, std::move(frame)});
+  std::push_heap(heap_.begin(), heap_.end(), later);
+}
+
+Instant Link::next() const { return heap_.empty() ? Instant::never() : heap_.front().time; }
+
+Delivery Link::take() {
+  std::pop_heap(heap_.begin(), heap_.end(), later);
+  Delivery first = std::move(heap_.back());
+  heap_.pop_back();
+  return first;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "observer.h"
+
+#include <algorithm>
+
+namespace millrace::sim {
+namespace {
+
+// Streams of a simulation are far shorter than 2^31, so the signed distance is exact.
+int64_t relative(uint32_t seq, uint32_t base) { return static_cast<int32_t>(seq - base); }
+bool before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
+
+std::string numbers(const char* text, int64_t a, int64_t b) {
+  return std::string(text) + ": " + std::to_string(a) + " against " + std::to_string(b);
+}
+
+}  // namespace
+
+int64_t Observer::window_of(const Side& me, const Side& peer, const Packet& p) const {
+  const bool scaled = me.window_shift && peer.window_shift && !p.has(kSyn);
+  return int64_t{p.window} << (scaled ? std::min<int>(*me.window_shift, 14) : 0);
+}
+
+std::optional<std::string> Observer::sent(size_t side, const Packet& p) {
+  Side& me = sides_[side];
+  const Side& peer = sides_[1 - side];
+  if (relaxed_) return std::nullopt;
+  if (p.has(kRst)) return check_reset(me, peer, p);
+  if (p.has(kSyn)) {
+    if (auto wrong = check_syn(me, peer, p)) return wrong;
+  } else {
+    if (!me.syn_sent) return "a segment before its SYN";
+    if (!p.has(kAck)) return "a segment without ACK";
+    if (!peer.syn_arrived) return "a synchronized segment before the peer's SYN";
+    if (auto wrong = check_payload(side, p)) return wrong;
+  }
+  if (p.has(kAck)) {
+    if (auto wrong = check_ack(me, peer, p)) return wrong;
+  }
+  return check_options(me, peer, p);
+}
+
+std::optional<std::string> Observer::check_syn(Side& me, const Side& peer, const Packet& p) {
+  if (!p.payload.empty()) return "data on a SYN";
+  if (p.has(kFin)) return "SYN and FIN";
+  if (p.has(kAck) && !peer.syn_arrived) return "SYN-ACK before the peer's SYN";
+  if (me.syn_sent) {
+    return p.seq == me.iss ? std::nullopt
+                           : std::optional<std::string>("a SYN again with another number");
+  }
+  me.syn_sent = true;
+  me.iss = p.seq;
+  me.sent_end = 1;
+  if (p.mss) me.mss = *p.mss;
+  me.window_shift = p.window_shift;
+  me.offers_timestamps = p.has_timestamps;
+  me.offers_sack = p.sack_permitted;
+  if (p.has(kAck)) {
+    // RFC 7323 section 2.2 and 3.2: only in answer to a SYN that had them.
+    if (p.window_shift && !peer.window_shift) return "window scale was not offered";
+    if (p.has_timestamps && !peer.offers_timestamps) return "timestamps were not offered";
+    if (p.sack_permitted && !peer.offers_sack) return "SACK was not offered";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Observer::check_reset(const Side& me, const Side& peer,
+                                                 const Packet& p) {
+  if (!p.payload.empty()) return "data on a RST";
+  // With ACK and seq 0 it answers a segment that had no ACK; else seq is one of ours.
+  if (me.syn_sent && p.seq != 0) {
+    const int64_t seq = relative(p.seq, me.iss);
+    if (seq < 0 || seq > me.sent_end) return numbers("RST out of our sequence", seq, me.sent_end);
+  }
+  if (p.has(kAck) && peer.syn_sent) {
+    const int64_t ack = relative(p.ack, peer.iss);
+    if (ack < 0 || ack > peer.sent_end) return numbers("RST acks what was not sent", ack, 0);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Observer::check_payload(size_t side, const Packet& p) {
+  Side& me = sides_[side];
+  const Side& peer = sides_[1 - side];
+  const SendState& sender = *senders_[side];
+  const int64_t seq = relative(p.seq, me.iss);
+  const int64_t bytes = static_cast<int64_t>(p.payload.size());
+  const int64_t end = seq + bytes;
+  const int64_t accepted = static_cast<int64_t>(sender.accepted_bytes);
+
+  if (seq < 0) return numbers("sequence number before the ISS", seq, 0);
+  if (seq > me.sent_end) return numbers("a gap in what was sent", seq, me.sent_end);
+  if (bytes != 0) {
+    if (seq == 0 && bytes > 1) return "data at the SYN's number";
+    if (end - 1 > accepted) return numbers("data that nobody sent", end - 1, accepted);
+    const auto expected = sender.stream.begin() + (seq == 0 ? 0 : seq - 1);
+    if (seq != 0 && !std::equal(p.payload.begin(), p.payload.end(), expected)) {
+      return numbers("payload is not the stream's at", seq - 1, end - 1);
+    }
+    if (end > me.edge_arrived && bytes > 1) {
+      return numbers("payload past the peer's window", end, me.edge_arrived);
+    }
+    if (seq > me.edge_arrived) return numbers("probe past the window", seq, me.edge_arrived);
+    if (bytes + p.option_bytes > peer.mss) {
+      return numbers("larger than the peer's MSS", bytes + p.option_bytes, peer.mss);
+    }
+    if (me.fin_sent && end > me.fin_at) return numbers("data behind the FIN", end, me.fin_at);
+    // RFC 6928: ten segments before the first acknowledgement of data.
+    if (me.ack_arrived <= 1 && end - 1 > int64_t{10} * std::max<int64_t>(peer.mss, 1)) {
+      return numbers("initial window", end - 1, int64_t{10} * peer.mss);
+    }
+  }
+  if (p.has(kFin)) {
+    if (!sender.finished) return "FIN, but the application has not closed";
+    if (end - 1 != accepted) return numbers("FIN is not at the end", end - 1, accepted);
+    if (me.fin_sent && me.fin_at != end) return numbers("FIN has moved", end, me.fin_at);
+    me.fin_sent = true;
+    me.fin_at = end;
+  }
+  me.sent_end = std::max(me.sent_end, end + (p.has(kFin) ? 1 : 0));
+  return std::nullopt;
+}
+
+std::optional<std::string> Observer::check_ack(Side& me, const Side& peer, const Packet& p) {
+  const int64_t ack = relative(p.ack, peer.iss);
+  if (ack < 1) return numbers("ack before the peer's stream", ack, 1);
+  if (ack > peer.arrived_end) return numbers("acks what did not arrive", ack, peer.arrived_end);
+  if (me.ack_sent && ack < *me.ack_sent) return numbers("ack goes back", ack, *me.ack_sent);
+  me.ack_sent = ack;
+  const int64_t edge = ack + window_of(me, peer, p);
+  const bool fin_acked = peer.fin_sent && ack > peer.fin_at;
+  if (!fin_acked) {
+    if (me.edge_sent && edge < *me.edge_sent) {
+      return numbers("the right edge of the window goes back", edge, *me.edge_sent);
+    }
+    me.edge_sent = edge;
+  }
+  for (size_t i = 0; i < p.sack_count; ++i) {
+    const int64_t begin = relative(p.sack[i][0], peer.iss);
+    const int64_t end = relative(p.sack[i][1], peer.iss);
+    if (begin >= end || end > peer.arrived_end) return numbers("SACK block", begin, end);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Observer::check_options(Side& me, const Side& peer, const Packet& p) {
+  if (!p.has(kSyn)) {
+    const bool timestamps = me.offers_timestamps && peer.offers_timestamps;
+    if (p.has_timestamps && !timestamps) return "timestamps were not negotiated";
+    if (!p.has_timestamps && timestamps) return "no timestamps though negotiated";  // section 3.2
+    if (p.sack_count != 0 && !(me.offers_sack && peer.offers_sack)) return "SACK uninvited";
+    if (p.mss || p.window_shift || p.sack_permitted) return "an option of SYN on another segment";
+  }
+  if (p.has_timestamps) {
+    if (me.ts_sent && before(p.ts_value, *me.ts_sent)) {
+      return numbers("timestamp goes back", p.ts_value, *me.ts_sent);
+    }
+    me.ts_sent = p.ts_value;
+    if (p.has(kAck) && (!peer.ts_arrived || before(*peer.ts_arrived, p.ts_echo))) {
+      return numbers("echoes a timestamp that did not arrive", p.ts_echo,
+                     peer.ts_arrived.value_or(0));
+    }
+  }
+  return std::nullopt;
+}
+
+void Observer::delivered(size_t side, const Packet& p) {
+  if (relaxed_ || p.has(kRst)) return;
+  Side& me = sides_[side];
+  Side& peer = sides_[1 - side];
+  if (!peer.syn_sent) return;
+  if (p.has(kSyn)) peer.syn_arrived = true;
+  const int64_t end = relative(p.seq, peer.iss) + p.length();
+  peer.arrived_end = std::max(peer.arrived_end, end);
+  if (p.has_timestamps && (!peer.ts_arrived || before(*peer.ts_arrived, p.ts_value))) {
+    peer.ts_arrived = p.ts_value;
+  }
+  if (p.has(kAck) && me.syn_sent) {
+    const int64_t ack = relative(p.ack, me.iss);
+    me.ack_arrived = std::max(me.ack_arrived, ack);
+    me.edge_arrived = std::max(me.edge_arrived, ack + window_of(peer, me, p));
+  }
+}
+
+}  // namespace millrace::sim

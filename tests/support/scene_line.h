@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One line of a packet diagram as a value. In: text such as
+//
+//     P. 1:1001 ack 1 win 500 <mss 1460,ws 7,ts 100 *>
+//
+// flags      letters of S F R P . U E W (the dot is ACK); none means "."; letters in [] may be
+//            there or not
+// seq        N, N:M or *; counted from the sender's initial sequence number, which is 0
+// ack N      the same, from the receiver's
+// win N      the window field as it lies on the wire, unscaled
+// <...>      mss N | ws N | ts VALUE ECHO | sackOK | nop | raw HEX..; !mss, !ws, !ts: not there
+//
+// A number may be written * (any), or =N (N itself, not counted from anywhere).
+// `arp who-has A tell B`, `arp reply A is-at MAC` and `icmp TYPE CODE` name other frames.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::test {
+
+struct LineNumber {
+  enum class Kind : uint8_t { kAny, kRaw, kRelative } kind = Kind::kRelative;
+  int64_t value = 0;
+};
+
+struct SegmentLine {
+  uint8_t flags = 0;           // must be there
+  uint8_t flags_optional = 0;  // may be there
+  LineNumber seq;
+  int64_t payload_bytes = 0;  // M - N
+  std::optional<LineNumber> ack;
+  std::optional<uint16_t> window;
+  std::optional<uint16_t> mss;
+  std::optional<uint8_t> window_shift;
+  std::optional<LineNumber> ts_value, ts_echo;
+  bool sack_permitted = false;
+  bool no_mss = false, no_window_shift = false, no_timestamps = false;
+  std::vector<uint8_t> raw_options;
+};
+
+// Fills `out`; on a line that makes no sense returns what is wrong with it, else nothing.
+std::optional<std::string> parse_segment_line(std::string_view text, SegmentLine& out);
+
+// "S.", "F.P" and so on, from control bits.
+std::string flag_letters(uint8_t flags);
+
+// Words between blanks.
+std::vector<std::string> split_words(std::string_view text);
+
+}  // namespace millrace::test
