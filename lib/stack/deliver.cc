@@ -58,6 +58,13 @@ bool Shard::Impl::deliver(uint32_t index, std::span<const std::byte> data) {
   }
   tcp::received(c, ctx_, static_cast<uint32_t>(taken));
   if (taken == data.size()) return true;
+  if (c.has(tcp::kNoReader) && !c.has(tcp::kAborting)) {
+    // Closed from within on_data with bytes left: the peer must learn that they are lost.
+    counters_.add(Counter::kTcpExtTCPAbortOnData);
+    c.set(tcp::kAborting);
+    mark_dirty(index);
+    return false;
+  }
   counters_.add(Counter::kDropTcpNoMemory);
   c.set(tcp::kAckNow);
   return false;

@@ -64,6 +64,8 @@ class Shard::Impl {
   using Connection = tcp::Connection;
   using FlowKind = stack::FlowKind;
   static constexpr uint32_t kNil = stack::kNil;
+  // How far beyond a tuple's last incarnation the next one begins, when its clock has not got there.
+  static constexpr uint32_t kIssStep = 0x10000;
 
   static Result<std::unique_ptr<Impl>> create(const ShardConfig& config, Instant now);
 
@@ -114,6 +116,9 @@ class Shard::Impl {
   void on_listener_syn(const stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
                        std::optional<wire::SeqNum> iss_after);
   void on_half_open(uint32_t index, const wire::ParsedFrame& p, uint64_t hash);
+  void promote(uint32_t half_index, const stack::Listener& listener, const wire::ParsedFrame& p,
+               uint64_t hash);
+  void challenge_half_open(const tcp::HalfOpen& half);
   void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options);
   void forget_half_open(uint32_t index);
   uint32_t new_connection();
@@ -133,6 +138,7 @@ class Shard::Impl {
   void erase_time_wait(uint32_t index, uint64_t hash);
   void expire_time_wait(uint32_t budget);
   void pop_time_wait();
+  void drop_oldest_time_wait();
   void push_time_wait(uint32_t index);
   void shutdown(ConnectionId id);
   void close(ConnectionId id);
@@ -154,6 +160,7 @@ class Shard::Impl {
   void push(stack::ConnectionList& list, uint32_t index);
   uint32_t pop(stack::ConnectionList& list);
   void send_control(const FlowKey& key, const wire::SegmentHeader& header);
+  void send_control_frame(uint32_t control, const FlowKey& key, const wire::SegmentHeader& header);
   void send_reset(const wire::ParsedFrame& p);
   void send_arp(bool request, const MacAddress& target_mac, const IpAddress& target_ip,
                 const IpAddress& sender_ip);

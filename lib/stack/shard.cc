@@ -195,7 +195,11 @@ void Shard::Impl::drain(Instant deadline) {
   for (uint32_t i = 0; i < listeners_.size(); ++i) close_listener({i});
   for (uint32_t i = 0; i < connections_.high_water(); ++i) {
     const Connection& c = connections_[i];
-    if (c.state != State::kClosed) close({i, c.generation});
+    if (c.state == State::kSynSent) {
+      abort({i, c.generation});
+    } else if (c.state != State::kClosed) {
+      shutdown({i, c.generation});
+    }
   }
   drain_deadline_ = deadline;
 }

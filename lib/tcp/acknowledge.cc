@@ -74,10 +74,18 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
   if (c.snd_una != c.snd_nxt) {
     c.set(kRetransmitArmed);
     c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
+    // The wheel may only be told late of a deadline that was put off, never of one moved forward.
+    if (!c.timer.linked() ||
+        static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0) {
+      fx.dirty = true;
+    }
   }
   fx.acked = true;
   fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
-  if (fin_acked) on_fin_acknowledged(c, ctx, fx);
+  if (fin_acked) {
+    on_fin_acknowledged(c, ctx, fx);
+    fx.dirty = true;  // FIN-WAIT-2 may have begun its timeout
+  }
 }
 
 void on_same_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx,

@@ -5,6 +5,7 @@
 // RFC 9293 section 3.3.1 names the variables.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "millrace/address.h"

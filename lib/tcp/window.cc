@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "wire/segment.h"
+
 namespace millrace::tcp {
 namespace {
 

@@ -37,34 +37,33 @@ class IpAddress {
   // `host_order` is the address as a number: 10.0.0.1 is 0x0a000001.
   static constexpr IpAddress v4(uint32_t host_order) {
     IpAddress a;
-    a.words_[0] = 0;
-    a.words_[1] = pack_low(0x0000ffff, host_order);
+    a.parts_ = {0, 0, kV4Prefix, to_big(host_order)};
     return a;
   }
   static IpAddress v6(const std::array<uint8_t, 16>& bytes) {
     IpAddress a;
-    std::memcpy(a.words_.data(), bytes.data(), 16);
+    std::memcpy(a.parts_.data(), bytes.data(), 16);
     return a;
   }
 
   [[nodiscard]] constexpr bool is_v4() const {
-    return words_[0] == 0 && static_cast<uint32_t>(words_[1]) == pack_prefix();
+    return (parts_[0] | parts_[1]) == 0 && parts_[2] == kV4Prefix;
   }
   // Requires: is_v4(). The address as a number.
-  [[nodiscard]] constexpr uint32_t v4_value() const {
-    return to_big(static_cast<uint32_t>(words_[1] >> 32));
-  }
+  [[nodiscard]] constexpr uint32_t v4_value() const { return to_big(parts_[3]); }
   [[nodiscard]] std::array<uint8_t, 16> bytes() const {
     std::array<uint8_t, 16> out;
-    std::memcpy(out.data(), words_.data(), 16);
+    std::memcpy(out.data(), parts_.data(), 16);
     return out;
   }
   // The 16 bytes as two words in memory order; for hashing and comparing only.
-  [[nodiscard]] constexpr const std::array<uint64_t, 2>& words() const { return words_; }
+  [[nodiscard]] constexpr std::array<uint64_t, 2> words() const {
+    return {parts_[0] | uint64_t{parts_[1]} << 32, parts_[2] | uint64_t{parts_[3]} << 32};
+  }
 
   // All zero bits, or 0.0.0.0.
   [[nodiscard]] constexpr bool is_unspecified() const {
-    return words_[0] == 0 && (words_[1] == 0 || words_[1] == pack_low(0xffff, 0));
+    return (parts_[0] | parts_[1] | parts_[3]) == 0 && (parts_[2] == 0 || parts_[2] == kV4Prefix);
   }
   [[nodiscard]] bool is_multicast() const;
   [[nodiscard]] bool is_loopback() const;
@@ -72,8 +71,7 @@ class IpAddress {
   // The address `offset` further on; wraps within the family's last 32 bits.
   [[nodiscard]] constexpr IpAddress plus(uint32_t offset) const {
     IpAddress a = *this;
-    const uint32_t low = to_big(static_cast<uint32_t>(words_[1] >> 32)) + offset;
-    a.words_[1] = (words_[1] & 0xffffffffu) | (uint64_t{to_big(low)} << 32);
+    a.parts_[3] = to_big(to_big(parts_[3]) + offset);
     return a;
   }
 
@@ -84,14 +82,12 @@ class IpAddress {
   [[nodiscard]] std::string to_string() const;
 
  private:
-  static_assert(std::endian::native == std::endian::little, "word packing assumes little endian");
+  static_assert(std::endian::native == std::endian::little, "words() assumes little endian");
   static constexpr uint32_t to_big(uint32_t v) { return __builtin_bswap32(v); }
-  static constexpr uint32_t pack_prefix() { return 0xffff0000u; }  // bytes 00 00 ff ff
-  static constexpr uint64_t pack_low(uint32_t, uint32_t host_order) {
-    return uint64_t{pack_prefix()} | (uint64_t{to_big(host_order)} << 32);
-  }
+  static constexpr uint32_t kV4Prefix = 0xffff0000u;  // bytes 00 00 ff ff
 
-  alignas(8) std::array<uint64_t, 2> words_{};
+  // Parts of 4 bytes, not 8: a FlowKey is 36 bytes and not 40.
+  std::array<uint32_t, 4> parts_{};
 };
 
 // An address with the length of its network's prefix: "10.0.0.1/24". For IPv4, `length` counts
@@ -131,5 +127,6 @@ struct FlowKey {
   friend constexpr bool operator==(const FlowKey&, const FlowKey&) = default;
   [[nodiscard]] std::string to_string() const;
 };
+static_assert(sizeof(FlowKey) == 36);
 
 }  // namespace millrace

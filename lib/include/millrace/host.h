@@ -7,7 +7,7 @@
 //     auto listener = host->listen({IpAddress{}, 80}).value();
 //     host->inject(syn_frame);                   // processed at once, at the current time
 //     for (auto& frame : host->collect()) ...;   // what it answered
-//     host->set_time(milliseconds(200));         // timers on the way fire in order
+//     host->set_time(start + milliseconds(200)); // timers on the way fire in order
 //     if (auto c = host->accept(listener)) host->send(*c, bytes);
 //
 // Memory: received bytes that receive() has not taken stay in the stack's receive buffer, and so
@@ -75,8 +75,9 @@ class Host final : private App {
   [[nodiscard]] Shard& shard() { return *shard_; }
 
  private:
+  static constexpr uint64_t kActive = 1;  // the cookie of our own opens
+
   struct Socket {
-    ListenerId listener;
     bool established = false;
     bool peer_closed = false;
     bool writable = false;
@@ -99,6 +100,7 @@ class Host final : private App {
   std::unique_ptr<Shard> shard_;
   std::unordered_map<uint64_t, Socket> sockets_;
   std::unordered_map<uint32_t, std::deque<ConnectionId>> accepted_;
+  std::unordered_map<uint32_t, Endpoint> listening_;
   std::vector<SentFrame> sent_;
 };
 

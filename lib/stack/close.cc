@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Endings: the application's verbs, the one way in which a connection is given back, and TIME-WAIT
+// (RFC 9293 sections 3.10.4, 3.10.5 and 3.6.1; RFC 1337; RFC 6191).
+#include "base/check.h"
+#include "stack/impl.h"
+#include "tcp/close.h"
+#include "tcp/congestion.h"
+#include "tcp/output.h"
+#include "tcp/reassembly.h"
+#include "tcp/send_queue.h"
+
+namespace millrace {
+
+using stack::flow_value;
+using tcp::TimeWait;
+using wire::SeqNum;
+
+// --- Verbs ------------------------------------------------------------------------------------
+
+void Shard::Impl::shutdown(ConnectionId id) {
+  Connection* c = find(id);
+  if (c == nullptr || c->has(tcp::kAborting)) return;
+  if (tcp::close_sending(*c, ctx_)) mark_dirty(id.index);
+}
+
+void Shard::Impl::close(ConnectionId id) {
+  Connection* c = find(id);
+  if (c == nullptr || c->has(tcp::kAborting)) return;
+  if (c->state == State::kSynSent) {  // RFC 9293 section 3.10.4: nothing was agreed on yet
+    abort(id);
+    return;
+  }
+  tcp::close_sending(*c, ctx_);
+  tcp::stop_reading(*c, ctx_);
+  if (c->has(tcp::kAborting)) {
+    abort(id);
+  } else {
+    mark_dirty(id.index);
+  }
+}
+
+void Shard::Impl::abort(ConnectionId id) {
+  Connection* c = find(id);
+  if (c == nullptr) return;
+  c->set(tcp::kAborting);
+  if (c->has(tcp::kDirty)) recheck_blocked_ = true;  // it may be waiting for a neighbour
+  mark_dirty(id.index);
+}
+
+// --- Giving a connection back -----------------------------------------------------------------
+
+void Shard::Impl::destroy(uint32_t index, CloseReason reason) {
+  const Connection& c = connections_[index];
+  const bool erased =
+      flows_.erase(flow_hash(c.key), flow_value(FlowKind::kConnection, index));
+  MR_ASSERT(erased);
+  release(index, reason);
+}
+
+// The flow entry is gone, or somebody else's by now. Everything the connection holds goes back,
+// and then the application hears of it: a connect() from within that call finds the slot free.
+void Shard::Impl::release(uint32_t index, CloseReason reason) {
+  Connection& c = connections_[index];
+  if (c.timer.linked()) wheel_.disarm(index);
+  tcp::clear_send_queue(c, ctx_);
+  tcp::clear_inbox(c, ctx_);
+  tcp::end_recovery(c, ctx_);
+  --neighbors_[c.neighbor].references;
+  if (c.state == State::kSynSent || c.state == State::kSynReceived) {
+    counters_.add(Counter::kTcpAttemptFails);
+  } else if (c.state == State::kEstablished || c.state == State::kCloseWait) {
+    counters_.add(Counter::kTcpEstabResets);
+  }
+  App& app = app_of(c);
+  const ConnectionRef closed = ref(index);
+  c.state = State::kClosed;
+  // A connection that is on a list of the flush is freed when it is taken off that.
+  if (!c.has(tcp::kDirty)) connections_.free(index);
+  app.on_closed(*facade_, closed, reason);
+}
+
+// Ends a connection that the flush has just taken off its list, but not within the flush: the
+// application is not called while frames are being described.
+void Shard::Impl::doom(uint32_t index, CloseReason reason) {
+  Connection& c = connections_[index];
+  c.set(tcp::kAborting);
+  c.probes = static_cast<uint8_t>(reason);
+  push(doomed_, index);
+}
+
+void Shard::Impl::reap() {
+  while (doomed_.head != kNil) {
+    const uint32_t index = pop(doomed_);
+    Connection& c = connections_[index];
+    c.clear(tcp::kDirty);
+    if (c.state == State::kClosed) {
+      connections_.free(index);
+    } else {
+      destroy(index, static_cast<CloseReason>(c.probes));
+    }
+  }
+}
+
+// --- TIME-WAIT --------------------------------------------------------------------------------
+
+void Shard::Impl::enter_time_wait(uint32_t index) {
+  Connection& c = connections_[index];
+  tcp::end_recovery(c, ctx_);
+  if (c.has(tcp::kAckNow | tcp::kAckDelayed)) {
+    c.set(tcp::kAckNow);
+    c.clear(tcp::kProbeNow);
+    const uint32_t control = control_.allocate();
+    if (control == kNil) {
+      drop(Counter::kDropControlQueueFull);  // the peer sends its FIN again and is answered then
+    } else {
+      wire::SegmentHeader header;
+      TxFrame& frame = control_[control].frame;
+      if (tcp::next_segment(c, ctx_, header, frame)) {
+        send_control_frame(control, c.key, header);
+      } else {
+        control_.free(control, blocks_);
+      }
+    }
+  }
+  if (time_wait_.used() == time_wait_.capacity()) drop_oldest_time_wait();
+  const uint32_t record = time_wait_.allocate();
+  MR_ASSERT(record != kNil);
+  TimeWait& t = time_wait_[record];
+  t = TimeWait{};
+  t.local = c.key.local.v4_value();
+  t.peer = c.key.peer.v4_value();
+  t.local_port = c.key.local_port;
+  t.peer_port = c.key.peer_port;
+  t.snd_nxt = c.snd_nxt;
+  t.rcv_nxt = c.rcv_nxt;
+  t.ts_recent = c.ts_recent;
+  t.deadline = ctx_.tick + tcp::to_ticks(config_.msl * 2);
+  if (c.has(tcp::kTimestamps)) t.link |= TimeWait::kTimestampsBit;
+  const bool replaced =
+      flows_.replace(flow_hash(c.key), flow_value(FlowKind::kConnection, index),
+                     flow_value(FlowKind::kTimeWait, record));
+  MR_ASSERT(replaced);
+  push_time_wait(record);
+  ++time_wait_live_;
+  counters_.add(Counter::kTcpExtTCPTimeWait);
+  c.state = State::kTimeWait;
+  release(index, CloseReason::kNormal);
+}
+
+void Shard::Impl::on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint64_t hash) {
+  TimeWait& t = time_wait_[index];
+  const wire::Segment& s = p.segment;
+  if (s.has(wire::kRst)) {  // RFC 1337: nothing may cut TIME-WAIT short
+    drop(Counter::kDropTcpUnacceptable);
+    return;
+  }
+  const bool timestamps = t.timestamps() && s.has_timestamps;
+  const auto ts_ahead = static_cast<int32_t>(s.ts_value - t.ts_recent);
+  if (s.has(wire::kSyn) && !s.has(wire::kAck)) {
+    // RFC 6191 section 2: a SYN that is provably newer begins the next incarnation.
+    const bool newer = timestamps && ts_ahead != 0 ? ts_ahead > 0 : s.seq > t.rcv_nxt;
+    const stack::Listener* listener = listener_for(p.key);
+    if (newer && listener != nullptr) {
+      const SeqNum used = t.snd_nxt;
+      erase_time_wait(index, hash);
+      counters_.add(Counter::kTcpExtTCPTimeWaitRecycled);
+      on_listener_syn(*listener, p, hash, used);
+      return;
+    }
+  }
+  if (s.length() == 0) {
+    // A bare acknowledgement is not answered, or two ends in TIME-WAIT would talk for ever.
+    drop(Counter::kDropTcpUnacceptable);
+    return;
+  }
+  const bool old = timestamps && ts_ahead < 0;
+  if (s.has(wire::kFin) && s.seq + s.length() == t.rcv_nxt && !old) {
+    t.deadline = ctx_.tick + tcp::to_ticks(config_.msl * 2);
+  }
+  counters_.add(Counter::kTcpExtTCPTimeWaitAck);
+  wire::SegmentHeader h;
+  h.seq = t.snd_nxt;
+  h.ack = t.rcv_nxt;
+  h.flags = wire::kAck;
+  h.window = 0xffff;
+  if (t.timestamps()) {
+    h.has_timestamps = true;
+    h.ts_value = ctx_.tick + tcp::hash_tuple(isn_secret_, p.key).ts_offset;
+    h.ts_echo = t.ts_recent;
+  }
+  send_control(p.key, h);
+}
+
+// The record stays in the queue, marked, until it comes to the front.
+void Shard::Impl::erase_time_wait(uint32_t index, uint64_t hash) {
+  const bool erased = flows_.erase(hash, flow_value(FlowKind::kTimeWait, index));
+  MR_ASSERT(erased);
+  time_wait_[index].link |= TimeWait::kErasedBit;
+  --time_wait_live_;
+}
+
+void Shard::Impl::push_time_wait(uint32_t index) {
+  TimeWait& t = time_wait_[index];
+  t.link |= TimeWait::kIndexMask;
+  if (time_wait_tail_ == TimeWait::kIndexMask) {
+    time_wait_head_ = index;
+  } else {
+    TimeWait& tail = time_wait_[time_wait_tail_];
+    tail.link = (tail.link & ~TimeWait::kIndexMask) | index;
+  }
+  time_wait_tail_ = index;
+}
+
+void Shard::Impl::pop_time_wait() {
+  time_wait_head_ = time_wait_[time_wait_head_].link & TimeWait::kIndexMask;
+  if (time_wait_head_ == TimeWait::kIndexMask) time_wait_tail_ = TimeWait::kIndexMask;
+}
+
+void Shard::Impl::drop_oldest_time_wait() {
+  const uint32_t index = time_wait_head_;
+  pop_time_wait();
+  if (!time_wait_[index].erased()) {
+    erase_time_wait(index, flow_hash(time_wait_[index].key()));
+    counters_.add(Counter::kTcpExtTCPTimeWaitOverflow);
+  }
+  time_wait_.free(index);
+}
+
+// The queue is in the order of deadlines, but for records that a late FIN restarted: one of those at
+// the front goes to the back when a record behind it is due earlier. A record may so live longer
+// than 2 MSL, never shorter.
+void Shard::Impl::expire_time_wait(uint32_t budget) {
+  while (budget-- != 0 && time_wait_head_ != TimeWait::kIndexMask) {
+    const uint32_t index = time_wait_head_;
+    const TimeWait& t = time_wait_[index];
+    if (!t.erased() && !tcp::tick_reached(ctx_.tick, t.deadline)) {
+      const uint32_t next = t.link & TimeWait::kIndexMask;
+      if (next == TimeWait::kIndexMask ||
+          static_cast<int32_t>(time_wait_[next].deadline - t.deadline) >= 0) {
+        return;
+      }
+      pop_time_wait();
+      push_time_wait(index);
+      continue;
+    }
+    pop_time_wait();
+    if (!t.erased()) erase_time_wait(index, flow_hash(t.key()));
+    time_wait_.free(index);
+  }
+}
+
+}  // namespace millrace

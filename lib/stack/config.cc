@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The bounds of every field of a configuration. Messages name the field, the value, and the range.
+#include "millrace/config.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "base/slab.h"
+#include "tcp/context.h"
+
+namespace millrace {
+namespace {
+
+// The first complaint, if any; each check leaves an earlier one alone.
+class Checker {
+ public:
+  void between(const char* name, uint64_t value, uint64_t low, uint64_t high) {
+    if (complaint_ || (value >= low && value <= high)) return;
+    complaint_ = Error{fmt::format("{} is {}; it must be from {} to {}", name, value, low, high)};
+  }
+  void between(const char* name, Duration value, Duration low, Duration high) {
+    if (complaint_ || (value >= low && value <= high)) return;
+    complaint_ = Error{fmt::format("{} is {} ms; it must be from {} to {} ms", name,
+                                   value.milliseconds(), low.milliseconds(), high.milliseconds())};
+  }
+  void require(bool holds, std::string message) {
+    if (!complaint_ && !holds) complaint_ = Error{std::move(message)};
+  }
+  [[nodiscard]] Result<void> result() const {
+    if (complaint_) return *complaint_;
+    return {};
+  }
+
+ private:
+  std::optional<Error> complaint_;
+};
+
+constexpr Duration kTick = milliseconds(1);  // nothing is timed more finely
+constexpr Duration kLongest = seconds(7 * 24 * 3600);
+
+void check_prefix(Checker& check, const char* name, const Prefix& prefix) {
+  const std::string text = prefix.to_string();
+  check.require(prefix.address.is_v4(),
+                fmt::format("{} {} is not IPv4; IPv6 is not supported yet", name, text));
+  check.between(name, prefix.length, 0, 32);
+}
+
+void check_interface(Checker& check, const InterfaceConfig& interface) {
+  check.require(!interface.mac.is_zero(), "interface.mac is all zero; give the device's address");
+  check.require(!interface.mac.is_multicast(),
+                fmt::format("interface.mac {} is a group address; the first byte must be even",
+                            interface.mac.to_string()));
+  check.between("interface.mtu", interface.mtu, 576, 9000);
+  check.between("interface.ttl", interface.ttl, 1, 255);
+  check.require(!interface.addresses.empty(),
+                "interface.addresses is empty; give at least one address, as in 10.0.0.1/24");
+  for (const Prefix& prefix : interface.addresses) {
+    check_prefix(check, "address", prefix);
+    const IpAddress& a = prefix.address;
+    check.require(!a.is_unspecified() && !a.is_multicast() && !a.is_loopback(),
+                  fmt::format("address {} cannot be a host's; give a unicast address",
+                              prefix.to_string()));
+    if (!a.is_v4() || prefix.length >= 31) continue;
+    check.require(a != prefix.network() && a != prefix.broadcast(),
+                  fmt::format("address {} is the network's own or its broadcast address; give a "
+                              "host's address within it",
+                              prefix.to_string()));
+  }
+  for (const Prefix& range : interface.source_ranges) {
+    check_prefix(check, "source range", range);
+    check.between("source range length", range.length, 8, 32);
+  }
+  for (const Route& route : interface.routes) {
+    check_prefix(check, "route", route.destination);
+    if (route.gateway.is_unspecified()) continue;
+    bool on_link = false;
+    for (const Prefix& prefix : interface.addresses) {
+      on_link = on_link || (prefix.contains(route.gateway) && prefix.address != route.gateway);
+    }
+    check.require(on_link, fmt::format("gateway {} is on none of our networks; it must be another "
+                                       "host of an address's prefix",
+                                       route.gateway.to_string()));
+  }
+}
+
+}  // namespace
+
+Result<void> validate(const ShardConfig& config) {
+  Checker check;
+  check_interface(check, config.interface);
+  constexpr uint64_t kRecordsMax = 1u << 28;
+  check.between("connections_max", config.connections_max, 1, kRecordsMax);
+  check.between("half_open_max", config.half_open_max, 1, kRecordsMax);
+  check.between("time_wait_max", config.time_wait_max, 1, kRecordsMax);
+  check.between("listeners_max", config.listeners_max, 1, 4096);
+  check.between("neighbors_max", config.neighbors_max, 1, 1u << 20);
+  check.between("profiles_max", config.profiles_max, 1, 65535);
+  check.between("small_blocks_max", config.small_blocks_max, 1, kRecordsMax);
+  check.between("large_blocks_max", config.large_blocks_max, 1, kRecordsMax);
+  check.between("control_frames_max", config.control_frames_max, 1, 1u << 20);
+  check.between("timers_per_turn", config.timers_per_turn, 1, 1u << 20);
+  check.between("frames_per_connection_per_turn", config.frames_per_connection_per_turn, 1,
+                1u << 20);
+  check.between("msl", config.msl, kTick, seconds(600));
+  check.between("port_first", config.port_first, 1, 65535);
+  check.between("port_last", config.port_last, config.port_first, 65535);
+  check.between("arp_timeout", config.arp_timeout, kTick, seconds(60));
+  check.between("arp_retries", config.arp_retries, 1, 255);
+  check.between("arp_lifetime", config.arp_lifetime, kTick, kLongest);
+  return check.result();
+}
+
+Result<void> validate(const TcpOptions& options, const ShardConfig& config) {
+  Checker check;
+  constexpr uint64_t kBufferMax = uint64_t{65535} << 14;  // RFC 7323 section 2.3
+  check.between("send_buffer_bytes", options.send_buffer_bytes, 1, kBufferMax);
+  check.between("receive_buffer_bytes", options.receive_buffer_bytes, 1, kBufferMax);
+  if (options.mss_max != 0) {
+    check.between("mss_max", options.mss_max, 64, config.interface.mtu - 40u);
+  }
+  check.between("delayed_ack_timeout", options.delayed_ack_timeout, kTick, milliseconds(500));
+  check.between("initial_window_segments", options.initial_window_segments, 1, 1000);
+  check.between("rto_min", options.rto_min, kTick, seconds(60));
+  check.between("rto_max", options.rto_max, options.rto_min, kLongest);
+  check.between("rto_initial", options.rto_initial, kTick, options.rto_max);
+  check.between("data_retries", options.data_retries, 1, 255);
+  check.between("user_timeout", options.user_timeout, Duration{}, kLongest);
+  check.between("keepalive_idle", options.keepalive_idle, kTick, kLongest);
+  check.between("keepalive_interval", options.keepalive_interval, kTick, kLongest);
+  check.between("keepalive_probes", options.keepalive_probes, 1, 255);
+  check.between("fin_wait2_timeout", options.fin_wait2_timeout, kTick, kLongest);
+  return check.result();
+}
+
+}  // namespace millrace

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames out. Input and the application only mark connections dirty; here, once per turn, each
+// says what it sends, so that a burst of input becomes one acknowledgement and data carries it.
+// Control frames (ARP, ICMP, RST, SYN-ACK) go first.
+#include <algorithm>
+
+#include "base/check.h"
+#include "stack/impl.h"
+#include "tcp/output.h"
+
+namespace millrace {
+
+// --- Lists ------------------------------------------------------------------------------------
+
+void Shard::Impl::push(stack::ConnectionList& list, uint32_t index) {
+  connections_[index].dirty_next = kNil;
+  if (list.tail == kNil) {
+    list.head = index;
+  } else {
+    connections_[list.tail].dirty_next = index;
+  }
+  list.tail = index;
+}
+
+uint32_t Shard::Impl::pop(stack::ConnectionList& list) {
+  const uint32_t index = list.head;
+  list.head = connections_[index].dirty_next;
+  if (list.head == kNil) list.tail = kNil;
+  return index;
+}
+
+void Shard::Impl::mark_dirty(uint32_t index) {
+  Connection& c = connections_[index];
+  if (c.has(tcp::kDirty)) return;
+  c.set(tcp::kDirty);
+  push(dirty_, index);
+}
+
+// Connections that waited for a neighbour are looked at again when any neighbour's state has
+// changed, or one of them was aborted.
+void Shard::Impl::unblock() {
+  if (!recheck_blocked_ && blocked_epoch_ == neighbors_.epoch()) return;
+  recheck_blocked_ = false;
+  blocked_epoch_ = neighbors_.epoch();
+  if (blocked_.head == kNil) return;
+  if (dirty_.tail == kNil) {
+    dirty_ = blocked_;
+  } else {
+    connections_[dirty_.tail].dirty_next = blocked_.head;
+    dirty_.tail = blocked_.tail;
+  }
+  blocked_ = {};
+}
+
+// --- The flush --------------------------------------------------------------------------------
+
+size_t Shard::Impl::transmit(std::span<TxFrame> out) {
+  while (sending_control_ != kNil) {
+    const uint32_t sent = std::exchange(sending_control_, control_[sending_control_].next);
+    control_.free(sent, blocks_);
+  }
+  size_t filled = 0;
+  for (;;) {
+    reap();
+    unblock();
+    while (filled < out.size()) {
+      const uint32_t control = control_.pop();
+      if (control == kNil) break;
+      out[filled] = control_[control].frame;
+      count_out(out[filled++]);
+      if (control_[control].body_block == kNil) {
+        control_.free(control, blocks_);
+      } else {  // its payload is looked at after we return
+        control_[control].next = std::exchange(sending_control_, control);
+      }
+    }
+    while (filled < out.size() && dirty_.head != kNil) {
+      const uint32_t index = pop(dirty_);
+      filled += flush(index, out.subspan(filled));
+    }
+    if (filled != 0 || doomed_.head == kNil) return filled;
+  }
+}
+
+namespace {
+
+// RFC 9293 section 3.10.5: in the other states the peer has nothing that a RST would tell it.
+bool aborts_with_reset(State state) {
+  return state == State::kSynReceived || state == State::kEstablished ||
+         state == State::kFinWait1 || state == State::kFinWait2 || state == State::kCloseWait;
+}
+
+}  // namespace
+
+// Requires: the connection was just taken off the dirty list; out is not empty.
+size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
+  Connection& c = connections_[index];
+  if (c.state == State::kClosed) {
+    c.clear(tcp::kDirty);
+    connections_.free(index);
+    return 0;
+  }
+  const net::Neighbor& neighbor = neighbors_[c.neighbor];
+  const wire::IpFields ip{config_.interface.ttl};
+  if (c.has(tcp::kAborting)) {
+    const bool reset = aborts_with_reset(c.state) && neighbor.usable();
+    if (reset) {
+      out[0].payload_spans = 0;
+      out[0].payload_bytes = 0;
+      wire::build_tcp(out[0], neighbor.ethernet, ip, c.key, tcp::reset_segment(c, ctx_));
+      counters_.add(Counter::kTcpOutSegs);
+      counters_.add(Counter::kTcpOutRsts);
+      count_out(out[0]);
+    }
+    doom(index, CloseReason::kLocalAbort);
+    return reset ? 1 : 0;
+  }
+  if (!neighbor.usable()) {
+    if (neighbor.state == net::NeighborState::kFailed) {
+      if (c.state == State::kSynSent) {
+        doom(index, CloseReason::kNeighborUnreachable);
+      } else {
+        discard_output(index);
+      }
+    } else {
+      push(blocked_, index);
+    }
+    return 0;
+  }
+  const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
+  size_t filled = 0;
+  while (filled < limit) {
+    TxFrame& frame = out[filled];
+    wire::SegmentHeader header;
+    if (!tcp::next_segment(c, ctx_, header, frame)) {
+      c.clear(tcp::kDirty);
+      rearm(index);
+      break;
+    }
+    wire::build_tcp(frame, neighbor.ethernet, ip, c.key, header);
+    count_out(frame);
+    ++filled;
+  }
+  counters_.add(Counter::kTcpOutSegs, filled);
+  if (c.has(tcp::kDirty)) push(dirty_, index);  // there may be more: next time, behind the others
+  return filled;
+}
+
+// Nobody answers ARP for the next hop any more: what would be sent is lost, as on a wire that is cut,
+// and the timers of the connection decide how long to go on.
+void Shard::Impl::discard_output(uint32_t index) {
+  Connection& c = connections_[index];
+  wire::SegmentHeader header;
+  TxFrame lost;
+  while (tcp::next_segment(c, ctx_, header, lost)) drop(Counter::kDropNeighborFailed);
+  neighbors_.retry(c.neighbor, ctx_.tick);
+  c.clear(tcp::kDirty);
+  rearm(index);
+}
+
+void Shard::Impl::count_out(const TxFrame& frame) {
+  counters_.add(Counter::kFramesOut);
+  counters_.add(Counter::kBytesOut, frame.total_bytes());
+}
+
+// --- Control frames ---------------------------------------------------------------------------
+
+void Shard::Impl::send_control(const FlowKey& key, const wire::SegmentHeader& header) {
+  const uint32_t control = control_.allocate();
+  if (control == kNil) {
+    drop(Counter::kDropControlQueueFull);
+    return;
+  }
+  TxFrame& frame = control_[control].frame;
+  frame.payload_spans = 0;
+  frame.payload_bytes = 0;
+  send_control_frame(control, key, header);
+}
+
+// Requires: the frame's payload is set.
+void Shard::Impl::send_control_frame(uint32_t control, const FlowKey& key,
+                                     const wire::SegmentHeader& header) {
+  wire::build_tcp(control_[control].frame, {}, {config_.interface.ttl}, key, header);
+  counters_.add(Counter::kTcpOutSegs);
+  route_control(control, key.peer);
+}
+
+void Shard::Impl::send_reset(const wire::ParsedFrame& p) {
+  if (!resets_.take()) {
+    counters_.add(Counter::kTcpExtTCPRstLimited);
+    return;
+  }
+  counters_.add(Counter::kTcpOutRsts);
+  send_control(p.key, tcp::reset_for(p.segment));
+}
+
+// A request with no target MAC goes to all; the same with our own address as target announces it.
+void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const IpAddress& target_ip,
+                           const IpAddress& sender_ip) {
+  const uint32_t control = control_.allocate();
+  if (control == kNil) {
+    drop(Counter::kDropControlQueueFull);
+    return;
+  }
+  const MacAddress& own = config_.interface.mac;
+  const MacAddress& destination = target_mac.is_zero() ? MacAddress::broadcast() : target_mac;
+  TxFrame& frame = control_[control].frame;
+  frame = TxFrame{};
+  frame.l2_bytes = wire::kEthernetHeaderBytes;
+  frame.header_bytes = static_cast<uint16_t>(
+      wire::build_arp(frame.header, wire::make_ethernet(destination, own, wire::kEthertypeArp),
+                      {request, own, sender_ip, target_mac, target_ip}));
+  if (request) counters_.add(Counter::kArpRequestsOut);
+  control_.push(control);
+}
+
+// Answers `cause`. A body that does not fit the frame's own bytes lies in a block.
+void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_t code,
+                            std::span<const std::byte> body) {
+  constexpr size_t kHeaders = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes + 4;
+  const uint32_t control = control_.allocate();
+  if (control == kNil) {
+    drop(Counter::kDropControlQueueFull);
+    return;
+  }
+  stack::ControlFrame& entry = control_[control];
+  entry.frame = TxFrame{};
+  entry.frame.l2_bytes = wire::kEthernetHeaderBytes;
+  std::span<std::byte> room = entry.frame.header;
+  const size_t total = kHeaders + body.size();
+  if (total > room.size()) {
+    if (total <= tcp::LargeBlock::kDataBytes) {
+      entry.body_block = blocks_.allocate(total, wire::SeqNum{});
+    }
+    if (entry.body_block == kNil) {
+      control_.free(control, blocks_);
+      drop(Counter::kDropControlQueueFull);
+      return;
+    }
+    room = {blocks_.storage(entry.body_block), total};
+  }
+  wire::build_icmp(room, {}, {config_.interface.ttl}, cause.key.local, cause.key.peer, type, code,
+                   body);
+  entry.frame.header_bytes = static_cast<uint16_t>(total);
+  if (entry.body_block != kNil) {
+    std::copy_n(room.begin(), kHeaders, entry.frame.header.begin());
+    entry.frame.header_bytes = kHeaders;
+    entry.frame.payload[0] = room.subspan(kHeaders);
+    entry.frame.payload_spans = 1;
+    entry.frame.payload_bytes = static_cast<uint16_t>(body.size());
+  }
+  route_control(control, cause.key.peer);
+}
+
+// Sends the entry to the next hop, or lets it wait for the next hop's address.
+void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) {
+  constexpr uint16_t kPendingMax = 16;
+  const auto give_up = [&](Counter reason) {
+    control_.free(control, blocks_);
+    drop(reason);
+  };
+  const std::optional<IpAddress> hop = interface_.next_hop(destination);
+  if (!hop) {
+    give_up(Counter::kDropNoRoute);
+    return;
+  }
+  const uint32_t index = neighbors_.acquire(*hop, ctx_.tick);
+  if (index == kNil) {
+    give_up(Counter::kDropNeighborQueueFull);
+    return;
+  }
+  net::Neighbor& n = neighbors_[index];
+  if (n.usable()) {
+    std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
+    control_.push(control);
+  } else if (n.state == net::NeighborState::kFailed) {
+    give_up(Counter::kDropNeighborFailed);
+  } else if (n.pending_count == kPendingMax) {
+    give_up(Counter::kDropNeighborQueueFull);
+  } else {
+    ++n.pending_count;
+    control_.append(n.pending_head, n.pending_tail, control);
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Time: what is due on the wheels, in the TIME-WAIT queue and among the neighbours, a bounded number
+// of each per turn.
+#include "stack/impl.h"
+#include "tcp/timeout.h"
+
+namespace millrace {
+
+void Shard::Impl::advance() {
+  wheel_.advance(ctx_.tick, config_.timers_per_turn, [this](uint32_t index) { on_timer(index); });
+  half_open_wheel_.advance(ctx_.tick, config_.timers_per_turn,
+                           [this](uint32_t index) { on_half_open_timer(index); });
+  expire_time_wait(config_.timers_per_turn);
+  neighbors_.advance(
+      ctx_.tick,
+      [this](uint32_t index) {
+        const IpAddress& target = neighbors_[index].address;
+        send_arp(true, MacAddress{}, target, interface_.source_for(target));
+      },
+      [this](uint32_t index) { on_neighbor_failed(index); });
+  if (drain_deadline_ && now_ >= *drain_deadline_) {
+    drain_deadline_ = Instant::never();  // done; but still stopping
+    for (uint32_t i = 0; i < connections_.high_water(); ++i) {
+      const Connection& c = connections_[i];
+      if (c.state != State::kClosed) abort({i, c.generation});
+    }
+  }
+}
+
+void Shard::Impl::on_timer(uint32_t index) {
+  tcp::Effects fx;
+  tcp::on_deadlines(connections_[index], ctx_, fx);
+  apply(index, fx, nullptr);
+  // A connection that the flush will look at is armed by it.
+  const Connection& c = connections_[index];
+  if (!fx.closed && !c.has(tcp::kDirty)) rearm(index);
+}
+
+// The wheel knows one deadline for each connection, and may know one that is too early: a timer that is
+// put off costs nothing until it fires.
+void Shard::Impl::rearm(uint32_t index) {
+  const Connection& c = connections_[index];
+  const std::optional<uint32_t> deadline = tcp::earliest_deadline(c);
+  if (!deadline) return;
+  if (c.timer.linked()) {
+    if (static_cast<int32_t>(*deadline - c.timer.deadline) >= 0) return;
+    wheel_.disarm(index);
+  }
+  wheel_.arm(index, *deadline);
+}
+
+void Shard::Impl::on_half_open_timer(uint32_t index) {
+  tcp::HalfOpen& half = half_open_[index];
+  const TcpOptions& options = profiles_[listener_for(half.key)->profile];
+  if (half.retries >= options.synack_retries) {
+    forget_half_open(index);
+    return;
+  }
+  ++half.retries;
+  counters_.add(Counter::kTcpExtTCPSynRetrans);
+  counters_.add(Counter::kTcpRetransSegs);
+  send_syn_ack(half, options);
+  const uint64_t wait = uint64_t{tcp::to_ticks(options.rto_initial)} << std::min<int>(half.retries, 16);
+  half_open_wheel_.arm(
+      index, ctx_.tick + static_cast<uint32_t>(std::min<uint64_t>(wait, tcp::to_ticks(options.rto_max))));
+}
+
+// Frames that wait are lost; connections that wait are looked at by the next flush.
+void Shard::Impl::on_neighbor_failed(uint32_t index) {
+  net::Neighbor& n = neighbors_[index];
+  uint32_t control = n.pending_head;
+  n.pending_head = n.pending_tail = kNil;
+  n.pending_count = 0;
+  while (control != kNil) {
+    const uint32_t next = control_[control].next;
+    control_.free(control, blocks_);
+    drop(Counter::kDropNeighborFailed);
+    control = next;
+  }
+}
+
+}  // namespace millrace

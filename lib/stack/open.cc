@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Beginnings: listeners, active opens with the choice of a port, and half-open connections from SYN
+// to the ACK that completes the handshake (RFC 9293 sections 3.10.1, 3.10.7.2 and, for SYN-RECEIVED,
+// 3.10.7.4).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "stack/impl.h"
+#include "tcp/handshake.h"
+#include "tcp/input.h"
+
+namespace millrace {
+
+using stack::flow_index;
+using stack::flow_kind;
+using stack::flow_value;
+using wire::SeqNum;
+
+Result<uint16_t> Shard::Impl::profile_for(const TcpOptions& options) {
+  const auto known = std::find(profiles_.begin(), profiles_.end(), options);
+  if (known != profiles_.end()) return static_cast<uint16_t>(known - profiles_.begin());
+  if (profiles_.size() == config_.profiles_max) {
+    return Error{fmt::format("all {} sets of TCP options are in use; raise profiles_max",
+                             config_.profiles_max)};
+  }
+  profiles_.push_back(options);
+  return static_cast<uint16_t>(profiles_.size() - 1);
+}
+
+Result<uint16_t> Shard::Impl::app_for(App& app) {
+  const auto known = std::find(apps_.begin(), apps_.end(), &app);
+  if (known != apps_.end()) return static_cast<uint16_t>(known - apps_.begin());
+  if (apps_.size() == UINT16_MAX) return Error{"65535 applications are in use on this shard"};
+  apps_.push_back(&app);
+  return static_cast<uint16_t>(apps_.size() - 1);
+}
+
+// --- Listeners --------------------------------------------------------------------------------
+
+Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app,
+                                       const TcpOptions& options) {
+  if (local.port == 0) return Error{"port 0 cannot be listened on; name one from 1 to 65535"};
+  if (!local.address.is_unspecified() && !interface_.is_local(local.address)) {
+    return Error{fmt::format("{} is not one of our addresses, so nobody can connect to {}",
+                             local.address.to_string(), local.to_string())};
+  }
+  if (Result<void> valid = validate(options, config_); !valid) return valid.error();
+  for (const stack::Listener& other : listeners_) {
+    if (!other.open || other.local.port != local.port) continue;
+    const bool either_any =
+        other.local.address.is_unspecified() && local.address.is_unspecified();
+    if (either_any || other.local.address == local.address) {
+      return Error{fmt::format("port {} is already being listened on", local.port)};
+    }
+  }
+  auto slot = std::find_if(listeners_.begin(), listeners_.end(),
+                           [](const stack::Listener& l) { return !l.open; });
+  if (slot == listeners_.end() && listeners_.size() == config_.listeners_max) {
+    return Error{fmt::format("all {} listeners are in use; raise listeners_max",
+                             config_.listeners_max)};
+  }
+  const Result<uint16_t> profile = profile_for(options);
+  if (!profile) return profile.error();
+  const Result<uint16_t> app_index = app_for(app);
+  if (!app_index) return app_index.error();
+  if (slot == listeners_.end()) slot = listeners_.emplace(listeners_.end());
+  *slot = {local, true, *app_index, *profile};
+  const auto index = static_cast<uint32_t>(slot - listeners_.begin());
+  uint16_t& first = listener_by_port_[local.port];
+  if (first == 0 || index + 1 < first) first = static_cast<uint16_t>(index + 1);
+  return ListenerId{index};
+}
+
+void Shard::Impl::close_listener(ListenerId listener) {
+  if (listener.index >= listeners_.size() || !listeners_[listener.index].open) return;
+  stack::Listener& closed = listeners_[listener.index];
+  const uint16_t port = closed.local.port;
+  for (uint32_t i = 0; i < half_open_.high_water(); ++i) {
+    if (half_open_wheel_.armed(i) && listener_for(half_open_[i].key) == &closed) {
+      forget_half_open(i);
+    }
+  }
+  closed.open = false;
+  const auto next = std::find_if(listeners_.begin(), listeners_.end(), [&](const auto& l) {
+    return l.open && l.local.port == port;
+  });
+  listener_by_port_[port] =
+      next == listeners_.end() ? uint16_t{0}
+                               : static_cast<uint16_t>(next - listeners_.begin() + 1);
+}
+
+// The listener of this very address, or else the one of all addresses.
+const stack::Listener* Shard::Impl::listener_for(const FlowKey& key) const {
+  const stack::Listener* any = nullptr;
+  const uint16_t first = listener_by_port_[key.local_port];
+  if (first == 0) return nullptr;
+  for (size_t i = first - 1u; i < listeners_.size(); ++i) {
+    const stack::Listener& l = listeners_[i];
+    if (!l.open || l.local.port != key.local_port) continue;
+    if (l.local.address == key.local) return &l;
+    if (l.local.address.is_unspecified()) any = &l;
+  }
+  return any;
+}
+
+// --- Active open ------------------------------------------------------------------------------
+
+// A fresh connection, its generation one further; kNil when all are in use.
+uint32_t Shard::Impl::new_connection() {
+  const uint32_t index = connections_.allocate();
+  if (index == kNil) return kNil;
+  Connection& c = connections_[index];
+  const uint32_t generation = c.generation + 1;
+  c = Connection{};
+  c.generation = generation;
+  return index;
+}
+
+// RFC 6191 and RFC 7323: with timestamps on both sides, a tuple in TIME-WAIT may begin again as
+// soon as our clock has moved on, since the peer tells old segments from new ones by it.
+bool Shard::Impl::reusable(uint32_t value, bool timestamps) const {
+  if (!config_.time_wait_reuse || !timestamps || flow_kind(value) != FlowKind::kTimeWait) {
+    return false;
+  }
+  const tcp::TimeWait& record = time_wait_[flow_index(value)];
+  const uint32_t entered = record.deadline - tcp::to_ticks(config_.msl * 2);
+  return record.timestamps() && ctx_.tick - entered >= 1 &&
+         static_cast<int32_t>(ctx_.tick - entered) > 0;
+}
+
+// RFC 6056 section 3.3.3: a place in the range that depends on the peer and a secret, and from there
+// the next port that is free.
+std::optional<uint16_t> Shard::Impl::choose_port(const IpAddress& local, const Endpoint& peer,
+                                                 bool timestamps) {
+  FlowKey key{local, peer.address, 0, peer.port};
+  const uint32_t count = uint32_t{config_.port_last} - config_.port_first + 1;
+  const auto offset = static_cast<uint32_t>(flow_hash(key));
+  for (uint32_t i = 0; i < count; ++i) {
+    key.local_port = static_cast<uint16_t>(config_.port_first + (offset + next_port_++) % count);
+    const uint32_t value =
+        flows_.find(flow_hash(key), [&](uint32_t v) { return is_key_of(v, key); });
+    if (value == kNil || reusable(value, timestamps)) return key.local_port;
+  }
+  return std::nullopt;
+}
+
+Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64_t cookie,
+                                          const TcpOptions& options, const Endpoint& local) {
+  if (drain_deadline_) return Error{"the shard is stopping: no new connections"};
+  if (!peer.address.is_v4() || peer.address.is_unspecified() || peer.address.is_multicast() ||
+      interface_.is_broadcast(peer.address) || peer.port == 0) {
+    return Error{fmt::format("{} cannot be connected to; give a host's IPv4 address and a port",
+                             peer.to_string())};
+  }
+  if (interface_.is_local(peer.address)) {
+    return Error{fmt::format("{} is our own address; millrace has no loopback inside a shard",
+                             peer.address.to_string())};
+  }
+  const std::optional<IpAddress> hop = interface_.next_hop(peer.address);
+  if (!hop) {
+    return Error{fmt::format("no route to {}; add a gateway or a route",
+                             peer.address.to_string())};
+  }
+  const bool any_local = local.address.is_unspecified();
+  if (!any_local && !interface_.is_local(local.address)) {
+    return Error{fmt::format("{} is not one of our addresses", local.address.to_string())};
+  }
+  if (Result<void> valid = validate(options, config_); !valid) return valid.error();
+  const Result<uint16_t> profile = profile_for(options);
+  if (!profile) return profile.error();
+  const Result<uint16_t> app_index = app_for(app);
+  if (!app_index) return app_index.error();
+
+  FlowKey key{any_local ? interface_.source_for(peer.address) : local.address, peer.address,
+              local.port, peer.port};
+  if (key.local_port == 0) {
+    const std::optional<uint16_t> port = choose_port(key.local, peer, options.timestamps);
+    if (!port) {
+      return Error{fmt::format(
+          "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in TIME-WAIT);"
+          " add source addresses, shorten msl, or connect less often",
+          key.local.to_string(), peer.to_string(), config_.port_last - config_.port_first + 1,
+          config_.port_first, config_.port_last, time_wait_live_)};
+    }
+    key.local_port = *port;
+  }
+  const uint64_t hash = flow_hash(key);
+  const uint32_t value = flows_.find(hash, [&](uint32_t v) { return is_key_of(v, key); });
+  if (value != kNil && !reusable(value, options.timestamps)) {
+    return Error{fmt::format("the tuple {} is in use", key.to_string())};
+  }
+
+  const uint32_t neighbor = neighbors_.acquire(*hop, ctx_.tick);
+  if (neighbor == kNil) {
+    return Error{fmt::format("all {} neighbours are in use; raise neighbors_max",
+                             config_.neighbors_max)};
+  }
+  const uint32_t index = new_connection();
+  if (index == kNil) {
+    return Error{fmt::format("all {} connections are in use; raise connections_max",
+                             config_.connections_max)};
+  }
+  const tcp::TupleHash tuple = tcp::hash_tuple(isn_secret_, key);
+  SeqNum iss = tcp::initial_sequence(tuple, now_);
+  if (value != kNil) {
+    const SeqNum used = time_wait_[flow_index(value)].snd_nxt;
+    if (iss <= used) iss = used + kIssStep;
+    erase_time_wait(flow_index(value), hash);
+    counters_.add(Counter::kTcpExtTCPTimeWaitRecycled);
+  }
+  Connection& c = connections_[index];
+  c.key = key;
+  c.profile = *profile;
+  c.app = *app_index;
+  c.cookie = cookie;
+  c.neighbor = neighbor;
+  ++neighbors_[neighbor].references;
+  tcp::open_active(c, ctx_, iss, tuple.ts_offset);
+  const bool inserted = flows_.insert(hash, flow_value(FlowKind::kConnection, index));
+  MR_ASSERT(inserted);  // the table has room for all that the slabs can hold
+  counters_.add(Counter::kTcpActiveOpens);
+  mark_dirty(index);
+  return ConnectionId{index, c.generation};
+}
+
+// --- Half-open --------------------------------------------------------------------------------
+
+void Shard::Impl::on_listener_syn(const stack::Listener& listener, const wire::ParsedFrame& p,
+                                  uint64_t hash, std::optional<SeqNum> iss_after) {
+  const uint32_t index = half_open_.allocate();
+  if (index == kNil) {
+    counters_.add(Counter::kTcpExtListenOverflows);
+    return;
+  }
+  const TcpOptions& options = profiles_[listener.profile];
+  SeqNum iss = tcp::initial_sequence(tcp::hash_tuple(isn_secret_, p.key), now_);
+  if (iss_after && iss <= *iss_after) iss = *iss_after + kIssStep;
+  half_open_[index] = tcp::remember_syn(p.key, p.segment, options, iss);
+  const bool inserted = flows_.insert(hash, flow_value(FlowKind::kHalfOpen, index));
+  MR_ASSERT(inserted);
+  half_open_wheel_.arm(index, ctx_.tick + tcp::to_ticks(options.rto_initial));
+  counters_.add(Counter::kTcpPassiveOpens);
+  send_syn_ack(half_open_[index], options);
+}
+
+void Shard::Impl::send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options) {
+  const uint32_t ts_offset = tcp::hash_tuple(isn_secret_, half.key).ts_offset;
+  send_control(half.key, tcp::syn_ack(half, options, ctx_, ts_offset));
+}
+
+void Shard::Impl::forget_half_open(uint32_t index) {
+  const bool erased = flows_.erase(flow_hash(half_open_[index].key),
+                                   flow_value(FlowKind::kHalfOpen, index));
+  MR_ASSERT(erased);
+  if (half_open_wheel_.armed(index)) half_open_wheel_.disarm(index);
+  half_open_.free(index);
+  counters_.add(Counter::kTcpAttemptFails);
+}
+
+// Says where a half-open connection stands, within the rate of RFC 5961 section 7.
+void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
+  if (ctx_.challenges_left == 0) return;
+  --ctx_.challenges_left;
+  counters_.add(Counter::kTcpExtTCPChallengeACK);
+  const TcpOptions& options = profiles_[listener_for(half.key)->profile];
+  const uint32_t ts_offset = tcp::hash_tuple(isn_secret_, half.key).ts_offset;
+  wire::SegmentHeader h = tcp::syn_ack(half, options, ctx_, ts_offset);
+  h.seq = half.iss + 1;
+  h.flags = wire::kAck;
+  h.mss = 0;
+  h.window_shift = wire::kNoWindowShift;
+  send_control(half.key, h);
+}
+
+// SYN-RECEIVED of a passive open: RFC 9293 section 3.10.7.4, with RFC 5961's answers to RST and SYN.
+void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint64_t hash) {
+  tcp::HalfOpen& half = half_open_[index];
+  const wire::Segment& s = p.segment;
+  const stack::Listener* listener = listener_for(half.key);
+  MR_ASSERT(listener != nullptr);  // close_listener() takes its half-open connections along
+  const TcpOptions& options = profiles_[listener->profile];
+  const SeqNum rcv_nxt = half.irs + 1;
+  const uint32_t window = std::min(options.receive_buffer_bytes, 0xffffu);
+
+  if (s.has(wire::kSyn) && !s.has(wire::kAck) && s.seq == half.irs) {
+    counters_.add(Counter::kTcpExtTCPSynRetrans);
+    send_syn_ack(half, options);
+    return;
+  }
+  // Step 1.
+  if (half.timestamps() && !s.has(wire::kRst)) {
+    const bool old = static_cast<int32_t>(s.ts_value - half.ts_recent) < 0;
+    if (!s.has_timestamps || old) {
+      drop(Counter::kDropTcpPaws);
+      if (s.has_timestamps) challenge_half_open(half);
+      return;
+    }
+  }
+  if (s.seq < rcv_nxt || s.seq > rcv_nxt + window) {
+    drop(Counter::kDropTcpUnacceptable);
+    if (!s.has(wire::kRst)) challenge_half_open(half);
+    return;
+  }
+  // Steps 2 and 4.
+  if (s.has(wire::kRst)) {
+    if (s.seq == rcv_nxt) {
+      forget_half_open(index);
+    } else {
+      challenge_half_open(half);
+    }
+    return;
+  }
+  if (s.has(wire::kSyn)) {
+    counters_.add(Counter::kTcpExtTCPSYNChallenge);
+    challenge_half_open(half);
+    return;
+  }
+  // Step 5.
+  if (!s.has(wire::kAck)) {
+    drop(Counter::kDropTcpNoAck);
+    return;
+  }
+  if (s.ack != half.iss + 1) {
+    drop(Counter::kDropTcpBadAck);
+    send_reset(p);
+    return;
+  }
+  promote(index, *listener, p, hash);
+}
+
+// The handshake is complete: the entry becomes a connection, which takes the segment as its first.
+void Shard::Impl::promote(uint32_t half_index, const stack::Listener& listener,
+                          const wire::ParsedFrame& p, uint64_t hash) {
+  const std::optional<IpAddress> hop = interface_.next_hop(p.key.peer);
+  const uint32_t neighbor = hop ? neighbors_.acquire(*hop, ctx_.tick) : kNil;
+  const uint32_t index = neighbor == kNil ? kNil : new_connection();
+  if (index == kNil) {
+    counters_.add(Counter::kTcpExtListenOverflows);  // the peer will send it again
+    return;
+  }
+  Connection& c = connections_[index];
+  c.profile = listener.profile;
+  c.app = listener.app;
+  c.neighbor = neighbor;
+  ++neighbors_[neighbor].references;
+  const tcp::HalfOpen& half = half_open_[half_index];
+  tcp::open_passive(c, half, p.segment, ctx_, tcp::hash_tuple(isn_secret_, half.key).ts_offset);
+  const bool replaced = flows_.replace(hash, flow_value(FlowKind::kHalfOpen, half_index),
+                                       flow_value(FlowKind::kConnection, index));
+  MR_ASSERT(replaced);
+  half_open_wheel_.disarm(half_index);
+  half_open_.free(half_index);
+
+  app_of(c).on_established(*facade_, ref(index));
+  tcp::Effects fx;
+  tcp::on_segment(c, p.segment, ctx_, fx);
+  fx.dirty = true;  // arms the timers that an open connection may have
+  apply(index, fx, &p);
+}
+
+}  // namespace millrace
