@@ -51,8 +51,7 @@ void accept_reset(Connection& c, Effects& fx) {
 // Drops what lies before rcv_nxt and behind the right edge.
 void trim(Connection& c, wire::Segment& s) {
   if (s.seq < c.rcv_nxt) {
-    uint32_t drop = c.rcv_nxt - s.seq;
-    if (s.has(wire::kSyn)) --drop, s.flags &= static_cast<wire::Flags>(~wire::kSyn);
+    const uint32_t drop = c.rcv_nxt - s.seq;
     const uint32_t bytes = drop < s.payload_bytes ? drop : s.payload_bytes;
     if (drop > s.payload_bytes) s.flags &= static_cast<wire::Flags>(~wire::kFin);
     s.payload += bytes;
