@@ -110,8 +110,9 @@ bool acceptable(Connection& c, wire::Segment& s, Context& ctx, Effects& fx) {
     c.ts_recent = s.ts_value;
     c.ts_recent_tick = ctx.tick;
   }
-  // Step 2, RFC 5961 section 3.2.
+  // Step 2, RFC 5961 section 3.2. In TIME-WAIT (with bytes still to be read) RFC 1337 applies.
   if (s.has(wire::kRst)) {
+    if (c.state == State::kTimeWait) return false;
     if (s.seq == c.rcv_nxt) {
       accept_reset(c, fx);
     } else {

@@ -141,6 +141,12 @@ static_assert(sizeof(Connection) == 192);
 static_assert(offsetof(Connection, ssthresh) == 64, "line 1 begins with sending");
 static_assert(offsetof(Connection, key) == 128, "line 2 begins with identity");
 
+// Whether the peer's FIN has been received, so that nothing can follow.
+constexpr bool peer_has_closed(State state) {
+  return state == State::kCloseWait || state == State::kClosing || state == State::kLastAck ||
+         state == State::kTimeWait;
+}
+
 // Tick arithmetic: milliseconds modulo 2^32, compared by signed distance.
 constexpr bool tick_reached(uint32_t now, uint32_t deadline) {
   return static_cast<int32_t>(now - deadline) >= 0;

@@ -49,6 +49,7 @@ uint16_t announce_window(Connection& c, Context& ctx) {
 }
 
 bool window_update_due(const Connection& c, const Context& ctx) {
+  if (peer_has_closed(c.state)) return false;  // nothing can come any more
   return SeqNum::distance(c.rcv_adv, free_edge(c, ctx)) >= step_bytes(c, ctx);
 }
 

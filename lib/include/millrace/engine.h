@@ -41,6 +41,7 @@ struct EngineConfig {
   uint32_t mbufs = 0;                 // 0: from the ring sizes
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
+  bool poll_always = false;           // true: an idle worker never yields its CPU to others
   int32_t cpu = -1;                   // pin the first worker here and the next ones after it; -1: the system's choice
   Duration drain_timeout = seconds(2);  // from stop() until what is left is aborted
 };

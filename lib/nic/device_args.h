@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A device's URI in DPDK's words. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "millrace/device.h"
+
+namespace millrace::nic {
+
+struct RingSizes {
+  uint16_t rx_descriptors = 1024;
+  uint16_t tx_descriptors = 1024;
+  uint16_t mtu = 1500;
+  uint16_t frame_bytes = 2048;  // room in one buffer
+};
+
+// The virtual device's name ("net_memif0"), and the PCI address of a real one.
+std::string device_name(const DeviceUri& device);
+
+// What stands behind the name: "role=client,socket=/run/x.sock,...". Empty for a PCI device.
+std::string device_args(const DeviceUri& device, const RingSizes& sizes);
+
+}  // namespace millrace::nic

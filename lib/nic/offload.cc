@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "nic/offload.h"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+namespace millrace::nic {
+namespace {
+
+// A verdict from the two bits of an mbuf's flags, in the order unknown, bad, good, none. "None"
+// says that the field is not filled in but the bytes are right: the sender of a virtual link left
+// the sum out.
+ChecksumVerdict verdict(uint64_t flags, uint64_t bad, uint64_t good) {
+  if ((flags & good) != 0) return ChecksumVerdict::kGood;
+  return (flags & bad) != 0 ? ChecksumVerdict::kBad : ChecksumVerdict::kUnknown;
+}
+
+}  // namespace
+
+Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t tx_capabilities) {
+  Offloads offloads;
+  // These drivers compute checksums on this CPU, in a pass of their own; ours is part of the copy.
+  const bool sums_in_software = driver == "net_tap";
+  constexpr uint64_t kRxChecksum = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+  if (!sums_in_software && (rx_capabilities & kRxChecksum) == kRxChecksum) {
+    offloads.rx_flags |= kRxChecksum;
+    offloads.rx_checksum = true;
+  }
+  if (!sums_in_software && (tx_capabilities & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0) {
+    offloads.tx_flags |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+    offloads.tx_tcp_checksum = true;
+  }
+  if ((rx_capabilities & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0) {
+    offloads.rx_flags |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
+    offloads.rss_hash = true;
+  }
+  // Its condition holds: every frame we send is one mbuf of one pool, referenced once.
+  offloads.tx_flags |= tx_capabilities & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+  return offloads;
+}
+
+std::string describe(const Offloads& offloads) {
+  const auto by = [](bool device) { return device ? "by the device" : "in software"; };
+  return fmt::format("rx checksum {}, tx checksum {}", by(offloads.rx_checksum),
+                     by(offloads.tx_tcp_checksum));
+}
+
+void read_verdicts(RxFrame& frame, const rte_mbuf& mbuf) {
+  frame.ip_checksum =
+      verdict(mbuf.ol_flags, RTE_MBUF_F_RX_IP_CKSUM_BAD, RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+  frame.l4_checksum =
+      verdict(mbuf.ol_flags, RTE_MBUF_F_RX_L4_CKSUM_BAD, RTE_MBUF_F_RX_L4_CKSUM_GOOD);
+}
+
+}  // namespace millrace::nic

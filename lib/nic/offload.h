@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the device may do for us. In: its driver's name and capabilities. Out: the flags to
+// configure, and who computes which checksum. Must hold: nothing is asked of a device that it did
+// not offer; what it does not do, the core does in software.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "millrace/frame.h"
+
+struct rte_mbuf;
+
+namespace millrace::nic {
+
+struct Offloads {
+  uint64_t rx_flags = 0;  // RTE_ETH_RX_OFFLOAD_*
+  uint64_t tx_flags = 0;  // RTE_ETH_TX_OFFLOAD_*
+  bool rx_checksum = false;
+  bool tx_tcp_checksum = false;
+  bool rss_hash = false;
+};
+
+Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t tx_capabilities);
+
+// "rx checksum by the device, tx checksum in software"
+std::string describe(const Offloads& offloads);
+
+// The verdicts in a received mbuf's flags.
+void read_verdicts(RxFrame& frame, const rte_mbuf& mbuf);
+
+}  // namespace millrace::nic

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The memory of one device: how many mbufs of which size, and the pool of them. In: ring sizes and
+// the MTU. Must hold: the pool can fill every ring of the device and still leave mbufs to send
+// with, so that neither direction starves the other.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "millrace/device.h"
+#include "millrace/result.h"
+
+struct rte_mempool;
+
+namespace millrace::nic {
+
+struct PoolWish {
+  DeviceKind kind = DeviceKind::kTap;
+  uint16_t mtu = 1500;
+  uint16_t rx_descriptors = 1024;
+  uint16_t tx_descriptors = 1024;
+  uint32_t mbufs = 0;      // 0: as many as the rings ask for
+  uint32_t memory_mb = 0;  // 0: as much as the mbufs ask for
+};
+
+struct PoolPlan {
+  uint32_t mbufs = 0;
+  uint16_t frame_bytes = 0;  // of one mbuf, behind the headroom
+  uint32_t memory_mb = 0;    // for the pool and what the driver allocates beside it
+};
+
+// Errors: ring sizes out of bounds, fewer mbufs than the rings hold, too little memory for them.
+Result<PoolPlan> plan_pool(const PoolWish& wish);
+
+// Bytes of a frame's Ethernet header with one VLAN tag.
+inline constexpr uint16_t kLinkBytes = 18;
+
+class Pool {
+ public:
+  Pool() = default;
+  ~Pool();
+  Pool(Pool&& other) noexcept;
+  Pool& operator=(Pool&& other) noexcept;
+
+  // Requires: EAL is up. Errors: no memory.
+  static Result<Pool> create(const PoolPlan& plan, int socket);
+
+  [[nodiscard]] rte_mempool* get() const { return pool_; }
+  // Mbufs that somebody holds.
+  [[nodiscard]] uint32_t missing() const;
+
+ private:
+  rte_mempool* pool_ = nullptr;
+};
+
+}  // namespace millrace::nic

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "nic/port.h"
+
+#include <fmt/format.h>
+#include <rte_bus_vdev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "nic/device_args.h"
+#include "nic/eal.h"
+#include "nic/rx.h"
+#include "nic/tx.h"
+
+namespace millrace::nic {
+
+// A queue pair of the port, and the port's only one for now.
+class Port::Queue final : public Wire {
+ public:
+  explicit Queue(Port& port)
+      : port_(port),
+        receiver_(port.id_, 0, port.offloads_.rx_checksum, port.offloads_.rss_hash, tallies_),
+        sender_(port.id_, 0, port.offloads_.tx_tcp_checksum, port.pool_.get(), tallies_) {}
+
+  size_t receive(std::span<RxFrame> frames, bool& full) override {
+    full = false;
+    return port_.started_ ? receiver_.receive(frames, full) : 0;
+  }
+  void release() override { receiver_.release(); }
+  size_t room(Instant now) override { return port_.started_ ? sender_.room(now) : 0; }
+  void send(std::span<const TxFrame> frames) override { sender_.send(frames); }
+  [[nodiscard]] bool pending() const override { return sender_.pending(); }
+  void discard() override { sender_.discard(); }
+  bool poll_link() override { return port_.poll_link(); }
+
+  void close() { sender_.close(); }
+
+ private:
+  Port& port_;
+  Receiver receiver_;
+  Sender sender_;
+};
+
+namespace {
+
+Error failed(const PortWish& wish, std::string_view what, int error) {
+  return {fmt::format("device {}: {} failed: {}{}", wish.device.to_string(), what,
+                      rte_strerror(error < 0 ? -error : error), Eal::last_words())};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Port>> Port::open(const PortWish& wish) {
+  std::unique_ptr<Port> port(new Port(wish));
+  if (auto ok = port->probe(); !ok) return ok.error();
+  if (auto ok = port->configure(); !ok) return ok.error();
+  if (auto ok = port->set_mac(); !ok) return ok.error();
+  port->queue_ = std::make_unique<Queue>(*port);
+  if (auto ok = port->start(); !ok) return ok.error();
+  return port;
+}
+
+Port::Port(const PortWish& wish) : wish_(wish) {}
+Port::~Port() { close(); }
+
+Result<void> Port::probe() {
+  const std::string name = device_name(wish_.device);
+  if (wish_.device.kind != DeviceKind::kPci) {
+    const RingSizes sizes{wish_.rx_descriptors, wish_.tx_descriptors, wish_.mtu,
+                          wish_.pool.frame_bytes};
+    const std::string args = device_args(wish_.device, sizes);
+    if (const int error = rte_vdev_init(name.c_str(), args.c_str()); error != 0) {
+      return failed(wish_, "creating it", error);
+    }
+    device_ = name;
+  }
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id_) != 0) {
+    id_ = UINT16_MAX;
+    return Error{fmt::format("device {}: DPDK has no driver for it{}", wish_.device.to_string(),
+                             Eal::last_words())};
+  }
+  return {};
+}
+
+Result<void> Port::configure() {
+  rte_eth_dev_info info{};
+  if (const int error = rte_eth_dev_info_get(id_, &info); error != 0) {
+    return failed(wish_, "asking for its capabilities", error);
+  }
+  driver_ = info.driver_name;
+  if (info.max_mtu != 0 && wish_.mtu > info.max_mtu) {
+    return Error{fmt::format("mtu is {}: device {} carries at most {}; choose that or less",
+                             wish_.mtu, wish_.device.to_string(), info.max_mtu)};
+  }
+  const int socket = std::max(0, rte_eth_dev_socket_id(id_));
+  auto pool = Pool::create(wish_.pool, socket);
+  if (!pool) return pool.error();
+  pool_ = std::move(*pool);
+
+  offloads_ = negotiate(driver_, info.rx_offload_capa, info.tx_offload_capa);
+  rte_eth_conf conf{};
+  conf.rxmode.mtu = wish_.mtu;
+  conf.rxmode.offloads = offloads_.rx_flags;
+  conf.txmode.offloads = offloads_.tx_flags;
+  if (const int error = rte_eth_dev_configure(id_, 1, 1, &conf); error != 0) {
+    return failed(wish_, "configuring it", error);
+  }
+  uint16_t rx_descriptors = wish_.rx_descriptors;
+  uint16_t tx_descriptors = wish_.tx_descriptors;
+  if (wish_.device.kind == DeviceKind::kVirtioUser) {
+    rx_descriptors = tx_descriptors = 0;  // the rings have the size they were created with
+  }
+  rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors, &tx_descriptors);
+  rte_eth_rxconf rx = info.default_rxconf;
+  rx.offloads = conf.rxmode.offloads;
+  const auto node = static_cast<unsigned>(socket);
+  if (const int error = rte_eth_rx_queue_setup(id_, 0, rx_descriptors, node, &rx, pool_.get());
+      error != 0) {
+    return failed(wish_, "setting up its receive queue", error);
+  }
+  rte_eth_txconf tx = info.default_txconf;
+  tx.offloads = conf.txmode.offloads;
+  if (const int error = rte_eth_tx_queue_setup(id_, 0, tx_descriptors, node, &tx); error != 0) {
+    return failed(wish_, "setting up its transmit queue", error);
+  }
+  return {};
+}
+
+// Chooses our MAC and sees to it that frames for it reach us.
+Result<void> Port::set_mac() {
+  rte_ether_addr own{};
+  if (const int error = rte_eth_macaddr_get(id_, &own); error != 0) {
+    return failed(wish_, "asking for its MAC address", error);
+  }
+  MacAddress device_mac;
+  std::memcpy(device_mac.bytes.data(), own.addr_bytes, sizeof(own.addr_bytes));
+  const DeviceKind kind = wish_.device.kind;
+  // A TAP's MAC is that of the kernel's end: we are the other one.
+  const bool own_is_peers = kind == DeviceKind::kTap;
+  mac_ = !wish_.mac.is_zero()                   ? wish_.mac
+         : own_is_peers || device_mac.is_zero() ? wish_.spare_mac
+                                                : device_mac;
+  if (mac_ == device_mac) {
+    if (own_is_peers) {
+      return Error{fmt::format("mac {} is that of the kernel's end of {}: choose another",
+                               mac_.to_string(), wish_.device.to_string())};
+    }
+    return {};
+  }
+  // Only these filter by address.
+  if (kind == DeviceKind::kPci) {
+    rte_ether_addr ours{};
+    std::memcpy(ours.addr_bytes, mac_.bytes.data(), sizeof(ours.addr_bytes));
+    if (rte_eth_dev_default_mac_addr_set(id_, &ours) == 0) return {};
+  }
+  if (kind == DeviceKind::kPci || kind == DeviceKind::kAfPacket || kind == DeviceKind::kAfXdp) {
+    if (const int error = rte_eth_promiscuous_enable(id_); error != 0) {
+      return failed(wish_, fmt::format("receiving for mac {}", mac_.to_string()), error);
+    }
+    promiscuous_ = true;
+  }
+  return {};
+}
+
+Result<void> Port::start() {
+  if (try_start()) {
+    poll_link();
+    return {};
+  }
+  const int error = rte_errno;
+  // A memif client cannot start before there is a server: poll_link() goes on trying.
+  if (wish_.device.kind == DeviceKind::kMemif && !wish_.device.server) return {};
+  return failed(wish_, "starting it", error);
+}
+
+bool Port::try_start() {
+  const int error = rte_eth_dev_start(id_);
+  if (error != 0) rte_errno = error < 0 ? -error : error;
+  started_ = error == 0;
+  return started_;
+}
+
+bool Port::poll_link() {
+  if (!started_ && !try_start()) return false;
+  rte_eth_link link{};
+  const bool up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status != 0;
+  link_up_.store(up, std::memory_order_relaxed);
+  return up;
+}
+
+void Port::close() {
+  if (id_ != UINT16_MAX) {
+    if (queue_) queue_->close();
+    if (promiscuous_) rte_eth_promiscuous_disable(id_);
+    losses_at_close_ = losses();
+    if (started_) rte_eth_dev_stop(id_);
+    started_ = false;
+    link_up_.store(false, std::memory_order_relaxed);
+    rte_eth_dev_close(std::exchange(id_, UINT16_MAX));
+  }
+  if (device_.empty()) return;
+  rte_vdev_uninit(std::exchange(device_, {}).c_str());
+  const bool made_socket = wish_.device.kind == DeviceKind::kVhost || wish_.device.server;
+  if (made_socket) unlink(wish_.device.target.c_str());
+}
+
+uint32_t Port::mbufs_missing() const { return pool_.missing(); }
+
+Wire& Port::wire() { return *queue_; }
+
+Port::Losses Port::losses() const {
+  if (id_ == UINT16_MAX) return losses_at_close_;
+  rte_eth_stats stats{};
+  if (rte_eth_stats_get(id_, &stats) != 0) return {};
+  return {stats.imissed, stats.rx_nombuf};
+}
+
+std::string Port::describe() const {
+  return fmt::format("{}, 1 queue, {}, {} mbufs of {} bytes", driver_, nic::describe(offloads_),
+                     wish_.pool.mbufs, wish_.pool.frame_bytes);
+}
+
+}  // namespace millrace::nic

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One transmit queue: frame descriptions in, mbufs out. Mbufs are set aside before the core is
+// asked for frames, so that no frame is described that could not be sent. What the device does not
+// take waits here, and while it does nothing more is fetched from the core.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "millrace/frame.h"
+#include "millrace/time.h"
+#include "nic/wire.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace millrace::nic {
+
+class Sender {
+ public:
+  // `device_sums`: the device completes TCP checksums.
+  Sender(uint16_t port, uint16_t queue, bool device_sums, rte_mempool* pool, WireTallies& tallies)
+      : port_(port), queue_(queue), device_sums_(device_sums), pool_(pool), tallies_(tallies) {}
+  ~Sender();
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+
+  // As in Wire.
+  size_t room(Instant now);
+  void send(std::span<const TxFrame> frames);
+  [[nodiscard]] bool pending() const { return waiting_ != 0; }
+  void discard();
+  // Gives back the mbufs that are set aside.
+  void close();
+
+ private:
+  void fill(rte_mbuf* mbuf, const TxFrame& frame) const;
+  void push();
+  void prepare();
+
+  uint16_t port_;
+  uint16_t queue_;
+  bool device_sums_;
+  rte_mempool* pool_;
+  WireTallies& tallies_;
+
+  // Frames for the device: the first `waiting_` behind `first_`.
+  std::array<rte_mbuf*, Wire::kBurstMax> frames_{};
+  uint16_t first_ = 0;
+  uint16_t waiting_ = 0;
+  Instant give_up_ = Instant::never();  // when what waits is given up
+  // Mbufs to write into.
+  std::array<rte_mbuf*, Wire::kBurstMax> spare_{};
+  uint16_t spare_count_ = 0;
+};
+
+}  // namespace millrace::nic

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "runtime/worker.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <rte_lcore.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::runtime {
+namespace {
+
+// Bursts of a turn, each way. A device's ring of 1024 is emptied in one turn, and a full ring
+// waits for no more than that.
+constexpr int kBurstsPerTurn = 16;
+
+constexpr Duration kLateAfter = milliseconds(1);
+constexpr Duration kLinkLookUp = milliseconds(200);   // between looks at a link that is up
+constexpr Duration kLinkLookDown = milliseconds(10);  // and at one that is not, or while draining
+
+// Past the drain's deadline: what its aborts still send has to leave.
+constexpr Duration kDrainGrace = milliseconds(500);
+
+// A worker without work first keeps polling, then yields the CPU between polls to whoever shares
+// it, and after a long silence naps.
+constexpr uint32_t kIdleTurnsBeforeYield = 2000;
+constexpr Duration kIdleBeforeNap = milliseconds(100);
+constexpr Duration kNap = microseconds(50);
+
+}  // namespace
+
+Worker::~Worker() {
+  quit_.store(true, std::memory_order_relaxed);
+  join();
+}
+
+Result<void> Worker::start() {
+  running_.store(true, std::memory_order_release);
+  thread_ = std::thread([this] { run(); });
+  std::unique_lock lock(mutex_);
+  reported_.wait(lock, [this] { return outcome_.has_value(); });
+  Result<void> outcome = *outcome_;
+  lock.unlock();
+  if (!outcome) join();
+  return outcome;
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::run() {
+  Result<void> outcome = prepare();
+  if (outcome) outcome = program_.start(shard_);
+  const bool started = outcome.ok();
+  report(std::move(outcome));
+  if (started) {
+    while (turn()) {
+    }
+  }
+  if (config_.dpdk) rte_thread_unregister();
+  running_.store(false, std::memory_order_release);
+}
+
+Result<void> Worker::prepare() {
+  pthread_setname_np(pthread_self(), fmt::format("millrace-{}", config_.index).c_str());
+  // Naps of 50 microseconds would be twice that long with the default slack.
+  prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
+  if (config_.cpu >= 0) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (config_.cpu < CPU_SETSIZE) CPU_SET(config_.cpu, &set);
+    if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0) {
+      return Error{
+          fmt::format("cpu is {}: this process may not run there; `nproc` and `taskset "
+                      "-p $$` show where it may",
+                      config_.cpu)};
+    }
+  }
+  if (config_.dpdk && rte_thread_register() != 0) {
+    return Error{"DPDK takes no further thread: use fewer workers"};
+  }
+  look_at_link(clock_.now());
+  return {};
+}
+
+void Worker::report(Result<void> outcome) {
+  {
+    const std::lock_guard lock(mutex_);
+    outcome_ = std::move(outcome);
+  }
+  reported_.notify_one();
+}
+
+// One turn of the loop; false ends it.
+bool Worker::turn() {
+  const Instant now = clock_.now();
+  measure(now);
+  if (now >= link_look_) look_at_link(now);
+
+  const bool timer_was_due = shard_.next_deadline() <= now;
+  const size_t frames_in = receive(now);
+  shard_.advance(now);
+  program_.turn(shard_);
+  const size_t frames_out = transmit(now);
+
+  frames_received_.add(frames_in);
+  if (frames_in + frames_out != 0) busy_turns_.add(1);
+  const bool idle = frames_in + frames_out == 0 && !timer_was_due;
+  if (!idle) {
+    idle_turns_ = 0;
+    busy_until_ = now;
+  } else if (++idle_turns_ > kIdleTurnsBeforeYield && !config_.poll_always) {
+    rest(now);
+  }
+
+  if (quit_.load(std::memory_order_relaxed)) return false;
+  if (!draining_) {
+    if (stop_asked_.load(std::memory_order_relaxed) || program_.finished()) begin_drain(now);
+    return true;
+  }
+  return !drain_is_over(now);
+}
+
+size_t Worker::receive(Instant now) {
+  size_t count = 0;
+  for (int i = 0; i < kBurstsPerTurn; ++i) {
+    bool full = false;
+    const size_t n = wire_.receive(received_, full);
+    if (n != 0) shard_.receive(now, {received_.data(), n});
+    wire_.release();
+    count += n;
+    if (!full) break;
+  }
+  return count;
+}
+
+size_t Worker::transmit(Instant now) {
+  size_t count = 0;
+  for (int i = 0; i < kBurstsPerTurn; ++i) {
+    if (!wire_.pending() && !shard_.has_output()) break;
+    // Without a peer frames stay where they are, so that none is stale when it comes; but those
+    // that nobody will come for may not hold up the end.
+    if (!link_up_ && !draining_) break;
+    const size_t room = wire_.room(now);
+    if (room == 0) {
+      if (!link_up_ && wire_.pending()) wire_.discard();
+      break;
+    }
+    const size_t n = shard_.transmit(now, {described_.data(), room});
+    if (n == 0) break;
+    wire_.send({described_.data(), n});
+    count += n;
+  }
+  return count;
+}
+
+void Worker::look_at_link(Instant now) {
+  link_up_ = wire_.poll_link();
+  link_look_ = now + (link_up_ && !draining_ ? kLinkLookUp : kLinkLookDown);
+}
+
+void Worker::begin_drain(Instant now) {
+  draining_ = true;
+  drain_deadline_ = now + config_.drain_timeout;
+  link_look_ = now;
+  program_.stopping(shard_);
+  shard_.drain(drain_deadline_);
+}
+
+bool Worker::drain_is_over(Instant now) {
+  if (shard_.drained() && !wire_.pending()) return true;
+  if (now < drain_deadline_) return false;
+  drained_ = false;
+  return now >= drain_deadline_ + kDrainGrace;
+}
+
+void Worker::measure(Instant now) {
+  turns_.add(1);
+  if (last_turn_ != Instant::never()) {
+    const Duration gap = now - last_turn_;
+    if (gap > kLateAfter) late_turns_.add(1);
+    if (gap.ns > longest_gap_ns_.load(std::memory_order_relaxed)) {
+      longest_gap_ns_.store(gap.ns, std::memory_order_relaxed);
+    }
+  }
+  last_turn_ = now;
+}
+
+void Worker::rest(Instant now) {
+  sched_yield();
+  if (now - busy_until_ < kIdleBeforeNap) return;
+  const Duration nap = std::min(kNap, shard_.next_deadline() - now);
+  if (nap.ns <= 0) return;
+  const timespec t{.tv_sec = 0, .tv_nsec = nap.ns};
+  nanosleep(&t, nullptr);
+}
+
+WorkerStats Worker::stats() const {
+  return {.turns = turns_.get(),
+          .busy_turns = busy_turns_.get(),
+          .frames_received = frames_received_.get(),
+          .late_turns = late_turns_.get(),
+          .longest_gap = {longest_gap_ns_.load(std::memory_order_relaxed)}};
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A thread that runs one shard on one wire. In: frames and the clock. Out: frames. Its turn:
+//
+//     read the clock -> receive -> timers -> the program -> transmit
+//
+// Must hold: the shard and the program are touched by this thread alone, from start() to the end.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "millrace/engine.h"
+#include "millrace/frame.h"
+#include "millrace/result.h"
+#include "millrace/shard.h"
+#include "nic/wire.h"
+#include "runtime/clock.h"
+
+namespace millrace::runtime {
+
+struct WorkerConfig {
+  size_t index = 0;
+  int32_t cpu = -1;          // -1: the system's choice
+  bool dpdk = true;          // the thread uses mbufs, so DPDK must know it
+  bool poll_always = false;  // never give up the CPU
+  Duration drain_timeout = seconds(2);
+};
+
+class Worker {
+ public:
+  Worker(const WorkerConfig& config, Shard& shard, Program& program, nic::Wire& wire)
+      : config_(config), shard_(shard), program_(program), wire_(wire) {}
+  // Stops at once and waits.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Starts the thread; returns when the program's start() has. Errors: the program's own, or the
+  // CPU cannot be had; the thread has ended then.
+  Result<void> start();
+  // Asks for a drain; async-signal-safe.
+  void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
+  // Waits for the end.
+  void join();
+
+  [[nodiscard]] bool running() const { return running_.load(std::memory_order_acquire); }
+  // Requires: joined. False when connections had to be aborted.
+  [[nodiscard]] bool drained() const { return drained_; }
+  // Any thread.
+  [[nodiscard]] WorkerStats stats() const;
+
+ private:
+  void run();
+  Result<void> prepare();
+  void report(Result<void> outcome);
+
+  bool turn();
+  size_t receive(Instant now);
+  size_t transmit(Instant now);
+  void look_at_link(Instant now);
+  void begin_drain(Instant now);
+  bool drain_is_over(Instant now);
+  void measure(Instant now);
+  void rest(Instant now);
+
+  WorkerConfig config_;
+  Shard& shard_;
+  Program& program_;
+  nic::Wire& wire_;
+  const Clock& clock_ = Clock::system();
+
+  std::thread thread_;
+  std::atomic<bool> stop_asked_{false};
+  std::atomic<bool> quit_{false};  // ends without a drain
+  std::atomic<bool> running_{false};
+  std::mutex mutex_;  // of outcome_
+  std::condition_variable reported_;
+  std::optional<Result<void>> outcome_;
+
+  // The thread's own.
+  bool link_up_ = false;
+  Instant link_look_{};  // when to look at the link again
+  Instant last_turn_ = Instant::never();
+  Instant busy_until_{};  // the last turn that had anything to do
+  uint32_t idle_turns_ = 0;
+  bool draining_ = false;
+  Instant drain_deadline_ = Instant::never();
+  bool drained_ = true;
+
+  nic::Tally turns_;
+  nic::Tally busy_turns_;
+  nic::Tally frames_received_;
+  nic::Tally late_turns_;
+  std::atomic<int64_t> longest_gap_ns_{0};
+
+  std::array<RxFrame, Shard::kBurstMax> received_;
+  std::array<TxFrame, nic::Wire::kBurstMax> described_;
+};
+
+}  // namespace millrace::runtime
