@@ -7,9 +7,11 @@ namespace millrace::net {
 
 Interface::Interface(const InterfaceConfig& config) : config_(config) {
   if (!config.addresses.empty()) first_ = config.addresses.front().address;
+  broadcasts_.push_back(IpAddress::v4(0xffffffff));
   for (size_t i = 0; i < config.addresses.size(); ++i) {
     const Prefix& prefix = config.addresses[i];
     const uint8_t full = prefix.address.is_v4() ? 32 : 128;
+    if (prefix.address.is_v4() && prefix.length < 31) broadcasts_.push_back(prefix.broadcast());
     if (i != 0) local_.push_back({prefix.address, full});
     routes_.push_back({{prefix.network(), prefix.length}, IpAddress{}});
   }
@@ -17,14 +19,6 @@ Interface::Interface(const InterfaceConfig& config) : config_(config) {
   for (const Route& route : config.routes) routes_.push_back(route);
   std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
     return a.destination.length > b.destination.length;
-  });
-}
-
-bool Interface::is_broadcast(const IpAddress& address) const {
-  if (!address.is_v4()) return false;
-  if (address.v4_value() == 0xffffffff) return true;
-  return std::any_of(config_.addresses.begin(), config_.addresses.end(), [&](const Prefix& p) {
-    return p.address.is_v4() && p.length < 31 && p.broadcast() == address;
   });
 }
 

@@ -24,7 +24,12 @@ class Interface {
     return false;
   }
   // Of a local network, or 255.255.255.255.
-  [[nodiscard]] bool is_broadcast(const IpAddress& address) const;
+  [[nodiscard]] bool is_broadcast(const IpAddress& address) const {
+    for (const IpAddress& broadcast : broadcasts_) {
+      if (address == broadcast) return true;
+    }
+    return false;
+  }
   // Whose link-layer address a packet to `destination` needs; nothing when there is no route.
   [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
   // The address to speak from when the caller has no wish: the one on the next hop's network.
@@ -35,6 +40,7 @@ class Interface {
  private:
   InterfaceConfig config_;
   IpAddress first_;
+  std::vector<IpAddress> broadcasts_;
   std::vector<Prefix> local_;   // every address and range but the first, as prefixes
   std::vector<Route> routes_;   // on-link networks and static routes, longest prefix first
 };

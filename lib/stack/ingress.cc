@@ -2,6 +2,8 @@
 // Frames in: parse the burst, look up the burst, then one segment after the other. Memory that the next
 // stage needs is fetched while this one works. Every frame that is not used is counted under one
 // named reason.
+#include <cstring>
+
 #include "base/hash.h"
 #include "stack/impl.h"
 #include "tcp/input.h"
@@ -38,7 +40,7 @@ bool Shard::Impl::is_key_of(uint32_t value, const FlowKey& key) const {
 // Link layer and network layer: is the packet ours to look at?
 bool Shard::Impl::for_us(const wire::ParsedFrame& p) {
   if (p.kind == FrameKind::kArp) return true;
-  if (p.l2_group || p.destination_mac() != config_.interface.mac) {
+  if (std::memcmp(p.l2, config_.interface.mac.bytes.data(), 6) != 0) {
     drop(Counter::kDropNotForUsL2);
     return false;
   }
