@@ -41,8 +41,8 @@ class Interface {
   InterfaceConfig config_;
   IpAddress first_;
   std::vector<IpAddress> broadcasts_;
-  std::vector<Prefix> local_;   // every address and range but the first, as prefixes
-  std::vector<Route> routes_;   // on-link networks and static routes, longest prefix first
+  std::vector<Prefix> local_;  // every address and range but the first, as prefixes
+  std::vector<Route> routes_;  // on-link networks and static routes, longest prefix first
 };
 
 }  // namespace millrace::net

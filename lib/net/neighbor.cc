@@ -10,7 +10,9 @@ namespace millrace::net {
 using base::kNil;
 
 Neighbors::Neighbors(uint32_t capacity, const MacAddress& own, const NeighborTiming& timing)
-    : own_(own), timing_(timing), entries_(capacity),
+    : own_(own),
+      timing_(timing),
+      entries_(capacity),
       slots_(std::bit_ceil(size_t{capacity} * 2), kNil) {
   free_.reserve(capacity);
   for (uint32_t i = capacity; i > 0; --i) free_.push_back(i - 1);
@@ -72,8 +74,8 @@ uint32_t Neighbors::take_free(uint32_t tick) {
     for (uint32_t i = 0; i < entries_.size(); ++i) {
       const Neighbor& n = entries_[i];
       if (n.references != 0 || n.pending_count != 0) continue;
-      if (victim == kNil || static_cast<int32_t>((n.deadline - tick) -
-                                                 (entries_[victim].deadline - tick)) < 0) {
+      if (victim == kNil ||
+          static_cast<int32_t>((n.deadline - tick) - (entries_[victim].deadline - tick)) < 0) {
         victim = i;
       }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The neighbour cache: IP address to link-layer address (RFC 826, RFC 1122 section 2.3.2). Entries
-// are asked for a bounded number of times, age, are asked again while in use, and are kept as long as a
-// connection refers to them. In: what ARP packets say, and the tick. Out: whom to ask.
+// are asked for a bounded number of times, age, are asked again while in use, and are kept as long
+// as a connection refers to them. In: what ARP packets say, and the tick. Out: whom to ask.
 //
 //   kIncomplete --answer--> kReachable --lifetime over--> kStale --answer--> kReachable
 //        |  (asked arp_retries times)                       |  (asked again, still used)
@@ -24,13 +24,13 @@ struct Neighbor {
   IpAddress address;
   wire::EthernetHeader ethernet{};  // of an IPv4 frame to this neighbour
   NeighborState state = NeighborState::kFree;
-  uint8_t requests = 0;             // sent since the last answer
-  uint16_t pending_count = 0;       // frames that wait for the answer, a list that the owner keeps
+  uint8_t requests = 0;        // sent since the last answer
+  uint16_t pending_count = 0;  // frames that wait for the answer, a list that the owner keeps
   uint32_t pending_head = base::kNil;
   uint32_t pending_tail = base::kNil;
-  uint32_t deadline = 0;            // tick of the next step
-  uint32_t references = 0;          // connections
-  bool used = false;                // since the last answer
+  uint32_t deadline = 0;    // tick of the next step
+  uint32_t references = 0;  // connections
+  bool used = false;        // since the last answer
 
   [[nodiscard]] bool usable() const {
     return state == NeighborState::kReachable || state == NeighborState::kStale;
@@ -38,9 +38,9 @@ struct Neighbor {
 };
 
 struct NeighborTiming {
-  uint32_t timeout_ticks = 1000;   // between requests
+  uint32_t timeout_ticks = 1000;  // between requests
   uint32_t lifetime_ticks = 60000;
-  uint8_t retries = 3;             // requests before it has failed
+  uint8_t retries = 3;  // requests before it has failed
 };
 
 class Neighbors {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Endings: the application's verbs, the one way in which a connection is given back, and TIME-WAIT
 // (RFC 9293 sections 3.10.4, 3.10.5 and 3.6.1; RFC 1337; RFC 6191).
+#include "tcp/close.h"
 #include "base/check.h"
 #include "stack/impl.h"
-#include "tcp/close.h"
 #include "tcp/congestion.h"
 #include "tcp/output.h"
 #include "tcp/reassembly.h"
@@ -51,8 +51,7 @@ void Shard::Impl::abort(ConnectionId id) {
 
 void Shard::Impl::destroy(uint32_t index, CloseReason reason) {
   const Connection& c = connections_[index];
-  const bool erased =
-      flows_.erase(flow_hash(c.key), flow_value(FlowKind::kConnection, index));
+  const bool erased = flows_.erase(flow_hash(c.key), flow_value(FlowKind::kConnection, index));
   MR_ASSERT(erased);
   release(index, reason);
 }
@@ -136,9 +135,8 @@ void Shard::Impl::enter_time_wait(uint32_t index) {
   t.ts_recent = c.ts_recent;
   t.deadline = ctx_.tick + tcp::to_ticks(config_.msl * 2);
   if (c.has(tcp::kTimestamps)) t.link |= TimeWait::kTimestampsBit;
-  const bool replaced =
-      flows_.replace(flow_hash(c.key), flow_value(FlowKind::kConnection, index),
-                     flow_value(FlowKind::kTimeWait, record));
+  const bool replaced = flows_.replace(flow_hash(c.key), flow_value(FlowKind::kConnection, index),
+                                       flow_value(FlowKind::kTimeWait, record));
   MR_ASSERT(replaced);
   push_time_wait(record);
   ++time_wait_live_;
@@ -226,8 +224,8 @@ void Shard::Impl::drop_oldest_time_wait() {
   time_wait_.free(index);
 }
 
-// The queue is in the order of deadlines, but for records that a late FIN restarted: one of those at
-// the front goes to the back when a record behind it is due earlier. A record may so live longer
+// The queue is in the order of deadlines, but for records that a late FIN restarted: one of those
+// at the front goes to the back when a record behind it is due earlier. A record may so live longer
 // than 2 MSL, never shorter.
 void Shard::Impl::expire_time_wait(uint32_t budget) {
   while (budget-- != 0 && time_wait_head_ != TimeWait::kIndexMask) {

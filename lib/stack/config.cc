@@ -58,9 +58,9 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
   for (const Prefix& prefix : interface.addresses) {
     check_prefix(check, "address", prefix);
     const IpAddress& a = prefix.address;
-    check.require(!a.is_unspecified() && !a.is_multicast() && !a.is_loopback(),
-                  fmt::format("address {} cannot be a host's; give a unicast address",
-                              prefix.to_string()));
+    check.require(
+        !a.is_unspecified() && !a.is_multicast() && !a.is_loopback(),
+        fmt::format("address {} cannot be a host's; give a unicast address", prefix.to_string()));
     if (!a.is_v4() || prefix.length >= 31) continue;
     check.require(a != prefix.network() && a != prefix.broadcast(),
                   fmt::format("address {} is the network's own or its broadcast address; give a "

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames that belong to no connection object: ARP, ICMP, RST, SYN-ACK, TIME-WAIT's answers. Bounded;
-// they leave before anything else. While a neighbour is being asked for, its frames wait in a list
-// of its own made of the same entries.
+// Frames that belong to no connection object: ARP, ICMP, RST, SYN-ACK, TIME-WAIT's answers.
+// Bounded; they leave before anything else. While a neighbour is being asked for, its frames wait
+// in a list of its own made of the same entries.
 #pragma once
 
 #include <cstdint>

@@ -146,8 +146,8 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   return filled;
 }
 
-// Nobody answers ARP for the next hop any more: what would be sent is lost, as on a wire that is cut,
-// and the timers of the connection decide how long to go on.
+// Nobody answers ARP for the next hop any more: what would be sent is lost, as on a wire that is
+// cut, and the timers of the connection decide how long to go on.
 void Shard::Impl::discard_output(uint32_t index) {
   Connection& c = connections_[index];
   wire::SegmentHeader header;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Time: what is due on the wheels, in the TIME-WAIT queue and among the neighbours, a bounded number
-// of each per turn.
+// Time: what is due on the wheels, in the TIME-WAIT queue and among the neighbours, a bounded
+// number of each per turn.
 #include "stack/impl.h"
 #include "tcp/timeout.h"
 
@@ -36,8 +36,8 @@ void Shard::Impl::on_timer(uint32_t index) {
   if (!fx.closed && !c.has(tcp::kDirty)) rearm(index);
 }
 
-// The wheel knows one deadline for each connection, and may know one that is too early: a timer that is
-// put off costs nothing until it fires.
+// The wheel knows one deadline for each connection, and may know one that is too early: a timer
+// that is put off costs nothing until it fires.
 void Shard::Impl::rearm(uint32_t index) {
   const Connection& c = connections_[index];
   const std::optional<uint32_t> deadline = tcp::earliest_deadline(c);
@@ -60,9 +60,10 @@ void Shard::Impl::on_half_open_timer(uint32_t index) {
   counters_.add(Counter::kTcpExtTCPSynRetrans);
   counters_.add(Counter::kTcpRetransSegs);
   send_syn_ack(half, options);
-  const uint64_t wait = uint64_t{tcp::to_ticks(options.rto_initial)} << std::min<int>(half.retries, 16);
-  half_open_wheel_.arm(
-      index, ctx_.tick + static_cast<uint32_t>(std::min<uint64_t>(wait, tcp::to_ticks(options.rto_max))));
+  const uint64_t wait = uint64_t{tcp::to_ticks(options.rto_initial)}
+                        << std::min<int>(half.retries, 16);
+  half_open_wheel_.arm(index, ctx_.tick + static_cast<uint32_t>(std::min<uint64_t>(
+                                              wait, tcp::to_ticks(options.rto_max))));
 }
 
 // Frames that wait are lost; connections that wait are looked at by the next flush.

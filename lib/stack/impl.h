@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The inside of a shard: what it owns, and the steps of its turn, each group in the file named above
-// it. A frame walks down this page once.
+// The inside of a shard: what it owns, and the steps of its turn, each group in the file named
+// above it. A frame walks down this page once.
 #pragma once
 
 #include <array>
@@ -64,7 +64,8 @@ class Shard::Impl {
   using Connection = tcp::Connection;
   using FlowKind = stack::FlowKind;
   static constexpr uint32_t kNil = stack::kNil;
-  // How far beyond a tuple's last incarnation the next one begins, when its clock has not got there.
+  // How far beyond a tuple's last incarnation the next one begins, when its clock has not got
+  // there.
   static constexpr uint32_t kIssStep = 0x10000;
 
   static Result<std::unique_ptr<Impl>> create(const ShardConfig& config, Instant now);
@@ -201,7 +202,7 @@ class Shard::Impl {
   stack::ConnectionList dirty_;    // the flush visits them
   stack::ConnectionList blocked_;  // wait for a neighbour
   stack::ConnectionList doomed_;   // end before the next flush; Connection::probes holds the reason
-  uint32_t blocked_epoch_ = 0;     // neighbors_.epoch() when the blocked list was last looked through
+  uint32_t blocked_epoch_ = 0;  // neighbors_.epoch() when the blocked list was last looked through
   bool recheck_blocked_ = false;
   uint32_t sending_control_ = kNil;  // control frames of the last transmit(), by next
   uint32_t delivering_ = kNil;       // the connection whose on_data is running

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames in: parse the burst, look up the burst, then one segment after the other. Memory that the next
-// stage needs is fetched while this one works. Every frame that is not used is counted under one
-// named reason.
+// Frames in: parse the burst, look up the burst, then one segment after the other. Memory that the
+// next stage needs is fetched while this one works. Every frame that is not used is counted under
+// one named reason.
 #include <cstring>
 
 #include "base/hash.h"
@@ -16,8 +16,8 @@ using wire::FrameKind;
 
 uint64_t Shard::Impl::flow_hash(const FlowKey& key) const {
   const uint64_t ports = (uint64_t{key.local_port} << 16) | key.peer_port;
-  uint64_t hash = base::fold_multiply(key.local.words()[1] ^ hash_key_[0],
-                                      key.peer.words()[1] ^ hash_key_[1]);
+  uint64_t hash =
+      base::fold_multiply(key.local.words()[1] ^ hash_key_[0], key.peer.words()[1] ^ hash_key_[1]);
   if (!key.peer.is_v4()) {
     hash ^= base::fold_multiply(key.local.words()[0] ^ hash_key_[3] ^ hash,
                                 key.peer.words()[0] ^ hash_key_[1]);

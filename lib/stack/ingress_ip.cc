@@ -35,7 +35,8 @@ void Shard::Impl::on_arp(const wire::ParsedFrame& p) {
   }
 }
 
-// Frames that waited for the address can go; connections that waited are looked at by the next flush.
+// Frames that waited for the address can go; connections that waited are looked at by the next
+// flush.
 void Shard::Impl::on_neighbor_known(uint32_t index) {
   net::Neighbor& n = neighbors_[index];
   uint32_t control = n.pending_head;
@@ -74,14 +75,13 @@ void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
   }
 }
 
-// A destination-unreachable about one of our segments. RFC 5927 section 4: believed only when it quotes a
-// sequence number that is in flight. RFC 1122 section 4.2.3.9: it ends an attempt to connect, never a
-// connection.
+// A destination-unreachable about one of our segments. RFC 5927 section 4: believed only when it
+// quotes a sequence number that is in flight. RFC 1122 section 4.2.3.9: it ends an attempt to
+// connect, never a connection.
 void Shard::Impl::on_icmp_error(const wire::IcmpMessage& message) {
   if (!message.quotes_tcp) return;
-  const uint32_t value = flows_.find(flow_hash(message.quoted), [&](uint32_t v) {
-    return is_key_of(v, message.quoted);
-  });
+  const uint32_t value = flows_.find(flow_hash(message.quoted),
+                                     [&](uint32_t v) { return is_key_of(v, message.quoted); });
   if (value == kNil || stack::flow_kind(value) != FlowKind::kConnection) return;
   const uint32_t index = stack::flow_index(value);
   Connection& c = connections_[index];
@@ -101,7 +101,8 @@ void Shard::Impl::on_icmp_error(const wire::IcmpMessage& message) {
   if (c.state == State::kSynSent) destroy(index, CloseReason::kUnreachable);
 }
 
-// RFC 1122 section 3.2.2.1: protocol or port unreachable, never about a multicast, at a bounded rate.
+// RFC 1122 section 3.2.2.1: protocol or port unreachable, never about a multicast, at a bounded
+// rate.
 void Shard::Impl::on_other_ip(const wire::ParsedFrame& p) {
   drop(Counter::kDropIpProtocol);
   if (!icmp_.take()) return;

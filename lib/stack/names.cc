@@ -97,8 +97,8 @@ constexpr std::array<std::string_view, kStateCount> kStateNames = {
 };
 
 constexpr std::array<std::string_view, kCloseReasonCount> kReasonNames = {
-    "normal",      "peer-reset",        "refused",     "connect-timeout",
-    "timed-out",   "keepalive-timeout", "unreachable", "neighbor-unreachable",
+    "normal",      "peer-reset",         "refused",      "connect-timeout",
+    "timed-out",   "keepalive-timeout",  "unreachable",  "neighbor-unreachable",
     "local-abort", "fin-wait-2-timeout", "no-resources",
 };
 
@@ -106,9 +106,7 @@ constexpr std::array<std::string_view, kCloseReasonCount> kReasonNames = {
 
 std::string_view to_string(Counter counter) { return kCounterNames[static_cast<size_t>(counter)]; }
 std::string_view to_string(State state) { return kStateNames[static_cast<size_t>(state)]; }
-std::string_view to_string(CloseReason reason) {
-  return kReasonNames[static_cast<size_t>(reason)];
-}
+std::string_view to_string(CloseReason reason) { return kReasonNames[static_cast<size_t>(reason)]; }
 
 uint64_t Counters::drops() const {
   uint64_t sum = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Beginnings: listeners, active opens with the choice of a port, and half-open connections from SYN
-// to the ACK that completes the handshake (RFC 9293 sections 3.10.1, 3.10.7.2 and, for SYN-RECEIVED,
-// 3.10.7.4).
+// to the ACK that completes the handshake (RFC 9293 sections 3.10.1, 3.10.7.2 and, for
+// SYN-RECEIVED, 3.10.7.4).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,8 +39,7 @@ Result<uint16_t> Shard::Impl::app_for(App& app) {
 
 // --- Listeners --------------------------------------------------------------------------------
 
-Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app,
-                                       const TcpOptions& options) {
+Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const TcpOptions& options) {
   if (local.port == 0) return Error{"port 0 cannot be listened on; name one from 1 to 65535"};
   if (!local.address.is_unspecified() && !interface_.is_local(local.address)) {
     return Error{fmt::format("{} is not one of our addresses, so nobody can connect to {}",
@@ -49,8 +48,7 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app,
   if (Result<void> valid = validate(options, config_); !valid) return valid.error();
   for (const stack::Listener& other : listeners_) {
     if (!other.open || other.local.port != local.port) continue;
-    const bool either_any =
-        other.local.address.is_unspecified() && local.address.is_unspecified();
+    const bool either_any = other.local.address.is_unspecified() && local.address.is_unspecified();
     if (either_any || other.local.address == local.address) {
       return Error{fmt::format("port {} is already being listened on", local.port)};
     }
@@ -58,8 +56,8 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app,
   auto slot = std::find_if(listeners_.begin(), listeners_.end(),
                            [](const stack::Listener& l) { return !l.open; });
   if (slot == listeners_.end() && listeners_.size() == config_.listeners_max) {
-    return Error{fmt::format("all {} listeners are in use; raise listeners_max",
-                             config_.listeners_max)};
+    return Error{
+        fmt::format("all {} listeners are in use; raise listeners_max", config_.listeners_max)};
   }
   const Result<uint16_t> profile = profile_for(options);
   if (!profile) return profile.error();
@@ -83,12 +81,10 @@ void Shard::Impl::close_listener(ListenerId listener) {
     }
   }
   closed.open = false;
-  const auto next = std::find_if(listeners_.begin(), listeners_.end(), [&](const auto& l) {
-    return l.open && l.local.port == port;
-  });
+  const auto next = std::find_if(listeners_.begin(), listeners_.end(),
+                                 [&](const auto& l) { return l.open && l.local.port == port; });
   listener_by_port_[port] =
-      next == listeners_.end() ? uint16_t{0}
-                               : static_cast<uint16_t>(next - listeners_.begin() + 1);
+      next == listeners_.end() ? uint16_t{0} : static_cast<uint16_t>(next - listeners_.begin() + 1);
 }
 
 // The listener of this very address, or else the one of all addresses.
@@ -130,8 +126,8 @@ bool Shard::Impl::reusable(uint32_t value, bool timestamps) const {
          static_cast<int32_t>(ctx_.tick - entered) > 0;
 }
 
-// RFC 6056 section 3.3.3: a place in the range that depends on the peer and a secret, and from there
-// the next port that is free.
+// RFC 6056 section 3.3.3: a place in the range that depends on the peer and a secret, and from
+// there the next port that is free.
 std::optional<uint16_t> Shard::Impl::choose_port(const IpAddress& local, const Endpoint& peer,
                                                  bool timestamps) {
   FlowKey key{local, peer.address, 0, peer.port};
@@ -160,8 +156,7 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   }
   const std::optional<IpAddress> hop = interface_.next_hop(peer.address);
   if (!hop) {
-    return Error{fmt::format("no route to {}; add a gateway or a route",
-                             peer.address.to_string())};
+    return Error{fmt::format("no route to {}; add a gateway or a route", peer.address.to_string())};
   }
   const bool any_local = local.address.is_unspecified();
   if (!any_local && !interface_.is_local(local.address)) {
@@ -179,7 +174,8 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
     const std::optional<uint16_t> port = choose_port(key.local, peer, options.timestamps);
     if (!port) {
       return Error{fmt::format(
-          "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in TIME-WAIT);"
+          "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in "
+          "TIME-WAIT);"
           " add source addresses, shorten msl, or connect less often",
           key.local.to_string(), peer.to_string(), config_.port_last - config_.port_first + 1,
           config_.port_first, config_.port_last, time_wait_live_)};
@@ -194,8 +190,8 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
 
   const uint32_t neighbor = neighbors_.acquire(*hop, ctx_.tick);
   if (neighbor == kNil) {
-    return Error{fmt::format("all {} neighbours are in use; raise neighbors_max",
-                             config_.neighbors_max)};
+    return Error{
+        fmt::format("all {} neighbours are in use; raise neighbors_max", config_.neighbors_max)};
   }
   const uint32_t index = new_connection();
   if (index == kNil) {
@@ -251,8 +247,8 @@ void Shard::Impl::send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& opti
 }
 
 void Shard::Impl::forget_half_open(uint32_t index) {
-  const bool erased = flows_.erase(flow_hash(half_open_[index].key),
-                                   flow_value(FlowKind::kHalfOpen, index));
+  const bool erased =
+      flows_.erase(flow_hash(half_open_[index].key), flow_value(FlowKind::kHalfOpen, index));
   MR_ASSERT(erased);
   if (half_open_wheel_.armed(index)) half_open_wheel_.disarm(index);
   half_open_.free(index);
@@ -274,7 +270,8 @@ void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
   send_control(half.key, h);
 }
 
-// SYN-RECEIVED of a passive open: RFC 9293 section 3.10.7.4, with RFC 5961's answers to RST and SYN.
+// SYN-RECEIVED of a passive open: RFC 9293 section 3.10.7.4, with RFC 5961's answers to RST and
+// SYN.
 void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint64_t hash) {
   tcp::HalfOpen& half = half_open_[index];
   const wire::Segment& s = p.segment;

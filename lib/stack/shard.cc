@@ -55,8 +55,8 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   ctx_.inboxes = &inboxes_;
   ctx_.recoveries = &recoveries_;
   ctx_.profiles = &profiles_;
-  ctx_.local_mss = static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes -
-                                         wire::kTcpHeaderBytes);
+  ctx_.local_mss =
+      static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes - wire::kTcpHeaderBytes);
   ctx_.challenges_left = config.challenge_ack_per_second;
   ctx_.tick = static_cast<uint32_t>(now.ns / 1'000'000);
   ctx_.now_us = static_cast<uint32_t>(now.ns / 1'000);

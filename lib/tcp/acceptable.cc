@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Steps 1 to 4 of RFC 9293 section 3.10.7.4 for every state that has a window: is the segment within it
-// (3.4), PAWS (RFC 7323 section 5), RST and SYN as RFC 5961 has them.
+// Steps 1 to 4 of RFC 9293 section 3.10.7.4 for every state that has a window: is the segment
+// within it (3.4), PAWS (RFC 7323 section 5), RST and SYN as RFC 5961 has them.
 #include "tcp/input.h"
 
 namespace millrace::tcp {
@@ -14,19 +14,18 @@ bool is_old_by_timestamp(const Connection& c, const wire::Segment& s, const Cont
          ctx.tick - c.ts_recent_tick < kTsRecentLifetimeTicks;
 }
 
-// The test of RFC 9293 section 3.4. An empty segment may also stand exactly at the right edge: that is
-// where a peer that filled the window sends its acknowledgements from.
+// The test of RFC 9293 section 3.4. An empty segment may also stand exactly at the right edge: that
+// is where a peer that filled the window sends its acknowledgements from.
 bool in_window(const Connection& c, const wire::Segment& s) {
   const uint32_t length = s.length();
   if (length == 0) return c.rcv_nxt <= s.seq && s.seq <= c.rcv_adv;
   const SeqNum last = s.seq + (length - 1);
-  return (c.rcv_nxt <= s.seq && s.seq < c.rcv_adv) ||
-         (c.rcv_nxt <= last && last < c.rcv_adv) ||
+  return (c.rcv_nxt <= s.seq && s.seq < c.rcv_adv) || (c.rcv_nxt <= last && last < c.rcv_adv) ||
          (s.seq < c.rcv_nxt && c.rcv_adv <= last && c.rcv_nxt < c.rcv_adv);
 }
 
-// In SYN-RECEIVED after a simultaneous open, the peer's SYN-ACK repeats a SYN that we have; only its
-// acknowledgement is news (RFC 9293 figure 8).
+// In SYN-RECEIVED after a simultaneous open, the peer's SYN-ACK repeats a SYN that we have; only
+// its acknowledgement is news (RFC 9293 figure 8).
 bool is_simultaneous_syn_ack(const Connection& c, const wire::Segment& s) {
   return c.state == State::kSynReceived &&
          (s.flags & (wire::kSyn | wire::kAck | wire::kRst)) == (wire::kSyn | wire::kAck) &&
@@ -62,8 +61,7 @@ void trim(Connection& c, wire::Segment& s) {
   const int32_t excess = SeqNum::distance(c.rcv_adv, s.seq + s.payload_bytes);
   if (excess > 0) {
     const uint32_t bytes = static_cast<uint32_t>(excess);
-    s.payload_bytes =
-        static_cast<uint16_t>(bytes < s.payload_bytes ? s.payload_bytes - bytes : 0);
+    s.payload_bytes = static_cast<uint16_t>(bytes < s.payload_bytes ? s.payload_bytes - bytes : 0);
     s.flags &= static_cast<wire::Flags>(~wire::kFin);
     c.set(kAckNow);
   }

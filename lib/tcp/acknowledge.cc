@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Step 5 of RFC 9293 section 3.10.7.4: what the ACK field says. New data acknowledged, the window moved,
-// or the duplicate that counts towards fast retransmit (RFC 5681 section 3.2).
+// Step 5 of RFC 9293 section 3.10.7.4: what the ACK field says. New data acknowledged, the window
+// moved, or the duplicate that counts towards fast retransmit (RFC 5681 section 3.2).
 #include <algorithm>
 #include <bit>
 
@@ -75,8 +75,7 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
     c.set(kRetransmitArmed);
     c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
     // The wheel may only be told late of a deadline that was put off, never of one moved forward.
-    if (!c.timer.linked() ||
-        static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0) {
+    if (!c.timer.linked() || static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0) {
       fx.dirty = true;
     }
   }

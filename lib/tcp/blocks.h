@@ -30,9 +30,9 @@ inline constexpr uint32_t kNil = base::kNil;
 // The front of every block; data or a pointer to outside memory follows.
 struct BlockHeader {
   uint32_t next = kNil;
-  SeqNum seq;              // sequence number of the first byte
-  uint32_t bytes = 0;      // how many there are
-  uint16_t capacity = 0;   // how many fit; 0 for an external block
+  SeqNum seq;             // sequence number of the first byte
+  uint32_t bytes = 0;     // how many there are
+  uint16_t capacity = 0;  // how many fit; 0 for an external block
   uint16_t flags = 0;
 };
 static_assert(sizeof(BlockHeader) == 16);

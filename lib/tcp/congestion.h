@@ -20,8 +20,8 @@ void on_ack_open(Connection& c, uint32_t acked, uint32_t flight);
 // The third duplicate acknowledgement, and those after it.
 void enter_fast_recovery(Connection& c, Context& ctx);
 void on_duplicate_in_recovery(Connection& c);
-// An acknowledgement of new data during recovery; `acked` bytes up to c.snd_una. Ends the phase when
-// all of it is acknowledged. Returns true while there is something to resend.
+// An acknowledgement of new data during recovery; `acked` bytes up to c.snd_una. Ends the phase
+// when all of it is acknowledged. Returns true while there is something to resend.
 bool on_ack_in_recovery(Connection& c, Context& ctx, uint32_t acked);
 
 // A retransmission timeout: back to one segment, go back over everything in flight.

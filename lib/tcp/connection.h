@@ -18,22 +18,22 @@ namespace millrace::tcp {
 
 // Bits of Connection::flags.
 enum ConnectionFlag : uint16_t {
-  kTimestamps = 1 << 0,     // negotiated (RFC 7323)
-  kAckNow = 1 << 1,         // the flush must send something that acknowledges
-  kAckDelayed = 1 << 2,     // an acknowledgement is owed by ack_deadline
+  kTimestamps = 1 << 0,  // negotiated (RFC 7323)
+  kAckNow = 1 << 1,      // the flush must send something that acknowledges
+  kAckDelayed = 1 << 2,  // an acknowledgement is owed by ack_deadline
   kRetransmitArmed = 1 << 3,
-  kPersist = 1 << 4,        // retransmit_deadline is the zero-window probe's
-  kIdleArmed = 1 << 5,      // keep-alive, or FIN-WAIT-2's timeout
-  kProbeNow = 1 << 6,       // the flush sends one probe (zero window, keep-alive)
-  kSynDue = 1 << 7,         // the flush sends SYN, or SYN-ACK
-  kFinQueued = 1 << 8,      // the application closed; FIN follows snd_end
-  kFinSent = 1 << 9,        // snd_nxt counts it
-  kNoReader = 1 << 10,      // close(): bytes that arrive are answered by RST
-  kWantsWritable = 1 << 11, // a send() took less than it was offered
-  kPaused = 1 << 12,        // on_data took less than it was given; resume() ends it
-  kAborting = 1 << 13,      // the flush sends RST and the connection ends
-  kRttTiming = 1 << 14,     // rtt_seq is being timed (Karn: dropped on retransmission)
-  kDirty = 1 << 15,         // on the shard's dirty or blocked list
+  kPersist = 1 << 4,         // retransmit_deadline is the zero-window probe's
+  kIdleArmed = 1 << 5,       // keep-alive, or FIN-WAIT-2's timeout
+  kProbeNow = 1 << 6,        // the flush sends one probe (zero window, keep-alive)
+  kSynDue = 1 << 7,          // the flush sends SYN, or SYN-ACK
+  kFinQueued = 1 << 8,       // the application closed; FIN follows snd_end
+  kFinSent = 1 << 9,         // snd_nxt counts it
+  kNoReader = 1 << 10,       // close(): bytes that arrive are answered by RST
+  kWantsWritable = 1 << 11,  // a send() took less than it was offered
+  kPaused = 1 << 12,         // on_data took less than it was given; resume() ends it
+  kAborting = 1 << 13,       // the flush sends RST and the connection ends
+  kRttTiming = 1 << 14,      // rtt_seq is being timed (Karn: dropped on retransmission)
+  kDirty = 1 << 15,          // on the shard's dirty or blocked list
 };
 
 // A sender in recovery.
@@ -43,9 +43,9 @@ enum class RecoveryPhase : uint8_t {
 };
 
 struct Recovery {
-  SeqNum recover;      // snd_nxt when it began; acknowledging it ends the phase
-  SeqNum rtx_next;     // what is sent again next, and
-  SeqNum rtx_end;      // where that stops for now
+  SeqNum recover;   // snd_nxt when it began; acknowledging it ends the phase
+  SeqNum rtx_next;  // what is sent again next, and
+  SeqNum rtx_end;   // where that stops for now
   uint32_t began_tick = 0;
   RecoveryPhase phase = RecoveryPhase::kFast;
 };
@@ -55,18 +55,18 @@ struct Inbox {
   uint32_t unread_head = kNil;  // in order, not yet taken by the application
   uint32_t unread_tail = kNil;
   uint32_t unread_bytes = 0;
-  uint32_t gap_head = kNil;     // out of order, sorted by seq, not overlapping
+  uint32_t gap_head = kNil;  // out of order, sorted by seq, not overlapping
   uint32_t gap_tail = kNil;
-  uint32_t gap_bytes = 0;       // payload
+  uint32_t gap_bytes = 0;  // payload
   uint32_t gap_blocks = 0;
-  SeqNum fin_seq;               // a FIN that arrived out of order stands here
+  SeqNum fin_seq;  // a FIN that arrived out of order stands here
   bool fin_known = false;
 
   static constexpr uint8_t kEndNone = 0;
   static constexpr uint8_t kEndClosed = 1;    // the protocol is done: CLOSED once all is read
   static constexpr uint8_t kEndTimeWait = 2;  // TIME-WAIT once all is read
   uint8_t end = kEndNone;
-  bool announce_fin = false;    // on_peer_closed is owed once all is read
+  bool announce_fin = false;  // on_peer_closed is owed once all is read
 };
 
 struct alignas(64) Connection {
@@ -75,7 +75,7 @@ struct alignas(64) Connection {
   uint8_t duplicate_acks = 0;
   uint16_t flags = 0;
   SeqNum rcv_nxt;
-  SeqNum rcv_adv;        // right edge of the window that was announced
+  SeqNum rcv_adv;  // right edge of the window that was announced
   SeqNum snd_una;
   SeqNum snd_nxt;        // one past the highest that was ever sent
   uint32_t snd_wnd = 0;  // bytes
@@ -84,10 +84,10 @@ struct alignas(64) Connection {
   uint32_t ts_recent = 0;
   uint32_t ts_recent_tick = 0;  // when it was stored (RFC 7323 section 5.5)
   SeqNum last_ack_sent;
-  uint16_t snd_mss = 0;  // payload bytes of a full-sized segment, options taken off
+  uint16_t snd_mss = 0;       // payload bytes of a full-sized segment, options taken off
   uint8_t window_shifts = 0;  // low 4 bits: the peer's; high 4: ours
-  uint8_t backoff = 0;   // retransmission timeouts of the oldest segment, in a row
-  uint32_t cwnd = 0;     // bytes
+  uint8_t backoff = 0;        // retransmission timeouts of the oldest segment, in a row
+  uint32_t cwnd = 0;          // bytes
   uint32_t inbox = kNil;
   uint32_t generation = 0;
   uint16_t rcv_mss = 0;  // the largest segment seen
@@ -104,7 +104,7 @@ struct alignas(64) Connection {
   uint32_t idle_deadline = 0;
   timer::Node timer;
   uint32_t dirty_next = kNil;
-  uint32_t send_head = kNil;    // block that holds snd_una
+  uint32_t send_head = kNil;  // block that holds snd_una
   uint32_t send_tail = kNil;
   uint32_t send_cursor = kNil;  // a block at or before snd_nxt: where to look first
   SeqNum snd_end;               // one past the last byte queued; FIN's number when there is one
@@ -115,10 +115,10 @@ struct alignas(64) Connection {
   uint64_t cookie = 0;
   uint32_t recovery = kNil;
   uint16_t app = 0;
-  uint8_t probes = 0;           // unanswered, zero-window or keep-alive
-  uint8_t snd_wnd_max_log2 = 0; // the largest window seen, for silly-window avoidance
+  uint8_t probes = 0;            // unanswered, zero-window or keep-alive
+  uint8_t snd_wnd_max_log2 = 0;  // the largest window seen, for silly-window avoidance
   uint32_t total_retrans = 0;
-  uint32_t ts_offset = 0;       // ours (RFC 7323 section 5.4)
+  uint32_t ts_offset = 0;  // ours (RFC 7323 section 5.4)
 
   [[nodiscard]] bool has(uint16_t bits) const { return (flags & bits) != 0; }
   void set(uint16_t bits) { flags = static_cast<uint16_t>(flags | bits); }

@@ -15,8 +15,8 @@
 namespace millrace::tcp {
 
 struct Context {
-  uint32_t tick = 0;    // milliseconds
-  uint32_t now_us = 0;  // microseconds modulo 2^32
+  uint32_t tick = 0;          // milliseconds
+  uint32_t now_us = 0;        // microseconds modulo 2^32
   uint16_t local_mss = 1460;  // MTU without IP and TCP headers
   Counters* counters = nullptr;
   Blocks* blocks = nullptr;

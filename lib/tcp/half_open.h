@@ -23,7 +23,8 @@ struct alignas(64) HalfOpen {
   uint32_t ts_recent = 0;
   timer::Node timer;
   uint16_t mss = 0;  // what the peer can take; 536 when it did not say (RFC 9293 section 3.7.1)
-  uint8_t shift_and_flags = 0;  // low 4 bits: the peer's window shift, or kNoShift; bit 4: timestamps
+  uint8_t shift_and_flags =
+      0;  // low 4 bits: the peer's window shift, or kNoShift; bit 4: timestamps
   uint8_t retries = 0;
 
   [[nodiscard]] uint8_t window_shift() const { return shift_and_flags & 0xf; }
@@ -31,9 +32,9 @@ struct alignas(64) HalfOpen {
 };
 static_assert(sizeof(HalfOpen) == 64);
 
-// TIME-WAIT (RFC 9293 section 3.10.7.4), IPv4. Records of a shard expire in the order they were made, as
-// all live equally long, so a single link is enough: one that was restarted by a late FIN or erased
-// by a reuse is sorted out when it comes to the front.
+// TIME-WAIT (RFC 9293 section 3.10.7.4), IPv4. Records of a shard expire in the order they were
+// made, as all live equally long, so a single link is enough: one that was restarted by a late FIN
+// or erased by a reuse is sorted out when it comes to the front.
 struct TimeWait {
   static constexpr uint32_t kIndexMask = 0x3fff'ffff;
   static constexpr uint32_t kTimestampsBit = 0x8000'0000;
@@ -46,8 +47,8 @@ struct TimeWait {
   SeqNum snd_nxt;
   SeqNum rcv_nxt;
   uint32_t ts_recent = 0;
-  uint32_t deadline = 0;          // tick
-  uint32_t link = kIndexMask;     // the next record, and two flags
+  uint32_t deadline = 0;       // tick
+  uint32_t link = kIndexMask;  // the next record, and two flags
 
   [[nodiscard]] FlowKey key() const {
     return {IpAddress::v4(local), IpAddress::v4(peer), local_port, peer_port};

@@ -23,7 +23,9 @@ uint16_t effective_mss(uint16_t peer_mss, bool timestamps, const TcpOptions& opt
 
 uint16_t peer_mss(const wire::Segment& s) { return s.mss == 0 ? kDefaultMss : s.mss; }
 
-uint8_t peer_shift(const wire::Segment& s) { return std::min(s.window_shift, wire::kWindowShiftMax); }
+uint8_t peer_shift(const wire::Segment& s) {
+  return std::min(s.window_shift, wire::kWindowShiftMax);
+}
 
 void note_window(Connection& c, const wire::Segment& s, uint8_t shift) {
   c.snd_wnd = uint32_t{s.window} << shift;

@@ -10,11 +10,8 @@ namespace {
 // Header prediction: the next segment in order on an undisturbed connection needs none of steps 1
 // to 4. Each line is one way to be undisturbed.
 bool predicted(const Connection& c, const wire::Segment& s) {
-  return c.state == State::kEstablished &&
-         (s.flags & ~wire::kPsh) == wire::kAck &&
-         s.seq == c.rcv_nxt &&
-         c.inbox == kNil &&
-         !c.has(kNoReader) &&
+  return c.state == State::kEstablished && (s.flags & ~wire::kPsh) == wire::kAck &&
+         s.seq == c.rcv_nxt && c.inbox == kNil && !c.has(kNoReader) &&
          s.payload_bytes <= c.rcv_adv - c.rcv_nxt &&
          (c.has(kTimestamps)
               ? s.has_timestamps && static_cast<int32_t>(s.ts_value - c.ts_recent) >= 0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A segment arrives for a connection: RFC 9293 section 3.10.7.3 (SYN-SENT) and 3.10.7.4 (all
-// others), in the RFC's own order. In: the connection, the segment, the time. Out: the connection changed and
-// Effects. Nothing is sent from here: input marks, the flush sends.
+// others), in the RFC's own order. In: the connection, the segment, the time. Out: the connection
+// changed and Effects. Nothing is sent from here: input marks, the flush sends.
 //
 //   acceptable.cc   steps 1 to 4: sequence numbers, RST, security (none), SYN
 //   acknowledge.cc  step 5: ACK

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Initial sequence numbers: ISN = M + F(tuple, secret), M a 4-microsecond clock and F a keyed
-// SipHash (RFC 6528 section 3). The other half of the same hash shifts our timestamps, for each tuple by a
-// constant (RFC 7323 section 5.4), so both only grow from one incarnation of a tuple to the next.
+// SipHash (RFC 6528 section 3). The other half of the same hash shifts our timestamps, for each
+// tuple by a constant (RFC 7323 section 5.4), so both only grow from one incarnation of a tuple to
+// the next.
 #pragma once
 
 #include <cstdint>

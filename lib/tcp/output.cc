@@ -12,8 +12,8 @@ namespace millrace::tcp {
 namespace {
 
 bool sends_text(State state) {
-  return state == State::kEstablished || state == State::kCloseWait ||
-         state == State::kFinWait1 || state == State::kClosing || state == State::kLastAck;
+  return state == State::kEstablished || state == State::kCloseWait || state == State::kFinWait1 ||
+         state == State::kClosing || state == State::kLastAck;
 }
 
 // What every segment after the SYN carries. All debts of acknowledgement are paid by it.
@@ -179,9 +179,8 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
   if (c.state == State::kSynSent) return false;
   if (sends_text(c.state)) {
     if (retransmission(c, ctx, h, out)) return true;
-    const bool resending =
-        c.recovery != kNil && (*ctx.recoveries)[c.recovery].rtx_next <
-                                  (*ctx.recoveries)[c.recovery].rtx_end;
+    const bool resending = c.recovery != kNil && (*ctx.recoveries)[c.recovery].rtx_next <
+                                                     (*ctx.recoveries)[c.recovery].rtx_end;
     if (!resending && !c.has(kPersist)) {
       const uint32_t bytes = sendable(c, ctx);
       if (bytes != 0 || (fin_due(c) && c.flight() < c.snd_wnd)) {

@@ -136,8 +136,7 @@ std::span<const std::byte> front_unread(const Connection& c, Context& ctx) {
   const Inbox& inbox = (*ctx.inboxes)[c.inbox];
   if (inbox.unread_head == kNil) return {};
   // An unread block's seq field counts the bytes at its front that were taken already.
-  return ctx.blocks->data(inbox.unread_head)
-      .subspan((*ctx.blocks)[inbox.unread_head].seq.raw());
+  return ctx.blocks->data(inbox.unread_head).subspan((*ctx.blocks)[inbox.unread_head].seq.raw());
 }
 
 void pop_unread(Connection& c, Context& ctx, size_t bytes) {

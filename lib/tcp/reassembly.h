@@ -7,7 +7,8 @@
 //                                                 rcv_nxt                        rcv_adv
 //
 // Bounds: unread and gap bytes together fit the announced window; a connection's gap chain has at
-// most kGapBlocksMax blocks, so a peer that sends single bytes far apart costs little (SegmentSmack).
+// most kGapBlocksMax blocks, so a peer that sends single bytes far apart costs little
+// (SegmentSmack).
 #pragma once
 
 #include <cstddef>

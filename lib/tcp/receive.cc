@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Steps 6 to 8 of RFC 9293 section 3.10.7.4: the text of an acceptable segment, and its FIN. What is in
-// order is handed to the stack; what is ahead of a gap is kept; and it is decided when to
+// Steps 6 to 8 of RFC 9293 section 3.10.7.4: the text of an acceptable segment, and its FIN. What
+// is in order is handed to the stack; what is ahead of a gap is kept; and it is decided when to
 // acknowledge (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2).
 #include <algorithm>
 
@@ -35,7 +35,8 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
   if (!receives_text(c.state)) return;
 
   if (c.has(kNoReader) && s.payload_bytes != 0) {
-    // RFC 9293 section 3.6.1: the application is gone, so the peer must learn that its data is lost.
+    // RFC 9293 section 3.6.1: the application is gone, so the peer must learn that its data is
+    // lost.
     ctx.count(Counter::kTcpExtTCPAbortOnData);
     c.set(kAborting);
     fx.dirty = true;

@@ -32,9 +32,9 @@ void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
   c.clear(kRetransmitArmed);
   if (given_up(c, ctx)) {
     ctx.count(Counter::kTcpExtTCPAbortOnTimeout);
-    fx.closed =
-        c.state == State::kSynSent || c.state == State::kSynReceived ? CloseReason::kConnectTimeout
-                                                                     : CloseReason::kTimedOut;
+    fx.closed = c.state == State::kSynSent || c.state == State::kSynReceived
+                    ? CloseReason::kConnectTimeout
+                    : CloseReason::kTimedOut;
     return;
   }
   back_off(c);

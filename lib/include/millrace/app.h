@@ -36,17 +36,17 @@ struct ConnectionRef {
 
 // Why a connection ended. Exactly one is reported for every connection that was opened or accepted.
 enum class CloseReason : uint8_t {
-  kNormal,              // both sides sent FIN and both were acknowledged (or TIME-WAIT is left)
-  kPeerReset,           // RST on an established connection
-  kRefused,             // RST in answer to our SYN
-  kConnectTimeout,      // no answer to our SYN
-  kTimedOut,            // data or FIN not acknowledged in time (RFC 9293 section 3.8.3, R2)
-  kKeepaliveTimeout,    // keep-alive probes unanswered (RFC 9293 section 3.8.4)
-  kUnreachable,         // ICMP said so while connecting
-  kNeighborUnreachable, // nobody answered ARP for the next hop
-  kLocalAbort,          // abort(), or close() with unread data
-  kFinWait2Timeout,     // we closed, the peer acknowledged but never sent its FIN
-  kNoResources,         // a bound was hit (connections, ports, memory)
+  kNormal,               // both sides sent FIN and both were acknowledged (or TIME-WAIT is left)
+  kPeerReset,            // RST on an established connection
+  kRefused,              // RST in answer to our SYN
+  kConnectTimeout,       // no answer to our SYN
+  kTimedOut,             // data or FIN not acknowledged in time (RFC 9293 section 3.8.3, R2)
+  kKeepaliveTimeout,     // keep-alive probes unanswered (RFC 9293 section 3.8.4)
+  kUnreachable,          // ICMP said so while connecting
+  kNeighborUnreachable,  // nobody answered ARP for the next hop
+  kLocalAbort,           // abort(), or close() with unread data
+  kFinWait2Timeout,      // we closed, the peer acknowledged but never sent its FIN
+  kNoResources,          // a bound was hit (connections, ports, memory)
 };
 inline constexpr size_t kCloseReasonCount = 11;
 

@@ -32,12 +32,12 @@ struct TcpOptions {
   uint8_t data_retries = 15;              // R2 as a count (RFC 9293 section 3.8.3)
   Duration user_timeout = {};             // 0: data_retries decides (RFC 9293 section 3.8.3)
 
-  bool keepalive = false;                     // RFC 9293 section 3.8.4: off by default
+  bool keepalive = false;  // RFC 9293 section 3.8.4: off by default
   Duration keepalive_idle = seconds(7200);
   Duration keepalive_interval = seconds(75);
   uint8_t keepalive_probes = 10;
 
-  Duration fin_wait2_timeout = seconds(60);   // after close(); a half-closed reader waits for ever
+  Duration fin_wait2_timeout = seconds(60);  // after close(); a half-closed reader waits for ever
 
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
@@ -52,12 +52,12 @@ struct Route {
 
 struct InterfaceConfig {
   MacAddress mac;
-  uint16_t mtu = 1500;              // IP packet bytes, 576..9000
-  std::vector<Prefix> addresses;    // ours, each with its on-link network
+  uint16_t mtu = 1500;                // IP packet bytes, 576..9000
+  std::vector<Prefix> addresses;      // ours, each with its on-link network
   std::vector<Prefix> source_ranges;  // further addresses of ours: every host of each prefix
-  std::vector<Route> routes;        // static; a default gateway is 0.0.0.0/0
+  std::vector<Route> routes;          // static; a default gateway is 0.0.0.0/0
   uint8_t ttl = 64;
-  bool gratuitous_arp = true;       // announce our addresses at start (RFC 5227 section 3)
+  bool gratuitous_arp = true;  // announce our addresses at start (RFC 5227 section 3)
 };
 
 struct ShardConfig {
@@ -65,14 +65,14 @@ struct ShardConfig {
 
   // Bounds. Memory for all of them is reserved when the shard is created, and touched on use.
   uint32_t connections_max = 1u << 20;
-  uint32_t half_open_max = 1u << 16;    // SYN-RECEIVED entries of passive opens
-  uint32_t time_wait_max = 1u << 20;    // past it the oldest record is reused
+  uint32_t half_open_max = 1u << 16;  // SYN-RECEIVED entries of passive opens
+  uint32_t time_wait_max = 1u << 20;  // past it the oldest record is reused
   uint32_t listeners_max = 64;
   uint32_t neighbors_max = 1024;
-  uint32_t profiles_max = 256;          // different TcpOptions in use
-  uint32_t small_blocks_max = 1u << 20; // 256-byte buffers
-  uint32_t large_blocks_max = 1u << 16; // 4096-byte buffers
-  uint32_t control_frames_max = 1024;   // RST, ARP, ICMP and SYN-ACK frames waiting to be sent
+  uint32_t profiles_max = 256;           // different TcpOptions in use
+  uint32_t small_blocks_max = 1u << 20;  // 256-byte buffers
+  uint32_t large_blocks_max = 1u << 16;  // 4096-byte buffers
+  uint32_t control_frames_max = 1024;    // RST, ARP, ICMP and SYN-ACK frames waiting to be sent
 
   // Budgets per turn (design, decision 11).
   uint32_t timers_per_turn = 1024;
@@ -83,11 +83,11 @@ struct ShardConfig {
   uint32_t challenge_ack_per_second = 1000;  // RFC 5961 section 7
   uint32_t icmp_per_second = 1000;
 
-  Duration msl = seconds(30);           // TIME-WAIT lasts 2 MSL (RFC 9293 section 3.4.2)
-  bool time_wait_reuse = true;          // own active opens may reuse a TIME-WAIT tuple (RFC 6191)
-  uint16_t port_first = 1024;           // ephemeral ports for active opens
+  Duration msl = seconds(30);   // TIME-WAIT lasts 2 MSL (RFC 9293 section 3.4.2)
+  bool time_wait_reuse = true;  // own active opens may reuse a TIME-WAIT tuple (RFC 6191)
+  uint16_t port_first = 1024;   // ephemeral ports for active opens
   uint16_t port_last = 65535;
-  Duration arp_timeout = seconds(1);    // between ARP requests
+  Duration arp_timeout = seconds(1);  // between ARP requests
   uint8_t arp_retries = 3;
   Duration arp_lifetime = seconds(60);  // an entry that is in use is asked again after this
 

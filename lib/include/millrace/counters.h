@@ -41,8 +41,8 @@ enum class Counter : uint8_t {
   kTcpExtTCPFastRetrans,
   kTcpExtDelayedACKs,
   kTcpExtTCPPureAcks,
-  kTcpExtTCPHPHits,           // header prediction
-  kTcpExtTCPOFOQueue,         // segments kept out of order
+  kTcpExtTCPHPHits,    // header prediction
+  kTcpExtTCPOFOQueue,  // segments kept out of order
   kTcpExtTCPOFODrop,
   kTcpExtTCPChallengeACK,
   kTcpExtTCPSYNChallenge,
@@ -52,13 +52,13 @@ enum class Counter : uint8_t {
   kTcpExtTCPAbortOnTimeout,
   kTcpExtTCPAbortOnData,
   kTcpExtTCPAbortOnMemory,
-  kTcpExtTCPTimeWait,         // Linux: TW. Connections that entered TIME-WAIT
-  kTcpExtTCPTimeWaitRecycled, // reused by a new SYN or connect
-  kTcpExtTCPTimeWaitOverflow, // the oldest record was given up before its time
-  kTcpExtTCPTimeWaitAck,      // segments answered from TIME-WAIT
-  kTcpExtListenOverflows,     // SYNs dropped: half_open_max or connections_max
-  kTcpExtTCPSynRetrans,       // SYN and SYN-ACK
-  kTcpExtTCPRstLimited,       // RSTs not sent: rst_per_second
+  kTcpExtTCPTimeWait,          // Linux: TW. Connections that entered TIME-WAIT
+  kTcpExtTCPTimeWaitRecycled,  // reused by a new SYN or connect
+  kTcpExtTCPTimeWaitOverflow,  // the oldest record was given up before its time
+  kTcpExtTCPTimeWaitAck,       // segments answered from TIME-WAIT
+  kTcpExtListenOverflows,      // SYNs dropped: half_open_max or connections_max
+  kTcpExtTCPSynRetrans,        // SYN and SYN-ACK
+  kTcpExtTCPRstLimited,        // RSTs not sent: rst_per_second
   // Drops: every reason a frame is not used. Each frame is counted under one at most.
   kDropRunt,
   kDropEthertype,
@@ -82,11 +82,11 @@ enum class Counter : uint8_t {
   kDropTcpFlags,
   kDropTcpPortZero,
   kDropTcpOptions,
-  kDropTcpUnacceptable,     // outside the window; an ACK was sent (RFC 9293 section 3.10.7.4)
+  kDropTcpUnacceptable,  // outside the window; an ACK was sent (RFC 9293 section 3.10.7.4)
   kDropTcpPaws,
-  kDropTcpNoAck,            // no ACK bit where one is required
+  kDropTcpNoAck,  // no ACK bit where one is required
   kDropTcpBadAck,
-  kDropTcpNoListener,       // answered by RST
+  kDropTcpNoListener,  // answered by RST
   kDropTcpNoMemory,
   kDropControlQueueFull,
   kDropNeighborQueueFull,

@@ -33,9 +33,9 @@ enum class DeviceKind : uint8_t {
 
 struct DeviceUri {
   DeviceKind kind = DeviceKind::kLoopback;
-  std::string target;    // PCI address, socket path, interface name, or the pcap file to read
-  std::string output;    // pcap: the file to write
-  bool server = false;   // memif: we create the socket
+  std::string target;   // PCI address, socket path, interface name, or the pcap file to read
+  std::string output;   // pcap: the file to write
+  bool server = false;  // memif: we create the socket
 
   // Errors: unknown scheme, missing part, name too long, characters a device argument cannot
   // carry; the message names the value and shows the form.

@@ -34,42 +34,43 @@ class Program {
 
 struct EngineConfig {
   DeviceUri device;
-  ShardConfig shard;  // mac all zero: the device's own; seed 0: one is drawn from the system
-  bool verbose = false;               // let EAL and drivers talk
+  ShardConfig shard;     // mac all zero: the device's own; seed 0: one is drawn from the system
+  bool verbose = false;  // let EAL and drivers talk
   std::vector<std::string> eal_args;  // passed through, after ours
   uint32_t memory_mb = 0;             // for mbufs; 0: what the pool needs
   uint32_t mbufs = 0;                 // 0: from the ring sizes
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
-  bool poll_always = false;           // true: an idle worker never yields its CPU to others
-  int32_t cpu = -1;                   // pin the first worker here and the next ones after it; -1: the system's choice
+  bool poll_always = false;  // true: an idle worker never yields its CPU to others
+  int32_t cpu =
+      -1;  // pin the first worker here and the next ones after it; -1: the system's choice
   Duration drain_timeout = seconds(2);  // from stop() until what is left is aborted
 };
 
 struct DeviceStats {
   uint64_t frames_in = 0;
   uint64_t frames_out = 0;
-  uint64_t missed = 0;     // lost by the device because nobody fetched them in time
-  uint64_t tx_full = 0;    // bursts that the device did not take whole; the rest was kept
-  uint64_t tx_dropped = 0; // frames given up: the device stayed full
-  uint64_t no_buffers = 0; // frames that found no mbuf
+  uint64_t missed = 0;      // lost by the device because nobody fetched them in time
+  uint64_t tx_full = 0;     // bursts that the device did not take whole; the rest was kept
+  uint64_t tx_dropped = 0;  // frames given up: the device stayed full
+  uint64_t no_buffers = 0;  // frames that found no mbuf
 };
 
 // How busy a worker was, by turns of its loop.
 struct WorkerStats {
   uint64_t turns = 0;
-  uint64_t busy_turns = 0;   // turns with a frame received or sent
+  uint64_t busy_turns = 0;  // turns with a frame received or sent
   uint64_t frames_received = 0;
-  uint64_t late_turns = 0;   // turns that began over 1 ms after the one before
+  uint64_t late_turns = 0;  // turns that began over 1 ms after the one before
   Duration longest_gap;
 };
 
 struct EngineReport {
   DeviceStats device;
   std::vector<WorkerStats> workers;
-  std::vector<ShardUse> left;   // per shard, after the drain; all 0 when nothing leaked
-  uint64_t mbufs_missing = 0;   // not returned to the pool after the device was closed
-  bool drained = true;          // false: connections had to be aborted at the deadline
+  std::vector<ShardUse> left;  // per shard, after the drain; all 0 when nothing leaked
+  uint64_t mbufs_missing = 0;  // not returned to the pool after the device was closed
+  bool drained = true;         // false: connections had to be aborted at the deadline
 };
 
 class Engine {

@@ -82,7 +82,7 @@ class Host final : private App {
     bool peer_closed = false;
     bool writable = false;
     std::optional<CloseReason> closed;
-    size_t wanted = 0;                 // receive() is asking for this many bytes
+    size_t wanted = 0;  // receive() is asking for this many bytes
     std::vector<std::byte> received;
   };
 

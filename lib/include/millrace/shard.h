@@ -110,8 +110,8 @@ class Shard {
   [[nodiscard]] ShardUse use() const;
   [[nodiscard]] const ShardConfig& config() const;
 
-  // Stops in order: listeners closed, every connection shut down; at `deadline` the rest is aborted.
-  // Turns must go on until drained().
+  // Stops in order: listeners closed, every connection shut down; at `deadline` the rest is
+  // aborted. Turns must go on until drained().
   void drain(Instant deadline);
   // No connection and no half-open entry is left, and nothing waits to be sent.
   [[nodiscard]] bool drained() const;

@@ -11,7 +11,8 @@
 
 namespace millrace {
 
-// RFC 9293 section 3.3.2. LISTEN and CLOSED have no connection object, so are never reported for one.
+// RFC 9293 section 3.3.2. LISTEN and CLOSED have no connection object, so are never reported for
+// one.
 enum class State : uint8_t {
   kClosed,
   kListen,
@@ -37,7 +38,7 @@ struct TcpInfo {
   uint32_t snd_nxt = 0;
   uint32_t snd_wnd = 0;  // bytes, scaled
   uint32_t rcv_nxt = 0;
-  uint32_t rcv_wnd = 0;  // bytes, scaled
+  uint32_t rcv_wnd = 0;       // bytes, scaled
   uint32_t snd_cwnd = 0;      // bytes
   uint32_t snd_ssthresh = 0;  // bytes; UINT32_MAX until the first loss
   uint16_t snd_mss = 0;
@@ -46,10 +47,10 @@ struct TcpInfo {
   uint8_t rcv_wscale = 0;
   bool timestamps = false;
   bool window_scaling = false;
-  uint8_t retransmits = 0;  // back-offs of the oldest segment in flight
-  uint8_t probes = 0;       // unanswered zero-window or keep-alive probes
+  uint8_t retransmits = 0;     // back-offs of the oldest segment in flight
+  uint8_t probes = 0;          // unanswered zero-window or keep-alive probes
   uint32_t total_retrans = 0;  // segments
-  Duration rtt;     // smoothed; 0 until measured
+  Duration rtt;                // smoothed; 0 until measured
   Duration rttvar;
   Duration rto;
   uint32_t unsent_bytes = 0;
