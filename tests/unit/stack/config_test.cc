@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every bound of a configuration, at the bound and one past it; messages name field and value.
+#include "millrace/config.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace millrace {
+namespace {
+
+ShardConfig good() {
+  ShardConfig config;
+  config.interface.mac = {{2, 0, 0, 0, 0, 1}};
+  config.interface.addresses = {Prefix::parse("10.0.0.1/24").value()};
+  return config;
+}
+
+std::string complaint(const ShardConfig& config) {
+  const Result<void> valid = validate(config);
+  return valid ? "" : valid.error().message;
+}
+std::string complaint(const TcpOptions& options) {
+  const Result<void> valid = validate(options, good());
+  return valid ? "" : valid.error().message;
+}
+
+TEST(StackConfig, TheDefaultsAreValid) {
+  EXPECT_EQ(complaint(good()), "");
+  EXPECT_EQ(complaint(TcpOptions{}), "");
+}
+
+TEST(StackConfig, NumbersAreCheckedAtBothEnds) {
+  struct Case {
+    const char* field;
+    void (*set)(ShardConfig&, uint32_t);
+    uint32_t low;
+    uint32_t high;
+  };
+  const Case cases[] = {
+      {"interface.mtu", [](ShardConfig& c, uint32_t v) { c.interface.mtu = uint16_t(v); }, 576,
+       9000},
+      {"connections_max", [](ShardConfig& c, uint32_t v) { c.connections_max = v; }, 1, 1u << 28},
+      {"half_open_max", [](ShardConfig& c, uint32_t v) { c.half_open_max = v; }, 1, 1u << 28},
+      {"time_wait_max", [](ShardConfig& c, uint32_t v) { c.time_wait_max = v; }, 1, 1u << 28},
+      {"listeners_max", [](ShardConfig& c, uint32_t v) { c.listeners_max = v; }, 1, 4096},
+      {"neighbors_max", [](ShardConfig& c, uint32_t v) { c.neighbors_max = v; }, 1, 1u << 20},
+      {"profiles_max", [](ShardConfig& c, uint32_t v) { c.profiles_max = v; }, 1, 65535},
+      {"small_blocks_max", [](ShardConfig& c, uint32_t v) { c.small_blocks_max = v; }, 1, 1u << 28},
+      {"large_blocks_max", [](ShardConfig& c, uint32_t v) { c.large_blocks_max = v; }, 1, 1u << 28},
+      {"control_frames_max", [](ShardConfig& c, uint32_t v) { c.control_frames_max = v; }, 1,
+       1u << 20},
+      {"timers_per_turn", [](ShardConfig& c, uint32_t v) { c.timers_per_turn = v; }, 1, 1u << 20},
+      {"frames_per_connection_per_turn",
+       [](ShardConfig& c, uint32_t v) { c.frames_per_connection_per_turn = v; }, 1, 1u << 20},
+  };
+  for (const Case& c : cases) {
+    const auto said_of = [&](uint32_t value) {
+      ShardConfig config = good();
+      c.set(config, value);
+      return complaint(config);
+    };
+    EXPECT_EQ(said_of(c.low), "") << c.field;
+    EXPECT_EQ(said_of(c.high), "") << c.field;
+    for (const uint32_t wrong : {c.low - 1, c.high + 1}) {
+      const std::string said = said_of(wrong);
+      EXPECT_NE(said.find(c.field), std::string::npos) << said;
+      EXPECT_NE(said.find(std::to_string(wrong)), std::string::npos) << said;
+    }
+  }
+}
+
+TEST(StackConfig, AddressesMustBeAHosts) {
+  const auto said_of = [](const char* address) {
+    ShardConfig config = good();
+    config.interface.addresses = {Prefix::parse(address).value()};
+    return complaint(config);
+  };
+  EXPECT_EQ(said_of("10.0.0.1/32"), "");
+  EXPECT_EQ(said_of("10.0.0.0/31"), "");
+  for (const char* wrong :
+       {"10.0.0.0/24", "10.0.0.255/24", "224.0.0.1/4", "127.0.0.1/8", "0.0.0.0/0", "fe80::1/64"}) {
+    EXPECT_NE(said_of(wrong).find(wrong), std::string::npos) << said_of(wrong);
+  }
+}
+
+TEST(StackConfig, AGatewayMustBeOnOneOfOurNetworks) {
+  const auto said_of = [](const char* gateway) {
+    ShardConfig config = good();
+    config.interface.routes = {
+        {Prefix::parse("0.0.0.0/0").value(), IpAddress::parse(gateway).value()}};
+    return complaint(config);
+  };
+  EXPECT_EQ(said_of("10.0.0.254"), "");
+  EXPECT_NE(said_of("10.0.1.254").find("10.0.1.254"), std::string::npos);
+  EXPECT_NE(said_of("10.0.0.1").find("another host"), std::string::npos);  // ourselves
+}
+
+TEST(StackConfig, TheDeviceAddressMustBeOneOfASingleDevice) {
+  ShardConfig config = good();
+  config.interface.mac = {};
+  EXPECT_NE(complaint(config).find("all zero"), std::string::npos);
+  config.interface.mac = {{1, 0, 0, 0, 0, 1}};
+  EXPECT_NE(complaint(config).find("01:00:00:00:00:01"), std::string::npos);
+}
+
+TEST(StackConfig, PortsMustBeARange) {
+  ShardConfig config = good();
+  config.port_first = 0;
+  EXPECT_NE(complaint(config).find("port_first"), std::string::npos);
+  config.port_first = 2000;
+  config.port_last = 1999;
+  EXPECT_NE(complaint(config).find("port_last is 1999"), std::string::npos);
+  config.port_last = 2000;
+  EXPECT_EQ(complaint(config), "");
+}
+
+TEST(StackConfig, TcpOptionsHaveBoundsToo) {
+  const auto said_of = [](auto change) {
+    TcpOptions options;
+    change(options);
+    return complaint(options);
+  };
+  EXPECT_NE(said_of([](TcpOptions& o) { o.send_buffer_bytes = 0; }).find("send_buffer_bytes is 0"),
+            std::string::npos);
+  EXPECT_NE(said_of([](TcpOptions& o) { o.mss_max = 63; }).find("mss_max is 63"),
+            std::string::npos);
+  EXPECT_EQ(said_of([](TcpOptions& o) { o.mss_max = 1460; }), "");
+  EXPECT_NE(said_of([](TcpOptions& o) { o.mss_max = 1461; }).find("mss_max is 1461"),
+            std::string::npos);
+  EXPECT_NE(said_of([](TcpOptions& o) {
+              o.delayed_ack_timeout = milliseconds(501);
+            }).find("delayed_ack_timeout is 501 ms"),
+            std::string::npos);
+  EXPECT_NE(said_of([](TcpOptions& o) { o.rto_min = seconds(61); }).find("rto_min"),
+            std::string::npos);
+  EXPECT_NE(said_of([](TcpOptions& o) { o.data_retries = 0; }).find("data_retries"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace millrace

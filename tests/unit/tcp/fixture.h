@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A connection and all that a step of TCP may use, without a shard around it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tcp/connection.h"
+#include "tcp/context.h"
+
+namespace millrace::tcp {
+
+class TcpFixture : public ::testing::Test {
+ protected:
+  static constexpr uint32_t kSmallMax = 512;
+  static constexpr uint32_t kLargeMax = 64;
+
+  TcpFixture()
+      : blocks(*Blocks::create(kSmallMax, kLargeMax, false)),
+        inboxes(*base::Slab<Inbox>::create(4, false)),
+        recoveries(*base::Slab<Recovery>::create(4, false)),
+        profiles(1) {
+    ctx.counters = &counters;
+    ctx.blocks = &blocks;
+    ctx.inboxes = &inboxes;
+    ctx.recoveries = &recoveries;
+    ctx.profiles = &profiles;
+    c.state = State::kEstablished;
+    c.snd_mss = 1000;
+    c.rcv_mss = 1000;
+  }
+
+  [[nodiscard]] bool all_given_back() const {
+    return blocks.small_used() == 0 && blocks.large_used() == 0 && inboxes.used() == 0 &&
+           recoveries.used() == 0;
+  }
+  TcpOptions& options() { return profiles[0]; }
+
+  Counters counters;
+  Blocks blocks;
+  base::Slab<Inbox> inboxes;
+  base::Slab<Recovery> recoveries;
+  std::vector<TcpOptions> profiles;
+  Context ctx;
+  Connection c;
+};
+
+}  // namespace millrace::tcp
