@@ -73,7 +73,7 @@ bool Shard::Impl::deliver(uint32_t index, std::span<const std::byte> data) {
 void Shard::Impl::deliver_in_order(uint32_t index, const tcp::Effects& fx) {
   Connection& c = connections_[index];
   // The segment may fill a gap: then the acknowledgement must not wait (RFC 5681 section 4.2).
-  const bool had_gap = tcp::has_gap(c, ctx_);
+  const bool had_gap = c.inbox != kNil && tcp::has_gap(c, ctx_);
   bool all = fx.data.empty() || deliver(index, fx.data);
   if (had_gap) {
     c.set(tcp::kAckNow);
@@ -84,7 +84,7 @@ void Shard::Impl::deliver_in_order(uint32_t index, const tcp::Effects& fx) {
     }
   }
   if (!all || c.has(tcp::kAborting)) return;
-  if (fx.fin || tcp::fin_in_order(c, ctx_)) on_peer_fin(index);
+  if (fx.fin || (had_gap && tcp::fin_in_order(c, ctx_))) on_peer_fin(index);
 }
 
 void Shard::Impl::on_peer_fin(uint32_t index) {

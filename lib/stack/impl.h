@@ -84,7 +84,8 @@ class Shard::Impl {
 
   // --- ingress.cc: frames in.
   void receive(std::span<const RxFrame> burst);
-  bool for_us(const wire::ParsedFrame& p);
+  bool for_us_by_mac(const wire::ParsedFrame& p);
+  bool for_us_by_ip(const wire::ParsedFrame& p);
   void on_tcp(const wire::ParsedFrame& p, uint64_t hash);
   void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
   uint64_t flow_hash(const FlowKey& key) const;

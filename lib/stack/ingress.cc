@@ -37,13 +37,14 @@ bool Shard::Impl::is_key_of(uint32_t value, const FlowKey& key) const {
   return false;
 }
 
-// Link layer and network layer: is the packet ours to look at?
-bool Shard::Impl::for_us(const wire::ParsedFrame& p) {
-  if (p.kind == FrameKind::kArp) return true;
-  if (std::memcmp(p.l2, config_.interface.mac.bytes.data(), 6) != 0) {
-    drop(Counter::kDropNotForUsL2);
-    return false;
-  }
+bool Shard::Impl::for_us_by_mac(const wire::ParsedFrame& p) {
+  if (std::memcmp(p.l2, config_.interface.mac.bytes.data(), 6) == 0) return true;
+  drop(Counter::kDropNotForUsL2);
+  return false;
+}
+
+// Asked only of packets of no known flow: the others have answered it when they began.
+bool Shard::Impl::for_us_by_ip(const wire::ParsedFrame& p) {
   if (!interface_.is_local(p.key.local)) {
     drop(Counter::kDropIpNotForUs);
     return false;
@@ -65,7 +66,7 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
       if (p.drop >= Counter::kDropTcpTruncated) counters_.add(Counter::kTcpInErrs);
       continue;
     }
-    if (!for_us(p)) {
+    if (p.kind != FrameKind::kArp && !for_us_by_mac(p)) {
       p.kind = FrameKind::kDropped;
       continue;
     }
@@ -98,18 +99,19 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
         on_arp(p);
         break;
       case FrameKind::kIcmp:
-        on_icmp(p);
+        if (for_us_by_ip(p)) on_icmp(p);
         break;
       case FrameKind::kOtherIp:
-        on_other_ip(p);
+        if (for_us_by_ip(p)) on_other_ip(p);
         break;
     }
   }
 }
 
 void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {
-  counters_.add(Counter::kTcpInSegs);
   const uint32_t value = flows_.find(hash, [&](uint32_t v) { return is_key_of(v, p.key); });
+  if (value == kNil && !for_us_by_ip(p)) return;
+  counters_.add(Counter::kTcpInSegs);
   if (value == kNil) {
     on_no_flow(p, hash);
     return;

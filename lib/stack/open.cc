@@ -18,9 +18,11 @@ using stack::flow_kind;
 using stack::flow_value;
 using wire::SeqNum;
 
+// Options that were used before are valid; new ones are checked.
 Result<uint16_t> Shard::Impl::profile_for(const TcpOptions& options) {
   const auto known = std::find(profiles_.begin(), profiles_.end(), options);
   if (known != profiles_.end()) return static_cast<uint16_t>(known - profiles_.begin());
+  if (Result<void> valid = validate(options, config_); !valid) return valid.error();
   if (profiles_.size() == config_.profiles_max) {
     return Error{fmt::format("all {} sets of TCP options are in use; raise profiles_max",
                              config_.profiles_max)};
@@ -45,7 +47,6 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const Tc
     return Error{fmt::format("{} is not one of our addresses, so nobody can connect to {}",
                              local.address.to_string(), local.to_string())};
   }
-  if (Result<void> valid = validate(options, config_); !valid) return valid.error();
   for (const stack::Listener& other : listeners_) {
     if (!other.open || other.local.port != local.port) continue;
     const bool either_any = other.local.address.is_unspecified() && local.address.is_unspecified();
@@ -162,7 +163,6 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   if (!any_local && !interface_.is_local(local.address)) {
     return Error{fmt::format("{} is not one of our addresses", local.address.to_string())};
   }
-  if (Result<void> valid = validate(options, config_); !valid) return valid.error();
   const Result<uint16_t> profile = profile_for(options);
   if (!profile) return profile.error();
   const Result<uint16_t> app_index = app_for(app);

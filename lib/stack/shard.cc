@@ -317,7 +317,6 @@ uint64_t Shard::cookie(ConnectionId connection) const {
 Result<void> Shard::set_options(ConnectionId connection, const TcpOptions& options) {
   tcp::Connection* c = impl_->find(connection);
   if (c == nullptr) return Error{"the connection is closed"};
-  if (Result<void> valid = validate(options, impl_->config_); !valid) return valid;
   Result<uint16_t> profile = impl_->profile_for(options);
   if (!profile) return profile.error();
   c->profile = *profile;

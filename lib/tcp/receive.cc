@@ -63,7 +63,7 @@ void received(Connection& c, Context& ctx, uint32_t bytes) {
   if (bytes == 0) return;
   c.rcv_nxt += bytes;
   c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(std::min(bytes, 0xffffu)));
-  if (has_gap(c, ctx)) {
+  if (c.inbox != kNil && has_gap(c, ctx)) {
     c.set(kAckNow);
   } else {
     owe_acknowledgement(c, ctx);
