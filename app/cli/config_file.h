@@ -22,8 +22,7 @@ namespace millrace::cli {
 
 // Options that the command line gave are left alone: it wins. Tables of other subcommands are
 // skipped; unknown keys and tables, wrong types and values out of range are errors.
-Result<void> load_config_file(const std::string& path, std::string_view section,
-                              CLI::App& command);
+Result<void> load_config_file(const std::string& path, std::string_view section, CLI::App& command);
 
 // The same from text already in memory; `path` is only for messages.
 Result<void> load_config_text(std::string_view text, const std::string& path,

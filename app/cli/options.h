@@ -28,11 +28,11 @@ namespace millrace::cli {
 
 struct CommonOptions {
   // Device and network.
-  std::string device;              // checked when parsed; DeviceUri::parse() accepts it
-  std::optional<Prefix> address;   // required
+  std::string device;             // checked when parsed; DeviceUri::parse() accepts it
+  std::optional<Prefix> address;  // required
   std::optional<IpAddress> gateway;
   std::vector<Route> routes;
-  MacAddress mac;                  // zero: the device's own
+  MacAddress mac;  // zero: the device's own
   uint16_t mtu = 1500;
   int32_t cpu = -1;
 
@@ -40,18 +40,23 @@ struct CommonOptions {
   uint32_t connections_max = 1u << 20;
   Duration msl = seconds(30);
   Duration drain_timeout = seconds(2);
-  Duration keepalive;              // 0: off, else the idle time before the first probe
+  Duration keepalive;  // 0: off, else the idle time before the first probe
   Duration keepalive_interval = seconds(75);
   uint16_t keepalive_probes = 10;
   uint64_t send_buffer_bytes = 256 * 1024;
   uint64_t receive_buffer_bytes = 256 * 1024;
+  uint16_t mss = 0;  // 0: what the MTU allows
+  Duration rto_min = milliseconds(200);
+  bool no_timestamps = false;
+  bool no_window_scale = false;
+  bool no_delayed_ack = false;
 
   // The run and its report.
-  Duration duration;               // 0: until stopped
+  Duration duration;  // 0: until stopped
   bool json = false;
-  bool quiet = false;              // nothing but errors and the final report
-  bool live = false;               // a line each second even when stdout is no terminal
-  bool verbose = false;            // let EAL and drivers talk
+  bool quiet = false;    // nothing but errors and the final report
+  bool live = false;     // a line each second even when stdout is no terminal
+  bool verbose = false;  // let EAL and drivers talk
   bool print_config = false;
   std::string config_path;
 };

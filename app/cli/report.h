@@ -19,9 +19,7 @@ inline constexpr int kReportSchema = 1;  // "schema" of every JSON report
 struct CounterTotals {
   std::array<uint64_t, kCounterCount> values{};
 
-  [[nodiscard]] uint64_t get(Counter counter) const {
-    return values[static_cast<size_t>(counter)];
-  }
+  [[nodiscard]] uint64_t get(Counter counter) const { return values[static_cast<size_t>(counter)]; }
   [[nodiscard]] uint64_t drops() const;
 };
 [[nodiscard]] CounterTotals collect_counters(const Engine& engine);

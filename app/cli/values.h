@@ -62,9 +62,8 @@ CLI::Option* add_flag(CLI::App& command, const std::string& name, bool& target,
 template <class Parse>
 CLI::Option* add_parsed(CLI::App& command, const std::string& name, const std::string& type_name,
                         Parse parse, const std::string& description) {
-  const std::string shown = name.substr(name.rfind(',') == std::string::npos
-                                            ? 0
-                                            : name.rfind(',') + 1);
+  const std::string shown =
+      name.substr(name.rfind(',') == std::string::npos ? 0 : name.rfind(',') + 1);
   return command
       .add_option_function<std::vector<std::string>>(
           name,

@@ -12,9 +12,12 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 #include <string_view>
 #include <utility>
+
+#include "nic/quiet_terminal.h"
 
 namespace millrace::nic {
 namespace {
@@ -64,11 +67,20 @@ bool has_any(const std::vector<std::string>& arguments,
                      [&](std::string_view option) { return has(arguments, option); });
 }
 
+std::string file_prefix(int process_id) { return fmt::format("millrace-{}", process_id); }
+
+// EAL makes a folder for this process's files, even where it writes none, and leaves it.
+void remove_runtime_folder() {
+  const std::filesystem::path folder = rte_eal_get_runtime_dir();
+  std::error_code ignored;
+  if (folder.filename() == file_prefix(getpid())) std::filesystem::remove_all(folder, ignored);
+}
+
 }  // namespace
 
 bool chooses_memory(const std::vector<std::string>& extra) {
   return has_any(extra, {"--no-huge", "--in-memory", "--huge-dir", "--legacy-mem", "--socket-mem",
-                         "--huge-unlink", "-m"});
+                         "--huge-unlink"});
 }
 
 std::vector<std::string> eal_arguments(const EalWish& wish) {
@@ -79,7 +91,7 @@ std::vector<std::string> eal_arguments(const EalWish& wish) {
   const auto& extra = wish.extra;
   if (!has(extra, "--no-telemetry")) add({"--no-telemetry"});
   if (!has(extra, "--file-prefix")) {
-    add({"--file-prefix", fmt::format("millrace-{}", wish.process_id)});
+    add({"--file-prefix", file_prefix(wish.process_id)});
   }
   if (!has_any(extra, {"-l", "-c", "--lcores"})) {
     // Workers are threads of ours. DPDK only gets its one main lcore, bound to no CPU in
@@ -97,7 +109,8 @@ std::vector<std::string> eal_arguments(const EalWish& wish) {
     if (wish.hugepages) {
       add({"--in-memory"});
     } else {
-      add({"--no-huge", "--no-shconf", "-m", fmt::format("{}", wish.memory_mb)});
+      add({"--no-huge", "--no-shconf"});
+      if (!has(extra, "-m")) add({"-m", fmt::format("{}", wish.memory_mb)});
     }
     // Memory behind one file descriptor: without hugepages it could not be shared at all, and
     // vhost takes eight pieces at most.
@@ -144,15 +157,20 @@ Result<Eal> Eal::create(const EalWish& wish) {
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
-  // EAL parses with getopt(), whose state belongs to the whole program.
   const int argument_count = static_cast<int>(arguments.size());
+  const QuietTerminal quiet(!wish.verbose);
   if (rte_eal_init(argument_count, pointers.data()) < 0) {
-    const int error = rte_errno;
+    const std::string reason = rte_strerror(rte_errno);
+    remove_runtime_folder();
+    // An argument that it does not know is answered on the terminal, with a page of help behind.
+    const std::string printed = quiet.first_line();
+    const std::string said = printed.empty() ? log_sink().last_line() : printed;
     std::string given;
     for (const std::string& argument : wish.extra) given += " " + argument;
     return Error{fmt::format(
-        "DPDK could not be set up: {}{}{}", rte_strerror(error), last_words(),
-        given.empty() ? "; --verbose shows what it says" : "; check the EAL arguments" + given)};
+        "DPDK could not be set up: {}{}; {}", reason,
+        said.empty() ? "" : fmt::format(" (it says: {})", said),
+        given.empty() ? "--verbose shows all it says" : "check the EAL arguments" + given)};
   }
   Eal eal;
   eal.up_ = true;
@@ -165,7 +183,9 @@ std::string Eal::last_words() {
 }
 
 Eal::~Eal() {
-  if (up_) rte_eal_cleanup();
+  if (!up_) return;
+  rte_eal_cleanup();
+  remove_runtime_folder();
 }
 Eal::Eal(Eal&& other) noexcept : up_(std::exchange(other.up_, false)) {}
 Eal& Eal::operator=(Eal&& other) noexcept {

@@ -95,7 +95,7 @@ class End final : public Wire {
   }
 
   [[nodiscard]] bool pending() const override { return false; }
-  void discard() override {}
+  void discard(size_t further) override { tallies_.tx_dropped.add(further); }
   bool poll_link() override { return cable_->ends.load(std::memory_order_acquire) == 2; }
 
  private:

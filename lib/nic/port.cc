@@ -2,9 +2,10 @@
 #include "nic/port.h"
 
 #include <fmt/format.h>
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 
 #include "nic/device_args.h"
 #include "nic/eal.h"
+#include "nic/precheck.h"
+#include "nic/quiet_terminal.h"
 #include "nic/rx.h"
 #include "nic/tx.h"
 
@@ -34,7 +37,7 @@ class Port::Queue final : public Wire {
   size_t room(Instant now) override { return port_.started_ ? sender_.room(now) : 0; }
   void send(std::span<const TxFrame> frames) override { sender_.send(frames); }
   [[nodiscard]] bool pending() const override { return sender_.pending(); }
-  void discard() override { sender_.discard(); }
+  void discard(size_t further) override { sender_.discard(further); }
   bool poll_link() override { return port_.poll_link(); }
 
   void close() { sender_.close(); }
@@ -47,14 +50,30 @@ class Port::Queue final : public Wire {
 
 namespace {
 
+constexpr const char* kBus = "vdev";
+
 Error failed(const PortWish& wish, std::string_view what, int error) {
   return {fmt::format("device {}: {} failed: {}{}", wish.device.to_string(), what,
                       rte_strerror(error < 0 ? -error : error), Eal::last_words())};
 }
 
+// libxdp and libbpf print what they find missing and do without.
+bool prints(const PortWish& wish) {
+  return wish.device.kind == DeviceKind::kAfXdp && !wish.verbose;
+}
+
+// What rte_eth_dev_configure() will accept.
+uint16_t largest_mtu(const rte_eth_dev_info& info) {
+  constexpr uint32_t kHeaderBytes = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  const uint32_t by_frame =
+      info.max_mtu == UINT16_MAX ? info.max_rx_pktlen - kHeaderBytes : info.max_mtu;
+  return static_cast<uint16_t>(std::min<uint32_t>({by_frame, info.max_mtu, UINT16_MAX}));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Port>> Port::open(const PortWish& wish) {
+  const QuietTerminal quiet(prints(wish));
   std::unique_ptr<Port> port(new Port(wish));
   if (auto ok = port->probe(); !ok) return ok.error();
   if (auto ok = port->configure(); !ok) return ok.error();
@@ -73,7 +92,7 @@ Result<void> Port::probe() {
     const RingSizes sizes{wish_.rx_descriptors, wish_.tx_descriptors, wish_.mtu,
                           wish_.pool.frame_bytes};
     const std::string args = device_args(wish_.device, sizes);
-    if (const int error = rte_vdev_init(name.c_str(), args.c_str()); error != 0) {
+    if (const int error = rte_eal_hotplug_add(kBus, name.c_str(), args.c_str()); error != 0) {
       return failed(wish_, "creating it", error);
     }
     device_ = name;
@@ -92,9 +111,12 @@ Result<void> Port::configure() {
     return failed(wish_, "asking for its capabilities", error);
   }
   driver_ = info.driver_name;
-  if (info.max_mtu != 0 && wish_.mtu > info.max_mtu) {
+  // net_memif reports 1500 and carries what its buffers hold, which are as long as we asked for.
+  const bool any_mtu = wish_.device.kind == DeviceKind::kMemif;
+  const uint16_t mtu_max = any_mtu ? UINT16_MAX : largest_mtu(info);
+  if (wish_.mtu > mtu_max) {
     return Error{fmt::format("mtu is {}: device {} carries at most {}; choose that or less",
-                             wish_.mtu, wish_.device.to_string(), info.max_mtu)};
+                             wish_.mtu, wish_.device.to_string(), mtu_max)};
   }
   const int socket = std::max(0, rte_eth_dev_socket_id(id_));
   auto pool = Pool::create(wish_.pool, socket);
@@ -103,7 +125,7 @@ Result<void> Port::configure() {
 
   offloads_ = negotiate(driver_, info.rx_offload_capa, info.tx_offload_capa);
   rte_eth_conf conf{};
-  conf.rxmode.mtu = wish_.mtu;
+  conf.rxmode.mtu = any_mtu ? std::min<uint16_t>(wish_.mtu, RTE_ETHER_MTU) : wish_.mtu;
   conf.rxmode.offloads = offloads_.rx_flags;
   conf.txmode.offloads = offloads_.tx_flags;
   if (const int error = rte_eth_dev_configure(id_, 1, 1, &conf); error != 0) {
@@ -167,34 +189,51 @@ Result<void> Port::set_mac() {
 }
 
 Result<void> Port::start() {
-  if (try_start()) {
+  // A memif client cannot start before there is a server: poll_link() goes on trying.
+  if (is_memif_client()) {
     poll_link();
     return {};
   }
-  const int error = rte_errno;
-  // A memif client cannot start before there is a server: poll_link() goes on trying.
-  if (wish_.device.kind == DeviceKind::kMemif && !wish_.device.server) return {};
-  return failed(wish_, "starting it", error);
+  if (const int error = rte_eth_dev_start(id_); error != 0) {
+    return failed(wish_, "starting it", error);
+  }
+  started_ = true;
+  poll_link();
+  return {};
 }
 
-bool Port::try_start() {
-  const int error = rte_eth_dev_start(id_);
-  if (error != 0) rte_errno = error < 0 ? -error : error;
-  started_ = error == 0;
-  return started_;
+bool Port::is_memif_client() const {
+  return wish_.device.kind == DeviceKind::kMemif && !wish_.device.server;
 }
 
 bool Port::poll_link() {
-  if (!started_ && !try_start()) return false;
+  if (!started_) connect();
+  if (!started_) return false;
   rte_eth_link link{};
   const bool up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status != 0;
   link_up_.store(up, std::memory_order_relaxed);
+  polls_down_ = up ? 0 : polls_down_ + 1;
+  // The driver does not connect again by itself: neither when a server went, nor when one that was
+  // not ready yet refused us. A handshake is over long before we lose patience.
+  constexpr unsigned kPatience = 20;
+  if (is_memif_client() && polls_down_ == kPatience) {
+    rte_eth_dev_stop(id_);
+    started_ = false;
+    polls_down_ = 0;
+  }
   return up;
 }
 
+// Starts a memif client once there is a server to connect to.
+void Port::connect() {
+  started_ = somebody_listens(wish_.device.target) && rte_eth_dev_start(id_) == 0;
+}
+
 void Port::close() {
+  const QuietTerminal quiet(prints(wish_));
   if (id_ != UINT16_MAX) {
     if (queue_) queue_->close();
+    finish_handshake();
     if (promiscuous_) rte_eth_promiscuous_disable(id_);
     losses_at_close_ = losses();
     if (started_) rte_eth_dev_stop(id_);
@@ -203,12 +242,26 @@ void Port::close() {
     rte_eth_dev_close(std::exchange(id_, UINT16_MAX));
   }
   if (device_.empty()) return;
-  rte_vdev_uninit(std::exchange(device_, {}).c_str());
+  rte_eal_hotplug_remove(kBus, std::exchange(device_, {}).c_str());
   const bool made_socket = wish_.device.kind == DeviceKind::kVhost || wish_.device.server;
   if (made_socket) unlink(wish_.device.target.c_str());
 }
 
-uint32_t Port::mbufs_missing() const { return pool_.missing(); }
+// A memif server dies of a client that goes away in the middle of their handshake.
+void Port::finish_handshake() {
+  constexpr int kTries = 50;
+  const timespec wait{.tv_sec = 0, .tv_nsec = 2'000'000};
+  for (int i = 0; is_memif_client() && started_ && i < kTries && !poll_link(); ++i) {
+    nanosleep(&wait, nullptr);
+  }
+}
+
+uint32_t Port::mbufs_missing() const {
+  // net_af_xdp never gives back what lies in its fill ring, nor what its completion ring holds.
+  constexpr uint32_t kXdpRings = 2 * 2048;
+  const uint32_t kept = wish_.device.kind == DeviceKind::kAfXdp ? kXdpRings : 0;
+  return pool_.missing() - std::min(pool_.missing(), kept);
+}
 
 Wire& Port::wire() { return *queue_; }
 

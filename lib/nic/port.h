@@ -26,6 +26,7 @@ struct PortWish {
   MacAddress mac;        // zero: the device's own, or spare_mac where that is the peer's
   MacAddress spare_mac;  // locally administered, drawn at random
   PoolPlan pool;
+  bool verbose = false;
 };
 
 class Port {
@@ -60,8 +61,10 @@ class Port {
   Result<void> configure();
   Result<void> set_mac();
   Result<void> start();
-  bool try_start();
+  [[nodiscard]] bool is_memif_client() const;
   bool poll_link();
+  void connect();
+  void finish_handshake();
 
   PortWish wish_;
   std::string driver_;
@@ -71,6 +74,7 @@ class Port {
   MacAddress mac_;
   uint16_t id_ = UINT16_MAX;
   bool started_ = false;
+  unsigned polls_down_ = 0;  // looks at the link, in a row, that found it down
   bool promiscuous_ = false;
   Losses losses_at_close_;
   std::atomic<bool> link_up_{false};

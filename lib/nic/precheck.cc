@@ -56,7 +56,7 @@ Result<void> check_folder(const DeviceUri& device, const std::string& path) {
   if (!fs::is_directory(folder, ignored)) {
     return wrong(device, fmt::format("there is no folder {}: create it first", folder));
   }
-  if (access(folder.c_str(), W_OK | X_OK) != 0) {
+  if (eaccess(folder.c_str(), W_OK | X_OK) != 0) {
     return wrong(device, fmt::format("no permission to create a file in {}: choose another folder "
                                      "or run as its owner",
                                      folder));
@@ -66,28 +66,31 @@ Result<void> check_folder(const DeviceUri& device, const std::string& path) {
 
 enum class SocketUse { kNone, kListening, kStale, kOtherFile, kForbidden };
 
-SocketUse look_at_socket(const std::string& path, int type) {
+// Finds out without being accepted: the memif driver dies of a client that goes away at once. Only
+// sockets of one type can be connected, and neither memif's nor vhost's are datagram sockets, so
+// the kernel refuses either way and says with which error whether there is a socket behind the
+// file.
+SocketUse look_at_socket(const std::string& path) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
     return errno == EACCES ? SocketUse::kForbidden : SocketUse::kNone;
   }
   if (!S_ISSOCK(status.st_mode)) return SocketUse::kOtherFile;
-  const FileDescriptor probe(socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const FileDescriptor probe(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.c_str(), path.size());
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  if (connect(probe.get(), generic, sizeof(address)) == 0) return SocketUse::kListening;
+  if (connect(probe.get(), generic, sizeof(address)) == 0) return SocketUse::kOtherFile;
   if (errno == ECONNREFUSED) return SocketUse::kStale;
-  if (errno == EACCES) return SocketUse::kForbidden;
-  return SocketUse::kListening;  // of another type, or its queue is full
+  return errno == EACCES ? SocketUse::kForbidden : SocketUse::kListening;
 }
 
 // We create the socket.
-Result<void> check_server_socket(const DeviceUri& device, int type) {
+Result<void> check_server_socket(const DeviceUri& device) {
   const std::string& path = device.target;
   if (auto ok = check_folder(device, path); !ok) return ok;
-  switch (look_at_socket(path, type)) {
+  switch (look_at_socket(path)) {
     case SocketUse::kNone:
       return {};
     case SocketUse::kStale:
@@ -108,7 +111,7 @@ Result<void> check_server_socket(const DeviceUri& device, int type) {
 }
 
 // Somebody else creates the socket.
-Result<void> check_client_socket(const DeviceUri& device, int type, bool may_wait) {
+Result<void> check_client_socket(const DeviceUri& device, bool may_wait) {
   const std::string& path = device.target;
   std::error_code ignored;
   if (!fs::is_directory(folder_of(path), ignored)) {
@@ -116,7 +119,7 @@ Result<void> check_client_socket(const DeviceUri& device, int type, bool may_wai
                                      "this socket",
                                      folder_of(path)));
   }
-  switch (look_at_socket(path, type)) {
+  switch (look_at_socket(path)) {
     case SocketUse::kListening:
       return {};
     case SocketUse::kNone:
@@ -157,10 +160,10 @@ Result<void> check_kernel_interface(const DeviceUri& device, const Privileges& p
 
 Result<void> check_tap(const DeviceUri& device, const Privileges& privileges,
                        const SystemPaths& paths) {
-  if (access(paths.tun.c_str(), F_OK) != 0) {
+  if (eaccess(paths.tun.c_str(), F_OK) != 0) {
     return wrong(device, fmt::format("{} is missing: `modprobe tun` brings it", paths.tun));
   }
-  if (access(paths.tun.c_str(), R_OK | W_OK) != 0 || !privileges.net_admin) {
+  if (eaccess(paths.tun.c_str(), R_OK | W_OK) != 0 || !privileges.net_admin) {
     return wrong(device, "creating an interface needs CAP_NET_ADMIN: run as root");
   }
   if (if_nametoindex(device.target.c_str()) != 0) {
@@ -181,7 +184,7 @@ Result<void> check_pcap(const DeviceUri& device) {
   if (!fs::is_regular_file(input, ignored)) {
     return wrong(device, fmt::format("{} is no ordinary file: name a pcap file", input));
   }
-  if (access(input.c_str(), R_OK) != 0) {
+  if (eaccess(input.c_str(), R_OK) != 0) {
     return wrong(device, fmt::format("no permission to read {}", input));
   }
   std::array<unsigned char, 4> magic{};
@@ -198,7 +201,7 @@ Result<void> check_pcap(const DeviceUri& device) {
     if (fs::equivalent(input, output, ignored)) {
       return wrong(device, fmt::format("{} is the file to read, too: write to another", output));
     }
-    if (fs::is_directory(output, ignored) || access(output.c_str(), W_OK) != 0) {
+    if (fs::is_directory(output, ignored) || eaccess(output.c_str(), W_OK) != 0) {
       return wrong(device, fmt::format("no permission to write {}: name another file", output));
     }
     return {};
@@ -245,7 +248,8 @@ Result<void> check_pci(const DeviceUri& device, const SystemPaths& paths) {
   }
   const fs::path group = fs::read_symlink(folder / "iommu_group", ignored).filename();
   const std::string node = (fs::path(paths.vfio) / group).string();
-  if (!group.empty() && access(node.c_str(), F_OK) == 0 && access(node.c_str(), R_OK | W_OK) != 0) {
+  if (!group.empty() && eaccess(node.c_str(), F_OK) == 0 &&
+      eaccess(node.c_str(), R_OK | W_OK) != 0) {
     return wrong(device, fmt::format("no permission to open {}: run as root, or chown it", node));
   }
   return {};
@@ -273,12 +277,11 @@ Result<void> check_device(const DeviceUri& device, const Privileges& privileges,
       return check_pci(device, paths);
     case DeviceKind::kMemif:
       // A client may come first: it tries again until the server is there.
-      return device.server ? check_server_socket(device, SOCK_SEQPACKET)
-                           : check_client_socket(device, SOCK_SEQPACKET, true);
+      return device.server ? check_server_socket(device) : check_client_socket(device, true);
     case DeviceKind::kVhost:
-      return check_server_socket(device, SOCK_STREAM);
+      return check_server_socket(device);
     case DeviceKind::kVirtioUser:
-      return check_client_socket(device, SOCK_STREAM, false);
+      return check_client_socket(device, false);
     case DeviceKind::kAfPacket:
     case DeviceKind::kAfXdp:
       return check_kernel_interface(device, privileges);
@@ -292,6 +295,10 @@ Result<void> check_device(const DeviceUri& device, const Privileges& privileges,
           "Engine::create_loopback()"};
   }
   return {};
+}
+
+bool somebody_listens(const std::string& path) {
+  return look_at_socket(path) == SocketUse::kListening;
 }
 
 Memory look_at_memory() {

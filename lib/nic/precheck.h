@@ -33,6 +33,9 @@ struct SystemPaths {
 Result<void> check_device(const DeviceUri& device, const Privileges& privileges,
                           const SystemPaths& paths = {});
 
+// Whether a process has the Unix socket at `path` open. Does not disturb it.
+bool somebody_listens(const std::string& path);
+
 struct Memory {
   uint64_t hugepages_free_mb = 0;
   uint64_t available_mb = 0;

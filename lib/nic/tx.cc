@@ -20,7 +20,7 @@ size_t Sender::room(Instant now) {
       if (moved || give_up_ == Instant::never()) {
         give_up_ = now + Wire::kStuckAfter;
       } else if (now >= give_up_) {
-        discard();
+        discard(0);
       }
       return 0;
     }
@@ -95,15 +95,15 @@ void Sender::push() {
   if (waiting_ == 0) give_up_ = Instant::never();
 }
 
-void Sender::discard() {
+void Sender::discard(size_t further) {
   if (waiting_ != 0) rte_pktmbuf_free_bulk(frames_.data() + first_, waiting_);
-  tallies_.tx_dropped.add(waiting_);
+  tallies_.tx_dropped.add(waiting_ + further);
   waiting_ = 0;
   give_up_ = Instant::never();
 }
 
 void Sender::close() {
-  discard();
+  discard(0);
   if (spare_count_ != 0) rte_pktmbuf_free_bulk(spare_.data(), spare_count_);
   spare_count_ = 0;
 }

@@ -31,7 +31,7 @@ class Sender {
   size_t room(Instant now);
   void send(std::span<const TxFrame> frames);
   [[nodiscard]] bool pending() const { return waiting_ != 0; }
-  void discard();
+  void discard(size_t further);
   // Gives back the mbufs that are set aside.
   void close();
 

@@ -61,8 +61,8 @@ class Wire {
   virtual void send(std::span<const TxFrame> frames) = 0;
   // Whether frames wait that the device has not taken.
   [[nodiscard]] virtual bool pending() const = 0;
-  // Gives up the frames that wait.
-  virtual void discard() = 0;
+  // Gives up the frames that wait, and counts `further` ones, that nobody will come for.
+  virtual void discard(size_t further) = 0;
 
   // Whether anybody is at the other end; connects again where the driver leaves that to us. May
   // make a system call, so it is asked a few times a second.

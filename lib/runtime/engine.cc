@@ -87,7 +87,8 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .tx_descriptors = config.tx_descriptors,
                                .mac = config.shard.interface.mac,
                                .spare_mac = runtime::draw_mac(),
-                               .pool = *plan});
+                               .pool = *plan,
+                               .verbose = config.verbose});
   if (!port) return port.error();
   impl->port = std::move(*port);
   impl->mac = impl->port->mac();

@@ -27,7 +27,7 @@ constexpr Duration kDrainGrace = milliseconds(500);
 
 // A worker without work first keeps polling, then yields the CPU between polls to whoever shares
 // it, and after a long silence naps.
-constexpr uint32_t kIdleTurnsBeforeYield = 2000;
+constexpr uint32_t kIdleTurnsBeforeYield = 32;
 constexpr Duration kIdleBeforeNap = milliseconds(100);
 constexpr Duration kNap = microseconds(50);
 
@@ -140,20 +140,28 @@ size_t Worker::receive(Instant now) {
 }
 
 size_t Worker::transmit(Instant now) {
+  if (!link_up_) return draining_ ? discard(now) : 0;
   size_t count = 0;
   for (int i = 0; i < kBurstsPerTurn; ++i) {
     if (!wire_.pending() && !shard_.has_output()) break;
-    // Without a peer frames stay where they are, so that none is stale when it comes; but those
-    // that nobody will come for may not hold up the end.
-    if (!link_up_ && !draining_) break;
     const size_t room = wire_.room(now);
-    if (room == 0) {
-      if (!link_up_ && wire_.pending()) wire_.discard();
-      break;
-    }
+    if (room == 0) break;
     const size_t n = shard_.transmit(now, {described_.data(), room});
     if (n == 0) break;
     wire_.send({described_.data(), n});
+    count += n;
+  }
+  return count;
+}
+
+// Without a peer frames stay in the shard, so that none is stale when it comes. But at the end
+// nobody will come for them, and they may not hold it up.
+size_t Worker::discard(Instant now) {
+  size_t count = 0;
+  for (int i = 0; i < kBurstsPerTurn; ++i) {
+    const size_t n = shard_.transmit(now, described_);
+    wire_.discard(n);
+    if (n == 0) break;
     count += n;
   }
   return count;

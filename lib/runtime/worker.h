@@ -62,6 +62,7 @@ class Worker {
   bool turn();
   size_t receive(Instant now);
   size_t transmit(Instant now);
+  size_t discard(Instant now);
   void look_at_link(Instant now);
   void begin_drain(Instant now);
   bool drain_is_over(Instant now);

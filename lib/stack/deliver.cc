@@ -38,6 +38,7 @@ void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::Pars
       tcp::send_space(c, ctx_) >= ctx_.options(c).send_buffer_bytes / 3) {
     c.clear(tcp::kWantsWritable);
     app_of(c).on_writable(*facade_, ref(index));
+    if (c.state == State::kClosed) return;  // it read the last bytes that it waited for
   }
   if (fx.dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
 }

@@ -288,6 +288,11 @@ size_t Shard::send_space(ConnectionId connection) const {
   return c == nullptr || !may_send(*c) ? 0 : tcp::send_space(*c, impl_->ctx_);
 }
 
+void Shard::want_writable(ConnectionId connection) {
+  tcp::Connection* c = impl_->find(connection);
+  if (c != nullptr && may_send(*c)) c->set(tcp::kWantsWritable);
+}
+
 void Shard::resume(ConnectionId connection) { impl_->resume(connection); }
 
 size_t Shard::unread(ConnectionId connection) const {

@@ -77,6 +77,9 @@ class Shard {
   // The same without a copy: `data` must stay as it is for as long as the shard lives.
   size_t send_static(ConnectionId connection, std::span<const std::byte> data);
   [[nodiscard]] size_t send_space(ConnectionId connection) const;
+  // Asks for on_writable as if a send() had taken less than it was offered: for an application
+  // that would rather wait than have its message cut. Requires: the send buffer is not empty.
+  void want_writable(ConnectionId connection);
 
   // RECEIVE. Offers bytes again that on_data did not take.
   void resume(ConnectionId connection);

@@ -80,9 +80,7 @@ TEST(BaseFifo, RandomOperationsMatchADeque) {
   }
 }
 
-TEST(BaseFifoDeathTest, ACapacityOfNothingStops) {
-  EXPECT_DEATH(Fifo<int>(0), "check failed");
-}
+TEST(BaseFifoDeathTest, ACapacityOfNothingStops) { EXPECT_DEATH(Fifo<int>(0), "check failed"); }
 
 }  // namespace
 }  // namespace millrace::base

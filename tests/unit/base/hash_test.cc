@@ -60,7 +60,8 @@ TEST(BaseHash, SipHashOfWordsIsThatOfTheirBytes) {
     for (uint64_t& word : words) word = random.next();
     const uint64_t k0 = random.next();
     const uint64_t k1 = random.next();
-    EXPECT_EQ(siphash_2_4_words(k0, k1, words), siphash_2_4(k0, k1, std::as_bytes(std::span(words))))
+    EXPECT_EQ(siphash_2_4_words(k0, k1, words),
+              siphash_2_4(k0, k1, std::as_bytes(std::span(words))))
         << count << " words";
   }
 }

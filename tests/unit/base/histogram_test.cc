@@ -18,9 +18,8 @@ constexpr double kPercents[] = {0, 0.1, 1, 10, 25, 50, 75, 90, 99, 99.9, 99.99, 
 
 // The exact percentile: the ceil(p * n)-th smallest.
 int64_t exact_percentile(const std::vector<int64_t>& sorted, double percent) {
-  const auto rank =
-      std::max<size_t>(1, static_cast<size_t>(
-                              std::ceil(percent / 100 * static_cast<double>(sorted.size()))));
+  const auto rank = std::max<size_t>(
+      1, static_cast<size_t>(std::ceil(percent / 100 * static_cast<double>(sorted.size()))));
   return sorted[rank - 1];
 }
 

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cli/options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace millrace::cli {
+namespace {
+
+Result<Route> parse_route(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    return Error{"give a network and its gateway, such as 10.1.0.0/16=10.0.0.254"};
+  }
+  const Result<Prefix> destination = Prefix::parse(text.substr(0, equals));
+  const Result<IpAddress> gateway = IpAddress::parse(text.substr(equals + 1));
+  if (!destination || !gateway) {
+    return Error{"give a network and its gateway, such as 10.1.0.0/16=10.0.0.254"};
+  }
+  return Route{*destination, *gateway};
+}
+
+void add_network_options(CLI::App& command, CommonOptions& o) {
+  add_parsed(
+      command, "-d,--device", "URI",
+      [&o](const std::string& text) -> Result<void> {
+        const Result<DeviceUri> device = DeviceUri::parse(text);
+        if (!device) return device.error();
+        o.device = text;
+        return {};
+      },
+      "pci:ADDRESS, memif:PATH[,server], vhost:PATH, virtio-user:PATH, af_packet:IFACE, "
+      "af_xdp:IFACE, tap:NAME, pcap:IN,OUT or loopback");
+  add_prefix(command, "-a,--address", o.address, "our address and network, such as 10.0.0.1/24");
+  add_ip(command, "-g,--gateway", o.gateway, "default gateway, on that network");
+  add_parsed(
+      command, "--route", "NET/LEN=GATEWAY",
+      [&o](const std::string& text) -> Result<void> {
+        const Result<Route> route = parse_route(text);
+        if (!route) return route.error();
+        o.routes.push_back(*route);
+        return {};
+      },
+      "a further route; may be given more than once")
+      ->expected(1, 1000)
+      ->allow_extra_args(false);
+  add_parsed(
+      command, "--mac", "MAC",
+      [&o](const std::string& text) -> Result<void> {
+        const Result<MacAddress> mac = MacAddress::parse(text);
+        if (!mac || mac->is_multicast() || mac->is_zero()) {
+          return Error{"give the address of a single device, such as 02:00:00:00:00:01"};
+        }
+        o.mac = *mac;
+        return {};
+      },
+      "our link-layer address; the device's own unless given");
+  add_number(command, "--mtu", o.mtu, 576, 9000, "largest IP packet, in bytes");
+  add_parsed(
+      command, "--cpu", "N",
+      [&o](const std::string& text) -> Result<void> {
+        const std::optional<uint64_t> cpu = parse_number(text);
+        if (!cpu || *cpu > 1023) return Error{"give the number of a CPU, from 0"};
+        o.cpu = static_cast<int32_t>(*cpu);
+        return {};
+      },
+      "pin the worker to this CPU; the system chooses unless given");
+}
+
+void add_tcp_options(CLI::App& command, CommonOptions& o) {
+  add_number(command, "--connections-max", o.connections_max, 1, 1u << 28,
+             "connections at a time; memory is reserved for all of them");
+  add_duration(command, "--msl", o.msl, milliseconds(1), seconds(600),
+               "maximum segment lifetime; TIME-WAIT lasts two of them");
+  add_duration(command, "--keepalive", o.keepalive, Duration{}, seconds(604'800),
+               "idle time before the first keep-alive probe; 0s: no keep-alive");
+  add_duration(command, "--keepalive-interval", o.keepalive_interval, milliseconds(1),
+               seconds(604'800), "between keep-alive probes");
+  add_number(command, "--keepalive-probes", o.keepalive_probes, 1, 255,
+             "unanswered probes before a connection is dead");
+  add_size(command, "--send-buffer", o.send_buffer_bytes, 4096, 1u << 30, "per connection");
+  add_size(command, "--receive-buffer", o.receive_buffer_bytes, 1024, 1u << 29,
+           "per connection; the largest window that is offered");
+  add_number(command, "--mss", o.mss, 0, 8960,
+             "largest segment's payload that we announce and send; 0: what the MTU allows");
+  add_duration(command, "--rto-min", o.rto_min, milliseconds(1), seconds(60),
+               "least retransmission timeout (RFC 6298 says 1s; hosts use 200ms)");
+  add_flag(command, "--no-timestamps", o.no_timestamps, "do not offer timestamps (RFC 7323)");
+  add_flag(command, "--no-window-scale", o.no_window_scale,
+           "do not offer window scaling (RFC 7323)");
+  add_flag(command, "--no-delayed-ack", o.no_delayed_ack, "acknowledge each burst at once");
+}
+
+void add_run_options(CLI::App& command, CommonOptions& o) {
+  add_duration(command, "--duration", o.duration, Duration{}, seconds(604'800),
+               "stop after this long; 0s: run until stopped");
+  add_duration(command, "--drain-timeout", o.drain_timeout, Duration{}, seconds(600),
+               "at the end, how long open connections have to close before they are reset");
+  add_flag(command, "--json", o.json, "print the final report as one JSON object");
+  add_flag(command, "-q,--quiet", o.quiet, "print nothing but errors and the final report");
+  add_flag(command, "--live", o.live, "a line each second, even when stdout is no terminal");
+  add_flag(command, "--verbose", o.verbose, "let DPDK and its drivers talk");
+  command.add_option("--config", o.config_path, "TOML file with any of these options")
+      ->type_name("FILE");
+  add_flag(command, "--print-config", o.print_config,
+           "print the options in force as TOML, and end");
+}
+
+}  // namespace
+
+void add_common_options(CLI::App& command, CommonOptions& options) {
+  command.option_defaults()->group("Device and network");
+  add_network_options(command, options);
+  command.option_defaults()->group("TCP");
+  add_tcp_options(command, options);
+  command.option_defaults()->group("Run and report");
+  add_run_options(command, options);
+  command.option_defaults()->group("Options");
+}
+
+Result<void> load_config(CLI::App& command, const CommonOptions& options,
+                         std::string_view section) {
+  if (options.config_path.empty()) return {};
+  return load_config_file(options.config_path, section, command);
+}
+
+Result<EngineConfig> to_engine_config(const CommonOptions& options,
+                                      std::vector<std::string> eal_args) {
+  if (options.device.empty()) {
+    return Error{"no device was given; add --device, for example --device tap:mill0"};
+  }
+  if (!options.address) {
+    return Error{"no address was given; add --address, for example --address 10.0.0.1/24"};
+  }
+  const Result<DeviceUri> device = DeviceUri::parse(options.device);
+  if (!device) return device.error();
+
+  EngineConfig config;
+  config.device = *device;
+  config.eal_args = std::move(eal_args);
+  config.verbose = options.verbose;
+  config.cpu = options.cpu;
+  config.drain_timeout = options.drain_timeout;
+  config.shard.connections_max = options.connections_max;
+  config.shard.msl = options.msl;
+  InterfaceConfig& interface = config.shard.interface;
+  interface.mac = options.mac;
+  interface.mtu = options.mtu;
+  interface.addresses = {*options.address};
+  interface.routes = options.routes;
+  if (options.gateway) {
+    interface.routes.push_back({Prefix{IpAddress::v4(0), 0}, *options.gateway});
+  }
+
+  // The device's own address is not known yet; everything else can be judged now.
+  ShardConfig judged = config.shard;
+  if (judged.interface.mac.is_zero()) judged.interface.mac = {{2, 0, 0, 0, 0, 1}};
+  if (Result<void> valid = validate(judged); !valid) return valid.error();
+  if (Result<void> valid = validate(to_tcp_options(options, false), judged); !valid) {
+    return valid.error();
+  }
+  return config;
+}
+
+TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
+  TcpOptions tcp;
+  tcp.nodelay = nodelay;
+  tcp.send_buffer_bytes = static_cast<uint32_t>(options.send_buffer_bytes);
+  tcp.receive_buffer_bytes = static_cast<uint32_t>(options.receive_buffer_bytes);
+  tcp.mss_max = options.mss;
+  tcp.rto_min = options.rto_min;
+  tcp.timestamps = !options.no_timestamps;
+  tcp.window_scale = !options.no_window_scale;
+  tcp.delayed_ack = !options.no_delayed_ack;
+  tcp.keepalive = options.keepalive.ns != 0;
+  if (tcp.keepalive) tcp.keepalive_idle = options.keepalive;
+  tcp.keepalive_interval = options.keepalive_interval;
+  tcp.keepalive_probes = static_cast<uint8_t>(options.keepalive_probes);
+  return tcp;
+}
+
+bool wants_live_line(const CommonOptions& options) {
+  if (options.quiet || options.json) return false;
+  return options.live || isatty(STDOUT_FILENO) != 0;
+}
+
+int fail(const Error& error) {
+  fmt::print(stderr, "millrace: {}\n", error.message);
+  return kExitUsage;
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "serve/simple_services.h"
+
+namespace millrace::serve {
+
+void SimpleService::on_established(Shard&, ConnectionRef) {
+  counts_.accepted.add();
+  counts_.open.add();
+}
+
+void SimpleService::on_closed(Shard&, ConnectionRef, CloseReason reason) {
+  counts_.open.subtract();
+  if (reason != CloseReason::kNormal) counts_.failed.add();
+}
+
+size_t EchoServer::on_data(Shard& shard, ConnectionRef connection,
+                           std::span<const std::byte> data) {
+  const size_t taken = shard.send(connection.id, data);
+  counts_.bytes_in.add(taken);
+  counts_.bytes_out.add(taken);
+  return taken;
+}
+
+void EchoServer::on_writable(Shard& shard, ConnectionRef connection) {
+  shard.resume(connection.id);
+}
+
+size_t DiscardServer::on_data(Shard&, ConnectionRef, std::span<const std::byte> data) {
+  counts_.bytes_in.add(data.size());
+  return data.size();
+}
+
+ChargenServer::ChargenServer(ServiceCounts& counts) : SimpleService(counts) {
+  constexpr size_t kFirst = ' ';
+  constexpr size_t kCharacters = 95;  // of ASCII that can be printed
+  constexpr size_t kLine = 72;
+  constexpr size_t kPeriods = 16;
+  for (size_t line = 0; line < kCharacters * kPeriods; ++line) {
+    for (size_t column = 0; column < kLine; ++column) {
+      pattern_.push_back(static_cast<std::byte>(kFirst + (line + column) % kCharacters));
+    }
+    pattern_.push_back(std::byte{'\r'});
+    pattern_.push_back(std::byte{'\n'});
+  }
+}
+
+void ChargenServer::on_established(Shard& shard, ConnectionRef connection) {
+  SimpleService::on_established(shard, connection);
+  shard.set_cookie(connection.id, 0);
+  on_writable(shard, {connection.id, 0});
+}
+
+size_t ChargenServer::on_data(Shard&, ConnectionRef, std::span<const std::byte> data) {
+  counts_.bytes_in.add(data.size());
+  return data.size();
+}
+
+void ChargenServer::on_writable(Shard& shard, ConnectionRef connection) {
+  uint64_t at = connection.cookie;
+  for (;;) {
+    const std::span<const std::byte> offered = std::span(pattern_).subspan(at);
+    const size_t sent = shard.send_static(connection.id, offered);
+    counts_.bytes_out.add(sent);
+    at = (at + sent) % pattern_.size();
+    if (sent < offered.size()) break;
+  }
+  shard.set_cookie(connection.id, at);
+}
+
+}  // namespace millrace::serve

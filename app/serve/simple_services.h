@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The classic services: echo (RFC 862), discard (RFC 863), chargen (RFC 864). None of them holds a
+// byte of its own: echo takes what it could send, the rest stays in the stack and closes the
+// window.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "millrace/app.h"
+#include "millrace/shard.h"
+#include "serve/service_counts.h"
+
+namespace millrace::serve {
+
+// What all of them count. A half-close by the peer is answered by ours, the default of App.
+class SimpleService : public App {
+ public:
+  explicit SimpleService(ServiceCounts& counts) : counts_(counts) {}
+
+  void on_established(Shard& shard, ConnectionRef connection) override;
+  void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
+
+ protected:
+  ServiceCounts& counts_;
+};
+
+class EchoServer final : public SimpleService {
+ public:
+  using SimpleService::SimpleService;
+  size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
+  void on_writable(Shard& shard, ConnectionRef connection) override;
+};
+
+class DiscardServer final : public SimpleService {
+ public:
+  using SimpleService::SimpleService;
+  size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
+};
+
+// Sends lines of 72 printable characters until the peer closes; the connection's cookie is how far
+// into the pattern it has got.
+class ChargenServer final : public SimpleService {
+ public:
+  explicit ChargenServer(ServiceCounts& counts);
+  void on_established(Shard& shard, ConnectionRef connection) override;
+  size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
+  void on_writable(Shard& shard, ConnectionRef connection) override;
+
+ private:
+  std::vector<std::byte> pattern_;  // whole periods
+};
+
+}  // namespace millrace::serve

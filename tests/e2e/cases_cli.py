@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a person may get wrong: one sentence that names the value, status 2, and nothing left."""
+
+import socket
+import struct
+
+from case import Cases
+from lab import Failure, expect, expect_equal, wait_until
+from sites import VethSite
+
+CASES = Cases()
+ADDRESS = ["--address", "10.77.0.1/24"]
+MEMIF = ["--device", "memif:{folder}/m.sock,server"]
+SERVE = ["serve", *MEMIF, *ADDRESS, "--http", "80"]
+LOAD = ["load", "cps", "--device", "memif:{folder}/m.sock", "--address", "10.77.0.2/24"]
+TARGET = ["--target", "10.77.0.1:80"]
+SILENT = "wrong, and told so: "
+
+# Name, arguments, and what the one line on stderr must contain. {folder} is the lab's.
+TABLE = [
+    # The device.
+    ("no device", ["serve", *ADDRESS], "--device"),
+    ("unknown kind of device", ["serve", "--device", "carrier-pigeon:x", *ADDRESS],
+     "carrier-pigeon"),
+    ("device without a kind", ["serve", "--device", "eth0", *ADDRESS], "eth0"),
+    ("af_packet without an interface", ["serve", "--device", "af_packet:", *ADDRESS], "af_packet:"),
+    ("memif without a path", ["serve", "--device", "memif:", *ADDRESS], "memif:"),
+    ("memif with an unknown role", ["serve", "--device", "memif:/tmp/x.sock,sever", *ADDRESS],
+     "sever"),
+    ("socket path too long", ["serve", "--device", "memif:/tmp/" + "x" * 120, *ADDRESS], "x" * 120),
+    ("interface name too long", ["serve", "--device", "tap:averyverylongname", *ADDRESS],
+     "averyverylongname"),
+    ("pcap with one file", ["serve", "--device", "pcap:in.pcap", *ADDRESS], "in.pcap"),
+    ("malformed PCI address", ["serve", "--device", "pci:3b", *ADDRESS], "3b"),
+    ("absent PCI device", ["serve", "--device", "pci:0000:fe:1f.7", *ADDRESS], "0000:fe:1f.7"),
+    ("absent folder of a socket",
+     ["serve", "--device", "memif:{folder}/nowhere/m.sock,server", *ADDRESS], "{folder}/nowhere"),
+    ("absent vhost folder", ["serve", "--device", "vhost:{folder}/nowhere/v.sock", *ADDRESS],
+     "{folder}/nowhere"),
+    ("virtio-user without its vhost",
+     ["serve", "--device", "virtio-user:{folder}/v.sock", *ADDRESS], "{folder}/v.sock"),
+    ("absent pcap", ["serve", "--device", "pcap:{folder}/no.pcap,{folder}/o.pcap", *ADDRESS],
+     "{folder}/no.pcap"),
+    # Addresses.
+    ("no address", ["serve", *MEMIF], "--address"),
+    ("half an address", ["serve", *MEMIF, "--address", "10.77.0/24"], "10.77.0/24"),
+    ("a byte too large", ["serve", *MEMIF, "--address", "10.77.0.256/24"], "10.77.0.256/24"),
+    ("a prefix too long", ["serve", *MEMIF, "--address", "10.77.0.1/33"], "10.77.0.1/33"),
+    ("an address of nobody", ["serve", *MEMIF, "--address", "0.0.0.0/24"], "0.0.0.0/24"),
+    ("a multicast address", ["serve", *MEMIF, "--address", "224.0.0.1/24"], "224.0.0.1"),
+    ("a loopback address", ["serve", *MEMIF, "--address", "127.0.0.1/8"], "127.0.0.1"),
+    ("the network's own address", ["serve", *MEMIF, "--address", "10.77.0.0/24"], "10.77.0.0"),
+    ("the broadcast address", ["serve", *MEMIF, "--address", "10.77.0.255/24"], "10.77.0.255"),
+    ("gateway out of the network", [*SERVE, "--gateway", "192.168.7.1"], "192.168.7.1"),
+    ("gateway that is us", [*SERVE, "--gateway", "10.77.0.1"], "10.77.0.1"),
+    ("gateway that is no address", [*SERVE, "--gateway", "router"], "router"),
+    ("route without a gateway", [*SERVE, "--route", "10.78.0.0/16"], "10.78.0.0/16"),
+    ("route by a gateway out of reach", [*SERVE, "--route", "10.78.0.0/16=192.168.7.1"],
+     "192.168.7.1"),
+    ("malformed MAC address", [*SERVE, "--mac", "02:00:00"], "02:00:00"),
+    ("multicast MAC address", [*SERVE, "--mac", "01:00:5e:00:00:01"], "01:00:5e:00:00:01"),
+    # Numbers.
+    ("port 0", [*SERVE, "--echo", "0"], "0"),
+    ("port too large", [*SERVE, "--echo", "65536"], "65536"),
+    ("negative port", [*SERVE, "--echo", "-7"], "-7"),
+    ("port by name", [*SERVE, "--echo", "echo"], "echo"),
+    ("one port for two services", [*SERVE, "--echo", "80"], "80"),
+    ("no service", ["serve", *MEMIF, *ADDRESS], "--http"),
+    ("mtu too small", [*SERVE, "--mtu", "60"], "60"),
+    ("mtu too large", [*SERVE, "--mtu", "70000"], "70000"),
+    ("size with an unknown unit", [*SERVE, "--body-size", "4parsec"], "4parsec"),
+    ("duration with an unknown unit", [*SERVE, "--msl", "5fortnights"], "5fortnights"),
+    ("negative duration", [*SERVE, "--duration", "-5s"], "-5s"),
+    # Words.
+    ("no subcommand", [], "serve"),
+    ("unknown subcommand", ["sevre"], "sevre"),
+    ("unknown option", [*SERVE, "--htpp", "80"], "--htpp"),
+    ("a word too many", [*SERVE, "now"], "now"),
+    ("option without its value", [*SERVE, "--echo"], "--echo"),
+    ("unknown EAL argument", [*SERVE, "--", "--no-such-thing"], "--no-such-thing"),
+    # The load generator.
+    ("load without a mode", ["load"], "cps"),
+    ("unknown mode of load", ["load", "warp", *LOAD[2:], *TARGET], "warp"),
+    ("no target", LOAD, "--target"),
+    ("target without a port", [*LOAD, "--target", "10.77.0.1"], "10.77.0.1"),
+    ("target with port 0", [*LOAD, "--target", "10.77.0.1:0"], "10.77.0.1:0"),
+    ("target by name", [*LOAD, "--target", "example:80"], "example:80"),
+    ("target out of reach", [*LOAD, "--target", "192.168.7.1:80"], "192.168.7.1"),
+    ("target that is us", [*LOAD, "--target", "10.77.0.2:80"], "10.77.0.2"),
+    ("no concurrency", [*LOAD, *TARGET, "--concurrency", "0"], "0"),
+    ("rate that is no number", [*LOAD, *TARGET, "--rate", "fast"], "fast"),
+]
+
+# Name, content of the file, and what the line must contain besides the file's name.
+CONFIGS = [
+    ("unknown key", 'address = "10.77.0.1/24"\n\nhtpp = 80\n', ":3", "htpp"),
+    ("unknown table", 'address = "10.77.0.1/24"\n[srve]\nhttp = 80\n', ":2", "srve"),
+    ("wrong value", '[serve]\nhttp = 80\naddress = "10.77.0.300/24"\n', ":3", "10.77.0.300/24"),
+    ("wrong type", '[serve]\nhttp = "many"\n', ":2", "many"),
+    ("out of range", '[serve]\n\n\nhttp = 700000\n', ":4", "700000"),
+    ("no TOML", 'address "10.77.0.1/24"\n', ":1", ""),
+]
+
+
+def folder_content(lab):
+    return {path.name for path in lab.folder.iterdir()}
+
+
+def refused(lab, arguments, *offenders, **options):
+    """Runs millrace; it must end with 2 and one line that has each of the offenders."""
+    filled = [str(word).replace("{folder}", str(lab.folder)) for word in arguments]
+    before = folder_content(lab)
+    process = lab.run(options.pop("program", lab.millrace), *filled, status=None, **options)
+    text = f"`millrace {' '.join(filled)}`"
+    lines = process.err().splitlines()
+    expect_equal((process.popen.returncode, len(lines)), (2, 1),
+                 f"status and lines on stderr of {text} ({process.err()[:300]!r})")
+    for offender in offenders:
+        wanted = offender.replace("{folder}", str(lab.folder))
+        expect(wanted in lines[0], f"stderr of {text} does not name {wanted!r}: {lines[0]!r}")
+    expect_equal(process.out(), "", f"stdout of {text}")
+    own = {process.out_path.name, process.err_path.name}
+    expect_equal(folder_content(lab) - before - own, set(), f"files that {text} left")
+
+
+def each(checks):
+    """Runs all of them, and fails with the list of those that failed."""
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except Failure as problem:
+            problems.append(str(problem))
+    expect(not problems, f"{len(problems)} wrong:\n" + "\n".join(problems))
+
+
+@CASES.case(SILENT + "options and values", root=False, seconds=120)
+def wrong_options(lab):
+    def check(name, arguments, offender):
+        try:
+            refused(lab, arguments, offender)
+        except Failure as problem:
+            raise Failure(f"{name}: {problem}") from None
+
+    each(lambda row=row: check(*row) for row in TABLE)
+
+
+@CASES.case(SILENT + "config files, by line", root=False)
+def wrong_configs(lab):
+    def check(name, content, line, offender):
+        path = lab.folder / f"{name.replace(' ', '-')}.toml"
+        path.write_text(content, encoding="utf-8")
+        refused(lab, ["serve", *MEMIF, "--config", path], f"{path}{line}", offender)
+
+    each(lambda row=row: check(*row) for row in CONFIGS)
+    refused(lab, ["serve", "--config", "{folder}/absent.toml"], "{folder}/absent.toml")
+
+
+@CASES.case(SILENT + "sockets that are taken", root=False)
+def taken_sockets(lab):
+    path = lab.folder / "taken.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as owner:
+        owner.bind(str(path))
+        owner.listen()
+        refused(lab, ["serve", "--device", f"memif:{path},server", *ADDRESS, "--http", 80],
+                str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as owner:
+        other = lab.folder / "vhost.sock"
+        owner.bind(str(other))
+        owner.listen()
+        refused(lab, ["serve", "--device", f"vhost:{other}", *ADDRESS, "--http", 80], str(other))
+    plain = lab.folder / "plain-file"
+    plain.write_text("precious", encoding="ascii")
+    for device in (f"memif:{plain},server", f"vhost:{plain}"):
+        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], str(plain))
+    expect_equal(plain.read_text(encoding="ascii"), "precious", "the file in the way")
+
+
+@CASES.case(SILENT + "two servers on one socket", root=False)
+def second_server(lab):
+    path = lab.folder / "m.sock"
+    arguments = ["serve", "--device", f"memif:{path},server", *ADDRESS, "--http", 80]
+    first = lab.start(lab.millrace, *arguments)
+    wait_until(path.exists, 10, "the first server's socket")
+    refused(lab, arguments, str(path))
+    expect(first.alive() and path.exists(), "the second one disturbed the first")
+    expect_equal(first.stop(), 0, "the first server's status")
+    expect(not path.exists(), "the socket outlives its server")
+
+
+@CASES.case(SILENT + "pcap files", root=False)
+def wrong_pcaps(lab):
+    good, bad = lab.folder / "good.pcap", lab.folder / "bad.pcap"
+    good.write_bytes(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    bad.write_text("not frames", encoding="ascii")
+    for device, offender in ((f"pcap:{bad},{lab.folder}/o.pcap", bad),
+                             (f"pcap:{good},{good}", good),
+                             (f"pcap:{lab.folder},{lab.folder}/o.pcap", lab.folder),
+                             (f"pcap:{good},{lab.folder}/none/o.pcap", lab.folder / "none")):
+        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], str(offender))
+
+
+@CASES.case(SILENT + "kernel interfaces")
+def wrong_interfaces(lab):
+    site = VethSite(lab)
+    before = lab.interfaces(site.millrace)
+    for device in ("af_packet:nope0", "af_xdp:nope0"):
+        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], "nope0",
+                ns=site.millrace)
+    refused(lab, ["serve", "--device", "tap:m0", *ADDRESS, "--http", 80], "m0", ns=site.millrace)
+    lab.run("ip", "link", "set", "m0", "down", ns=site.millrace)
+    for device in ("af_packet:m0", "af_xdp:m0"):
+        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], "m0", ns=site.millrace)
+    expect_equal(lab.interfaces(site.millrace), before, "the namespace's interfaces")
+
+
+@CASES.case(SILENT + "missing permission")
+def missing_permission(lab):
+    program = lab.for_everybody()
+    for device in ("af_packet:lo", "af_xdp:lo", "tap:mr9"):
+        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], device, program=program,
+                unprivileged=True)
+    mine = lab.folder / "mine"
+    mine.mkdir(mode=0o700)
+    for device in (f"memif:{mine}/m.sock,server", f"vhost:{mine}/v.sock"):
+        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], str(mine),
+                program=program, unprivileged=True)
+    secret = lab.folder / "secret.toml"
+    secret.write_text('address = "10.77.0.1/24"\n', encoding="ascii")
+    secret.chmod(0o600)
+    refused(lab, ["serve", "--config", secret], str(secret), program=program, unprivileged=True)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""millrace as a client of the kernel: the load generator against nginx, and against nothing."""
+
+import json
+import time
+
+from case import Cases
+from lab import expect, expect_equal, need_tools, wait_until
+from sites import KERNEL, SITES, VethSite
+
+CASES = Cases()
+PORT = 8080
+TARGET = f"{KERNEL}:{PORT}"
+
+NGINX = """
+daemon off;
+master_process off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log warn;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  keepalive_requests 1000000;
+  client_body_temp_path {folder};
+  proxy_temp_path {folder};
+  fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder};
+  scgi_temp_path {folder};
+  server {{
+    listen {port} backlog=4096;
+    location / {{ return 200 "{body}"; }}
+    location /big {{ root {folder}; }}
+  }}
+}}
+"""
+
+
+def nginx(site):
+    """An nginx of our own on the kernel's side, which may not have its address yet."""
+    need_tools("nginx")
+    folder = site.lab.folder
+    (folder / "big").write_bytes(bytes(1_000_000))
+    path = folder / "nginx.conf"
+    path.write_text(NGINX.format(folder=folder, port=PORT, body="x" * 100),
+                    encoding="ascii")
+    server = site.lab.start("nginx", "-p", folder, "-c", path, "-e", folder / "nginx.log",
+                            ns=site.kernel)
+
+    def answers():
+        expect(server.alive(), "nginx ended on its own")
+        try:
+            site.lab.connect(site.kernel, "127.0.0.1", PORT).close()
+            return True
+        except OSError:
+            return False
+
+    wait_until(answers, 10, "nginx listens")
+    return server
+
+
+def load(site, mode, *options, status=0, seconds=30):
+    """Runs the load generator; the report that it printed as JSON."""
+    generator = site.start("load", mode, "--target", TARGET, "--json", *options)
+    site.prepare(generator)
+    expect_equal(generator.wait(seconds), status, "the generator's exit status")
+    expect_equal(generator.err(), "", "the generator's stderr")
+    return report_of(generator)
+
+
+def report_of(generator):
+    try:
+        return json.loads(generator.out())
+    except ValueError:
+        raise AssertionError(f"no JSON report: {generator.out()[:200]!r}") from None
+
+
+def failures(report):
+    return report["connections"]["failed"]
+
+
+def connections_per_second(lab, kind):
+    site = SITES[kind](lab)
+    nginx(site)
+    report = load(site, "cps", "--duration", "2s", "--concurrency", "32")
+    expect_equal(failures(report), 0, "failed connections")
+    expect(report["connections"]["completed"] > 500, f"connections: {report['connections']}")
+
+
+def requests_per_second(lab, kind):
+    site = SITES[kind](lab)
+    nginx(site)
+    report = load(site, "rps", "--duration", "2s", "--concurrency", "32")
+    expect_equal(failures(report), 0, "failed connections")
+    expect(report["requests"]["completed"] > 1000, f"requests: {report['requests']}")
+
+
+def large_responses(lab):
+    site = VethSite(lab)
+    nginx(site)
+    report = load(site, "rps", "--duration", "2s", "--concurrency", "4", "--path", "/big",
+                  "--response-size", "1000000")
+    expect_equal(failures(report), 0, "failed connections")
+
+
+@CASES.case("af_packet: SIGTERM in the middle of a load ends it cleanly")
+def stopped_in_mid_load(lab):
+    site = VethSite(lab)
+    nginx(site)
+    generator = site.start("load", "cps", "--target", TARGET, "--json", "--duration", "60s",
+                           "--concurrency", "32")
+    time.sleep(1.5)
+    expect_equal(generator.stop(5), 0, "the generator's exit status")
+    expect_equal(generator.err(), "", "the generator's stderr")
+    report = report_of(generator)
+    expect_equal(failures(report), 0, "failed connections")
+    expect(report["connections"]["completed"] > 0, f"connections: {report['connections']}")
+    wait_until(lambda: "ESTAB" not in site.run("ss", "-tanH", "sport", PORT).out(), 2,
+               "no connection is left open at nginx")
+
+
+@CASES.case("af_packet: a target that refuses, or is not there, is named as the reason")
+def nobody_there(lab):
+    site = VethSite(lab)
+    for target, reason in ((f"{KERNEL}:9", "refused"), ("10.77.0.99:80", "neighbor-unreachable")):
+        generator = lab.run(*site.command("load", "cps", "--target", target, "--json",
+                                          "--duration", "1s", "--concurrency", "4"),
+                            ns=site.millrace, status=1, seconds=20)
+        expect(reason in generator.out() + generator.err(), f"{target}: {generator.out()[:500]!r}")
+
+
+@CASES.case("af_packet: a server that dies is counted as failures, and the load goes on")
+def server_dies(lab):
+    site = VethSite(lab)
+    server = nginx(site)
+    generator = site.start("load", "rps", "--target", TARGET, "--json", "--duration", "2s",
+                           "--concurrency", "16")
+    time.sleep(1)
+    server.kill()
+    expect_equal(generator.wait(10), 1, "the generator's exit status")
+    expect(failures(report_of(generator)) > 0, "failures are counted")
+
+
+for wire in SITES:
+    CASES.add(f"{wire}: load cps against nginx, without a failure",
+              lambda lab, w=wire: connections_per_second(lab, w))
+    CASES.add(f"{wire}: load rps against nginx, without a failure",
+              lambda lab, w=wire: requests_per_second(lab, w))
+CASES.add("af_packet: load rps of 1 MB responses of nginx, without a failure", large_responses)

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The plan for a device's memory: enough for both rings, or a sentence that says how much is.
+#include "nic/pool.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace millrace::nic {
+namespace {
+
+std::string error_of(const PoolWish& wish) {
+  const auto plan = plan_pool(wish);
+  return plan ? "" : plan.error().message;
+}
+
+TEST(PoolPlan, FollowsTheRings) {
+  const auto usual = plan_pool({});
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(usual->mbufs, 8191u);  // a TAP's driver holds a further ring
+  EXPECT_EQ(plan_pool({.kind = DeviceKind::kMemif})->mbufs, 4095u);
+  EXPECT_EQ(plan_pool({.kind = DeviceKind::kMemif, .rx_descriptors = 4096})->mbufs, 16383u);
+  EXPECT_EQ(plan_pool({.mbufs = 5000})->mbufs, 5000u);
+}
+
+TEST(PoolPlan, AFrameFitsIntoOneMbuf) {
+  EXPECT_EQ(plan_pool({.mtu = 576})->frame_bytes, 2048);
+  EXPECT_EQ(plan_pool({.mtu = 1500})->frame_bytes, 2048);
+  EXPECT_EQ(plan_pool({.mtu = 2030})->frame_bytes, 2048);
+  EXPECT_EQ(plan_pool({.mtu = 2031})->frame_bytes, 3072);
+  EXPECT_EQ(plan_pool({.mtu = 9000})->frame_bytes, 9216);
+}
+
+TEST(PoolPlan, AsksForTheMemoryOfItsMbufs) {
+  const auto plan = plan_pool({.mbufs = 1u << 20});
+  ASSERT_TRUE(plan);
+  // 2048 bytes of frame, and headers of 350 to 450 bytes with each.
+  EXPECT_GT(plan->memory_mb, 2390u);
+  EXPECT_LT(plan->memory_mb, 2530u);
+  EXPECT_EQ(plan_pool({.memory_mb = 512})->memory_mb, 512u);
+}
+
+TEST(PoolPlan, RefusesTooFewMbufsAndNamesTheLeast) {
+  PoolWish wish{.kind = DeviceKind::kMemif, .mbufs = 2687};
+  EXPECT_EQ(error_of(wish),
+            "mbufs is 2687: the device's rings and bursts hold 2688, so choose 2688 to 16777216, "
+            "or smaller rings");
+  wish.mbufs = 2688;
+  EXPECT_EQ(error_of(wish), "");
+  wish.mbufs = 16777216;
+  EXPECT_EQ(error_of(wish), "");
+  wish.mbufs = 16777217;
+  EXPECT_NE(error_of(wish), "");
+}
+
+TEST(PoolPlan, RefusesTooLittleMemoryAndNamesTheLeast) {
+  PoolWish wish{.kind = DeviceKind::kMemif};
+  const uint32_t least = plan_pool(wish)->memory_mb;
+  wish.memory_mb = least;
+  EXPECT_EQ(error_of(wish), "");
+  wish.memory_mb = least - 1;
+  EXPECT_EQ(error_of(wish), "memory_mb is " + std::to_string(least - 1) +
+                                ": 4095 mbufs of 2048 bytes need " + std::to_string(least) +
+                                "; give it that much, or lower mbufs");
+}
+
+TEST(PoolPlan, RingsAreAPowerOfTwoWithinBounds) {
+  EXPECT_EQ(error_of({.rx_descriptors = 1000}),
+            "rx_descriptors is 1000: choose a power of two from 64 to 32768");
+  EXPECT_EQ(error_of({.tx_descriptors = 0}),
+            "tx_descriptors is 0: choose a power of two from 64 to 32768");
+  EXPECT_NE(error_of({.tx_descriptors = 32}), "");
+  EXPECT_EQ(error_of({.rx_descriptors = 64, .tx_descriptors = 32768}), "");
+}
+
+}  // namespace
+}  // namespace millrace::nic

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Two engines in one process: programs meet over the in-process wire, and after a stop nothing is
+// left of what they did.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+#include "unit/runtime/programs.h"
+
+namespace millrace::runtime {
+namespace {
+
+constexpr const char* kLeft = "10.0.0.1/24";
+constexpr const char* kRight = "10.0.0.2/24";
+
+EngineConfig config_of(const char* prefix) {
+  EngineConfig config;
+  config.shard = small_shard(prefix);
+  return config;
+}
+
+Endpoint echo_server() { return Endpoint::parse("10.0.0.1:7").value(); }
+
+void expect_clean(const EngineReport& report) {
+  EXPECT_TRUE(report.drained);
+  EXPECT_EQ(report.mbufs_missing, 0u);
+  ASSERT_EQ(report.left.size(), 1u);
+  const ShardUse& left = report.left.front();
+  EXPECT_EQ(left.connections, 0u);
+  EXPECT_EQ(left.half_open, 0u);
+  EXPECT_EQ(left.small_blocks, 0u);
+  EXPECT_EQ(left.large_blocks, 0u);
+  EXPECT_EQ(left.loss_records, 0u);
+  EXPECT_EQ(left.timers, 0u);
+  EXPECT_EQ(left.control_frames, 0u);
+}
+
+TEST(EngineLoopback, EchoesAndEndsWithNothingLeft) {
+  EchoServer server;
+  EchoClient client(echo_server(), 100, 3000);
+  auto engines = Engine::create_loopback(config_of(kLeft), server, config_of(kRight), client);
+  ASSERT_TRUE(engines) << engines.error().message;
+  auto& [left, right] = *engines;
+  EXPECT_TRUE(left->link_up());
+  EXPECT_EQ(left->shard_count(), 1u);
+  EXPECT_NE(left->mac(), right->mac());
+  ASSERT_TRUE(left->start());
+  ASSERT_TRUE(right->start());
+
+  const EngineReport of_client = right->finish();  // it ends by itself
+  EXPECT_FALSE(right->running());
+  left->stop();
+  left->stop();
+  const EngineReport of_server = left->finish();
+
+  EXPECT_EQ(client.echoed, 100u);
+  EXPECT_EQ(client.closed_normally, 100u);
+  EXPECT_TRUE(client.intact);
+  EXPECT_EQ(server.opened, 100u);
+  EXPECT_EQ(server.closed_normally, 100u);
+  EXPECT_EQ(server.stoppings, 1);
+  expect_clean(of_client);
+  expect_clean(of_server);
+  EXPECT_EQ(of_client.device.frames_out, of_server.device.frames_in);
+  EXPECT_EQ(of_client.device.tx_dropped, 0u);
+  ASSERT_EQ(of_client.workers.size(), 1u);
+  EXPECT_GT(of_client.workers[0].busy_turns, 0u);
+  EXPECT_EQ(of_client.workers[0].frames_received, of_client.device.frames_in);
+  EXPECT_EQ(right->counters(0).get(Counter::kTcpActiveOpens), 100u);
+}
+
+// More than either send buffer or the wire's slots hold at once.
+TEST(EngineLoopback, CarriesMegabytesBothWays) {
+  EchoServer server;
+  EchoClient client(echo_server(), 4, 2'000'000);
+  EngineConfig left_config = config_of(kLeft);
+  EngineConfig right_config = config_of(kRight);
+  left_config.tx_descriptors = right_config.tx_descriptors = 64;
+  auto engines = Engine::create_loopback(left_config, server, right_config, client);
+  ASSERT_TRUE(engines) << engines.error().message;
+  auto& [left, right] = *engines;
+  ASSERT_TRUE(left->start());
+  ASSERT_TRUE(right->start());
+  const EngineReport of_client = right->finish();
+  left->stop();
+  expect_clean(of_client);
+  expect_clean(left->finish());
+  EXPECT_EQ(client.echoed, 4u);
+  EXPECT_TRUE(client.intact);
+}
+
+// What is open when the server stops is shut down in order, by both.
+TEST(EngineLoopback, StoppingClosesOpenConnections) {
+  EchoServer server;
+  EchoClient client(echo_server(), 10, 100, true);
+  auto engines = Engine::create_loopback(config_of(kLeft), server, config_of(kRight), client);
+  ASSERT_TRUE(engines) << engines.error().message;
+  auto& [left, right] = *engines;
+  ASSERT_TRUE(left->start());
+  ASSERT_TRUE(right->start());
+  const EngineReport of_client = right->finish();
+  left->stop();
+  expect_clean(of_client);
+  expect_clean(left->finish());
+  EXPECT_EQ(client.closed_normally, 10u);
+  EXPECT_EQ(server.closed_normally, 10u);
+}
+
+// With nobody at the other end the SYNs are never answered: the drain ends at its deadline.
+TEST(EngineLoopback, AnEngineEndsWithoutItsPeer) {
+  EchoServer server;
+  EchoClient client(echo_server(), 3, 100);
+  EngineConfig right_config = config_of(kRight);
+  right_config.drain_timeout = milliseconds(20);
+  auto engines = Engine::create_loopback(config_of(kLeft), server, right_config, client);
+  ASSERT_TRUE(engines) << engines.error().message;
+  auto& [left, right] = *engines;
+  ASSERT_TRUE(right->start());
+  left.reset();
+  EXPECT_FALSE(right->link_up());
+  right->stop();
+  const EngineReport report = right->finish();
+  EXPECT_EQ(client.closed, 3u);
+  EXPECT_EQ(client.closed_normally, 0u);
+  ASSERT_EQ(report.left.size(), 1u);
+  EXPECT_EQ(report.left[0].connections, 0u);
+  EXPECT_EQ(report.left[0].control_frames, 0u);
+}
+
+TEST(EngineLoopback, AProgramsErrorIsTheEnginesAndTheEngineCanGo) {
+  EchoServer first;
+  EchoServer second;
+  auto engines = Engine::create_loopback(config_of(kLeft), first, config_of(kRight), second);
+  ASSERT_TRUE(engines) << engines.error().message;
+
+  class Refusing final : public Program {
+   public:
+    Result<void> start(Shard& /*shard*/) override { return Error{"no page to serve"}; }
+  };
+  Refusing refusing;
+  auto others = Engine::create_loopback(config_of(kLeft), refusing, config_of(kRight), second);
+  ASSERT_TRUE(others) << others.error().message;
+  const auto outcome = others->first->start();
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().message, "no page to serve");
+  EXPECT_FALSE(others->first->running());
+}
+
+TEST(EngineLoopback, AnEngineThatRunsCanBeDestroyed) {
+  EchoServer first;
+  EchoServer second;
+  auto engines = Engine::create_loopback(config_of(kLeft), first, config_of(kRight), second);
+  ASSERT_TRUE(engines) << engines.error().message;
+  ASSERT_TRUE(engines->first->start());
+  ASSERT_TRUE(engines->second->start());
+  engines->first.reset();
+  EXPECT_EQ(first.stoppings, 1);
+  EXPECT_TRUE(engines->second->running());
+}
+
+TEST(EngineLoopback, AShardsErrorNamesItsField) {
+  EchoServer first;
+  EchoServer second;
+  EngineConfig bad = config_of(kRight);
+  bad.shard.interface.mtu = 100;
+  const auto engines = Engine::create_loopback(config_of(kLeft), first, bad, second);
+  ASSERT_FALSE(engines);
+  EXPECT_NE(engines.error().message.find("mtu"), std::string::npos) << engines.error().message;
+}
+
+TEST(EngineLoopback, ACpuThatIsNotThereIsAnError) {
+  EchoServer first;
+  EchoServer second;
+  EngineConfig left_config = config_of(kLeft);
+  left_config.cpu = 1 << 20;
+  auto engines = Engine::create_loopback(left_config, first, config_of(kRight), second);
+  ASSERT_TRUE(engines) << engines.error().message;
+  const auto outcome = engines->first->start();
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().message,
+            "cpu is 1048576: this process may not run there; `nproc` and `taskset -p $$` show "
+            "where it may");
+}
+
+TEST(EngineCreate, OneShardForADeviceWithOneQueue) {
+  EchoServer first;
+  EchoServer second;
+  Program* const programs[] = {&first, &second};
+  EngineConfig config = config_of(kLeft);
+  config.device = DeviceUri::parse("tap:mill0").value();
+  const auto engine = Engine::create(config, programs);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().message,
+            "2 workers were asked for: device tap:mill0 has one queue pair, so choose 1");
+}
+
+}  // namespace
+}  // namespace millrace::runtime

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A worker between a shard and a wire that the test plays.
+#include "runtime/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "runtime/clock.h"
+#include "unit/runtime/programs.h"
+
+namespace millrace::runtime {
+namespace {
+
+// A wire that takes `room_` frames at a time and swallows them.
+class FakeWire final : public nic::Wire {
+ public:
+  size_t receive(std::span<RxFrame> /*frames*/, bool& full) override {
+    full = false;
+    return 0;
+  }
+  void release() override {}
+  size_t room(Instant /*now*/) override { return room_; }
+  void send(std::span<const TxFrame> frames) override {
+    EXPECT_LE(frames.size(), room_);
+    sent += frames.size();
+  }
+  [[nodiscard]] bool pending() const override { return false; }
+  void discard(size_t further) override { discarded += further; }
+  bool poll_link() override { return link_up.load(); }
+
+  std::atomic<bool> link_up{true};
+  size_t sent = 0;
+  size_t discarded = 0;
+  size_t room_ = kBurstMax;
+};
+
+// Asks an address on the link that nobody has: one ARP request. Ends after some turns.
+class Turns final : public App, public Program {
+ public:
+  explicit Turns(int turns_max) : turns_max_(turns_max) {}
+  Result<void> start(Shard& shard) override {
+    const auto id = shard.connect(Endpoint::parse("10.0.0.9:80").value(), *this);
+    if (!id) return id.error();
+    return {};
+  }
+  void turn(Shard& shard) override {
+    ++turns;
+    time_went_back = time_went_back || shard.now() < last_;
+    last_ = shard.now();
+  }
+  [[nodiscard]] bool finished() const override { return turns >= turns_max_; }
+  void on_established(Shard& /*shard*/, ConnectionRef /*connection*/) override {}
+  size_t on_data(Shard& /*shard*/, ConnectionRef /*connection*/,
+                 std::span<const std::byte> data) override {
+    return data.size();
+  }
+  void on_closed(Shard& /*shard*/, ConnectionRef /*connection*/, CloseReason reason) override {
+    EXPECT_EQ(reason, CloseReason::kLocalAbort);
+    ++closed;
+  }
+
+  int turns = 0;
+  int closed = 0;
+  bool time_went_back = false;
+
+ private:
+  int turns_max_;
+  Instant last_{};
+};
+
+std::unique_ptr<Shard> make_shard() {
+  ShardConfig config = small_shard("10.0.0.1/24");
+  config.interface.mac = MacAddress::parse("02:00:00:00:00:01").value();
+  config.seed = 1;
+  auto shard = Shard::create(config, Clock::system().now());
+  return std::move(*shard);
+}
+
+constexpr WorkerConfig kQuick{.dpdk = false, .drain_timeout = milliseconds(5)};
+
+TEST(Worker, SendsWhatTheShardHas) {
+  auto shard = make_shard();
+  FakeWire wire;
+  Turns program(10);
+  Worker worker(kQuick, *shard, program, wire);
+  ASSERT_TRUE(worker.start());
+  worker.join();
+  EXPECT_GE(wire.sent, 2u) << "our announcement and a request for the peer's address";
+  EXPECT_EQ(wire.discarded, 0u);
+  EXPECT_EQ(program.closed, 1);
+  EXPECT_FALSE(program.time_went_back);
+  EXPECT_FALSE(worker.running());
+  EXPECT_GE(worker.stats().turns, 10u);
+  EXPECT_EQ(worker.stats().frames_received, 0u);
+}
+
+TEST(Worker, KeepsFramesWhileNobodyIsThereAndGivesThemUpAtTheEnd) {
+  auto shard = make_shard();
+  FakeWire wire;
+  wire.link_up = false;
+  Turns program(1000);
+  Worker worker(kQuick, *shard, program, wire);
+  ASSERT_TRUE(worker.start());
+  worker.join();
+  EXPECT_EQ(wire.sent, 0u);
+  EXPECT_GE(wire.discarded, 2u);
+  EXPECT_EQ(shard->use().control_frames, 0u);
+  EXPECT_EQ(shard->use().connections, 0u);
+}
+
+// A device that takes nothing does not keep the worker from ending.
+TEST(Worker, EndsOnADeviceThatTakesNothing) {
+  auto shard = make_shard();
+  FakeWire wire;
+  wire.room_ = 0;
+  Turns program(10);
+  Worker worker(kQuick, *shard, program, wire);
+  ASSERT_TRUE(worker.start());
+  worker.join();
+  EXPECT_EQ(wire.sent, 0u);
+  EXPECT_FALSE(worker.drained());
+}
+
+TEST(Worker, StopsWhenAsked) {
+  auto shard = make_shard();
+  FakeWire wire;
+  EchoServer program;
+  Worker worker(kQuick, *shard, program, wire);
+  ASSERT_TRUE(worker.start());
+  EXPECT_TRUE(worker.running());
+  worker.stop();
+  worker.join();
+  EXPECT_FALSE(worker.running());
+  EXPECT_TRUE(worker.drained());
+  EXPECT_EQ(program.stoppings, 1);
+}
+
+}  // namespace
+}  // namespace millrace::runtime
