@@ -40,6 +40,15 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (!out.empty()) out += between;
+    out += word;
+  }
+  return out;
+}
+
 bool is_flag(const CLI::Option& option) { return option.get_expected_max() == 0; }
 
 // A TOML value as it would be typed on the command line.
@@ -94,7 +103,7 @@ class Reader {
     }
     commands.emplace_back(section_);
     return at(key.source(), fmt::format("there is no command [{}]; tables are named [{}]", name,
-                                        fmt::join(commands, "], [")));
+                                        joined(commands, "], [")));
   }
 
   [[nodiscard]] bool known_to_another_command(const std::string& name) const {
@@ -212,7 +221,7 @@ std::string config_to_toml(const CLI::App& command, std::string_view section) {
     } else if (results.size() > 1) {
       std::vector<std::string> values;
       for (const std::string& value : results) values.push_back(toml_value(*option, value));
-      fmt::format_to(line, "{} = [{}]\n", name, fmt::join(values, ", "));
+      fmt::format_to(line, "{} = [{}]\n", name, joined(values, ", "));
     } else if (!results.empty()) {
       fmt::format_to(line, "{} = {}\n", name, toml_value(*option, results.front()));
     } else if (!option->get_default_str().empty()) {

@@ -43,7 +43,9 @@ std::string head_text(uint16_t status, uint64_t body_bytes, bool keep_alive) {
       "HTTP/1.1 {} {}\r\nServer: millrace\r\nContent-Length: {}\r\nContent-Type: {}\r\n{}{}\r\n",
       status, reason_phrase(status), body_bytes,
       status == 200 ? "application/octet-stream" : "text/plain",
-      status == 405 ? "Allow: GET, HEAD\r\n" : "", keep_alive ? "" : "Connection: close\r\n");
+      status == 405 ? "Allow: GET, HEAD\r\n" : "",
+      // Clients of HTTP/1.0 that asked to keep the connection wait for this word.
+      keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
 }
 
 // How many bytes a path asks for; nothing when there is no such path.

@@ -51,6 +51,11 @@ class Engine::Impl {
 };
 
 Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& config) {
+  // Before anything is opened; the device's MAC, that is not known yet, is none of the user's
+  // doing.
+  ShardConfig shard_config = config.shard;
+  if (shard_config.interface.mac.is_zero()) shard_config.interface.mac = runtime::draw_mac();
+  if (auto ok = validate(shard_config); !ok) return ok.error();
   const uint16_t mtu = config.shard.interface.mtu;
   const auto plan = nic::plan_pool({.kind = config.device.kind,
                                     .mtu = mtu,

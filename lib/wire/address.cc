@@ -42,7 +42,10 @@ Result<MacAddress> MacAddress::parse(std::string_view text) {
   return mac;
 }
 
-std::string MacAddress::to_string() const { return fmt::format("{:02x}", fmt::join(bytes, ":")); }
+std::string MacAddress::to_string() const {
+  return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", bytes[0], bytes[1], bytes[2],
+                     bytes[3], bytes[4], bytes[5]);
+}
 
 bool IpAddress::is_multicast() const {
   return is_v4() ? (v4_value() >> 28) == 0xe : bytes()[0] == 0xff;
@@ -74,9 +77,7 @@ std::string IpAddress::to_string() const {
 
 namespace {
 
-uint32_t v4_mask(uint8_t length) {
-  return length == 0 ? 0 : ~uint32_t{0} << (32 - length);
-}
+uint32_t v4_mask(uint8_t length) { return length == 0 ? 0 : ~uint32_t{0} << (32 - length); }
 
 }  // namespace
 
@@ -106,9 +107,7 @@ IpAddress Prefix::network() const {
   return IpAddress::v6(bytes);
 }
 
-IpAddress Prefix::broadcast() const {
-  return IpAddress::v4(address.v4_value() | ~v4_mask(length));
-}
+IpAddress Prefix::broadcast() const { return IpAddress::v4(address.v4_value() | ~v4_mask(length)); }
 
 Result<Prefix> Prefix::parse(std::string_view text) {
   const size_t slash = text.find('/');
@@ -120,8 +119,8 @@ Result<Prefix> Prefix::parse(std::string_view text) {
   const uint32_t max = address->is_v4() ? 32 : 128;
   const std::optional<uint32_t> length = parse_number(text.substr(slash + 1), max);
   if (!length) {
-    return Error{fmt::format("'{}' has no prefix length from 0 to {}; write it as 10.0.0.1/24",
-                             text, max)};
+    return Error{
+        fmt::format("'{}' has no prefix length from 0 to {}; write it as 10.0.0.1/24", text, max)};
   }
   return Prefix{*address, static_cast<uint8_t>(*length)};
 }

@@ -13,6 +13,8 @@
 #include <fstream>
 #include <string>
 
+#include "unit/nic/temporary_folder.h"
+
 namespace millrace::nic {
 namespace {
 
@@ -23,20 +25,16 @@ constexpr Privileges kEverything{.net_admin = true, .net_raw = true, .load_bpf =
 // A folder of its own for each test, with a system that it shows to the checks.
 class Precheck : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "millrace-precheck-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
+  Precheck() {
     paths_.sysfs = path("sys");
     paths_.tun = path("tun");
     paths_.vfio = path("vfio");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_.file(name); }
   void write(const std::string& name, const std::string& text) const {
-    fs::create_directories((folder_ / name).parent_path());
-    std::ofstream(folder_ / name, std::ios::binary) << text;
+    fs::create_directories(fs::path(path(name)).parent_path());
+    std::ofstream(path(name), std::ios::binary) << text;
   }
   // What is wrong with the device; empty when nothing is.
   std::string error_of(const std::string& uri, const Privileges& privileges = kEverything) const {
@@ -46,7 +44,7 @@ class Precheck : public testing::Test {
     return outcome ? "" : outcome.error().message;
   }
 
-  fs::path folder_;
+  TemporaryFolder folder_;
   SystemPaths paths_;
 };
 
@@ -83,16 +81,17 @@ TEST_F(Precheck, AServersSocketNeedsAFolderToBeCreatedIn) {
 }
 
 TEST_F(Precheck, AFolderThatMayNotBeWrittenIsNamed) {
-  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_exec);
+  fs::permissions(folder_.path(),
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_exec);
   const uid_t self = geteuid();
   if (self == 0) {
     ASSERT_EQ(seteuid(65534), 0);  // root may write everywhere
   }
   const std::string error = error_of("vhost:" + path("x.sock"));
   ASSERT_EQ(seteuid(self), 0);
-  fs::permissions(folder_, fs::perms::owner_all);
+  fs::permissions(folder_.path(), fs::perms::owner_all);
   EXPECT_EQ(error, "device vhost:" + path("x.sock") + ": no permission to create a file in " +
-                       folder_.string() + ": choose another folder or run as its owner");
+                       folder_.path().string() + ": choose another folder or run as its owner");
 }
 
 TEST_F(Precheck, ASocketInUseIsLeftAlone) {
@@ -175,8 +174,8 @@ TEST_F(Precheck, PcapFilesAreLookedInto) {
   EXPECT_EQ(error_of("pcap:" + in + "," + in), "device pcap:" + in + "," + in + ": " + in +
                                                    " is the file to read, too: write to another");
   EXPECT_NE(error_of("pcap:" + in + "," + path("none/out.pcap")), "");
-  EXPECT_NE(error_of("pcap:" + in + "," + folder_.string()), "");
-  EXPECT_NE(error_of("pcap:" + folder_.string() + "," + out), "");
+  EXPECT_NE(error_of("pcap:" + in + "," + folder_.path().string()), "");
+  EXPECT_NE(error_of("pcap:" + folder_.path().string() + "," + out), "");
 }
 
 TEST_F(Precheck, ANicMustBeHandedOverByItsDriver) {

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An engine on a device of DPDK's that needs no rights: frames come out of one capture file and go
-// into another. DPDK can be set up once in a process, so this is one test.
+// into another.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "unit/nic/own_process.h"
+#include "unit/nic/temporary_folder.h"
 #include "unit/runtime/programs.h"
 
 namespace millrace::runtime {
 namespace {
 
-namespace fs = std::filesystem;
 using Bytes = std::vector<uint8_t>;
 
 constexpr std::array<uint8_t, 6> kPeerMac{2, 0, 0, 0, 0, 9};
@@ -92,23 +91,8 @@ class UntilAnswered final : public Program {
   Shard* shard_ = nullptr;
 };
 
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "millrace-engine-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
-
-TEST(EngineDevice, AnswersACapturedFrameAndReturnsEveryMbuf) {
-  const Folder folder;
+void answer_a_captured_frame() {
+  const nic::TemporaryFolder folder;
   const std::string in = folder.file("in.pcap");
   const std::string out = folder.file("out.pcap");
   write_capture(in, {arp_request()});
@@ -148,6 +132,10 @@ TEST(EngineDevice, AnswersACapturedFrameAndReturnsEveryMbuf) {
   EXPECT_EQ(again.error().message,
             "this process has opened a device before: DPDK can be set up only once, so start "
             "another process");
+}
+
+TEST(EngineDeviceDeathTest, AnswersACapturedFrameAndReturnsEveryMbuf) {
+  nic::in_own_process(answer_a_captured_frame);
 }
 
 }  // namespace
