@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "load/command.h"
 #include "serve/command.h"
 
 namespace {
@@ -35,6 +36,9 @@ int run(int argc, char** argv) {
   root.footer("millrace COMMAND --help says more about each.");
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(millrace::serve::add_serve_command(root));
+  for (auto& command : millrace::load::add_load_commands(root)) {
+    commands.push_back(std::move(command));
+  }
 
   try {
     root.parse(words);
@@ -44,6 +48,14 @@ int run(int argc, char** argv) {
     return millrace::cli::kExitUsage;
   } catch (const CLI::Success& asked) {  // --help, --version
     return root.exit(asked);
+  } catch (const CLI::RequiredError& error) {
+    // A subcommand is missing; a word that stands in its place is what went wrong.
+    const std::vector<std::string> unknown = root.remaining(true);
+    const std::string what = unknown.empty()
+                                 ? first_line(error.what())
+                                 : fmt::format("there is no subcommand \"{}\"", unknown.front());
+    fmt::print(stderr, "millrace: {}; see millrace --help\n", what);
+    return millrace::cli::kExitUsage;
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "millrace: {}; see millrace --help\n", first_line(error.what()));
     return millrace::cli::kExitUsage;

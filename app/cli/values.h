@@ -77,7 +77,8 @@ CLI::Option* add_parsed(CLI::App& command, const std::string& name, const std::s
           },
           description)
       ->type_name(type_name)
-      ->expected(1);
+      ->expected(1)
+      ->allow_extra_args(false);
 }
 
 }  // namespace millrace::cli

@@ -11,8 +11,8 @@ namespace millrace::load {
 namespace {
 
 std::string http_request(const std::string& path, const std::string& host, size_t padding) {
-  std::string text = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: millrace\r\n", path,
-                                 host);
+  std::string text =
+      fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: millrace\r\n", path, host);
   if (padding > 0) {
     text += "X-Padding: " + std::string(padding, 'x') + "\r\n";
   }
@@ -83,8 +83,7 @@ Result<Exchange> Exchange::create(const ExchangeConfig& config) {
 
 bool Exchange::good(const HttpResponse& response) const {
   return response.status() >= 200 && response.status() < 400 &&
-         (response_bytes_ == ExchangeConfig::kAnyBytes ||
-          response.body_bytes() == response_bytes_);
+         (response_bytes_ == ExchangeConfig::kAnyBytes || response.body_bytes() == response_bytes_);
 }
 
 Exchange::Progress Exchange::consume(State& state, uint32_t salt,

@@ -29,11 +29,11 @@ struct ExchangeConfig {
   static constexpr uint64_t kAnyBytes = UINT64_MAX;
 
   Protocol protocol = Protocol::kHttp;
-  std::string host;                      // http: the Host header
-  std::string path = "/";                // http
-  uint32_t request_bytes = 0;            // echo: of each message; http: at least, 0 = what it takes
-  uint64_t response_bytes = kAnyBytes;   // http: of the body, kAnyBytes = whatever comes
-  uint64_t seed = 1;                     // echo: of the pattern
+  std::string host;                     // http: the Host header
+  std::string path = "/";               // http
+  uint32_t request_bytes = 0;           // echo: of each message; http: at least, 0 = what it takes
+  uint64_t response_bytes = kAnyBytes;  // http: of the body, kAnyBytes = whatever comes
+  uint64_t seed = 1;                    // echo: of the pattern
 };
 
 class Exchange {

@@ -175,8 +175,7 @@ Reply HttpResponse::on_head_end() {
 }
 
 Reply HttpResponse::on_chunk_size(std::string_view line) {
-  const auto [end, error] =
-      std::from_chars(line.data(), line.data() + line.size(), remaining_, 16);
+  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), remaining_, 16);
   const std::string_view rest(end, static_cast<size_t>(line.data() + line.size() - end));
   if (error != std::errc() || !(trim(rest).empty() || trim(rest).starts_with(';'))) {
     return Reply::kBad;

@@ -48,11 +48,11 @@ class HttpResponse {
   enum class Stage : uint8_t {
     kStatusLine,
     kHeaders,
-    kBody,        // remaining_ bytes of it, then the end
+    kBody,  // remaining_ bytes of it, then the end
     kUntilClose,
     kChunkSize,
-    kChunk,       // remaining_ bytes of it
-    kChunkEnd,    // the line end after a chunk
+    kChunk,     // remaining_ bytes of it
+    kChunkEnd,  // the line end after a chunk
     kTrailers,
   };
 

@@ -55,22 +55,21 @@ TallySnapshot& TallySnapshot::operator-=(const TallySnapshot& earlier) {
   return *this;
 }
 
-Residue residue(const TallySnapshot& totals, bool open_loop) {
+Residue residue(const TallySnapshot& totals, std::optional<Count> arrived) {
   const auto difference = [](uint64_t whole, uint64_t parts) {
     return static_cast<int64_t>(whole - parts);
   };
   Residue r;
-  if (open_loop) {
-    r.arrivals = difference(totals.get(Count::kScheduled),
-                            totals.get(Count::kLaunched) + totals.skipped());
+  if (arrived) {
+    r.arrivals = difference(totals.get(Count::kScheduled), totals.get(*arrived) + totals.skipped());
   }
   r.connections =
-      difference(totals.get(Count::kLaunched), totals.get(Count::kCompleted) + totals.failed() +
-                                                   totals.get(Count::kDrained));
-  r.requests = difference(
-      totals.get(Count::kRequests),
-      totals.get(Count::kResponses) + totals.get(Count::kRequestsFailed) +
-          totals.get(Count::kRequestsUnanswered) + totals.get(Count::kRequestsDrained));
+      difference(totals.get(Count::kLaunched),
+                 totals.get(Count::kCompleted) + totals.failed() + totals.get(Count::kDrained));
+  r.requests =
+      difference(totals.get(Count::kRequests),
+                 totals.get(Count::kResponses) + totals.get(Count::kRequestsFailed) +
+                     totals.get(Count::kRequestsUnanswered) + totals.get(Count::kRequestsDrained));
   return r;
 }
 

@@ -4,7 +4,7 @@
 // instruction; a reader sees each count untorn, different counts from slightly different times.
 //
 // Must hold at the end of a run (see residue()):
-//     scheduled = launched + skipped                                        (open loop)
+//     scheduled = launched (cps) or requests (rps) + skipped                (open loop)
 //     launched  = completed + failed, by reason + drained
 //     requests  = responses + failed + unanswered + drained
 #pragma once
@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "millrace/app.h"
@@ -89,8 +90,9 @@ struct Residue {
   [[nodiscard]] bool none() const { return *this == Residue{}; }
   friend bool operator==(const Residue&, const Residue&) = default;
 };
-// Requires: the run has ended. `open_loop`: whether arrivals were scheduled.
-Residue residue(const TallySnapshot& totals, bool open_loop);
+// Requires: the run has ended. `arrived` is what a schedule's arrivals became; nothing for a closed
+// loop.
+Residue residue(const TallySnapshot& totals, std::optional<Count> arrived);
 
 class Tally {
  public:

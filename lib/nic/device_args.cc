@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "nic/pool.h"
-
 namespace millrace::nic {
 namespace {
 
@@ -17,14 +15,13 @@ int memif_ring_log2(const RingSizes& sizes) {
   return std::min(static_cast<int>(std::bit_width(std::bit_ceil(larger))) - 1, 14);
 }
 
-// A slot of the kernel's packet ring holds the frame behind its own header (at most 96 bytes).
+// The kernel's packet ring: slots of a whole number of KiB, so that four make a block of whole
+// pages without a gap, which the driver would not skip.
 std::string af_packet_ring(const RingSizes& sizes) {
-  constexpr unsigned kSlotHeader = 96;
-  constexpr unsigned kPageBytes = 4096;
-  const unsigned slot = std::bit_ceil(sizes.mtu + kLinkBytes + kSlotHeader);
-  const unsigned block = std::max(slot, kPageBytes);
-  return fmt::format("blocksz={},framesz={},framecnt={},qpairs=1", block, slot,
-                     std::max<unsigned>(sizes.rx_descriptors, block / slot));
+  constexpr unsigned kSlotsPerBlock = 4;
+  const unsigned slot = sizes.frame_bytes;
+  return fmt::format("blocksz={},framesz={},framecnt={},qpairs=1", kSlotsPerBlock * slot, slot,
+                     sizes.rx_descriptors);
 }
 
 }  // namespace

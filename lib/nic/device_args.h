@@ -12,8 +12,7 @@ namespace millrace::nic {
 struct RingSizes {
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
-  uint16_t mtu = 1500;
-  uint16_t frame_bytes = 2048;  // room in one buffer
+  uint16_t frame_bytes = 2048;  // room in one buffer; whole KiB
 };
 
 // The virtual device's name ("net_memif0"), and the PCI address of a real one.

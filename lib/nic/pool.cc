@@ -59,7 +59,9 @@ Result<PoolPlan> plan_pool(const PoolWish& wish) {
   }
 
   // A whole frame in one piece; in steps of 1 KiB, which is how many NICs count buffer sizes.
-  const uint32_t frame_bytes = uint32_t{wish.mtu} + kLinkBytes;
+  uint32_t frame_bytes = uint32_t{wish.mtu} + kLinkBytes;
+  // A slot of net_af_packet's ring is as long as its mbufs, and begins with the kernel's header.
+  if (wish.kind == DeviceKind::kAfPacket) frame_bytes += kPacketSlotHeader;
   plan.frame_bytes = static_cast<uint16_t>(std::max(2048u, (frame_bytes + 1023) / 1024 * 1024));
 
   constexpr uint64_t kMegabyte = 1u << 20;

@@ -35,6 +35,9 @@ Result<PoolPlan> plan_pool(const PoolWish& wish);
 // Bytes of a frame's Ethernet header with one VLAN tag.
 inline constexpr uint16_t kLinkBytes = 18;
 
+// Bytes that the kernel puts in front of a frame in a slot of a packet ring, at most.
+inline constexpr uint16_t kPacketSlotHeader = 96;
+
 class Pool {
  public:
   Pool() = default;

@@ -89,8 +89,7 @@ Port::~Port() { close(); }
 Result<void> Port::probe() {
   const std::string name = device_name(wish_.device);
   if (wish_.device.kind != DeviceKind::kPci) {
-    const RingSizes sizes{wish_.rx_descriptors, wish_.tx_descriptors, wish_.mtu,
-                          wish_.pool.frame_bytes};
+    const RingSizes sizes{wish_.rx_descriptors, wish_.tx_descriptors, wish_.pool.frame_bytes};
     const std::string args = device_args(wish_.device, sizes);
     if (const int error = rte_eal_hotplug_add(kBus, name.c_str(), args.c_str()); error != 0) {
       return failed(wish_, "creating it", error);
@@ -111,8 +110,9 @@ Result<void> Port::configure() {
     return failed(wish_, "asking for its capabilities", error);
   }
   driver_ = info.driver_name;
-  // net_memif reports 1500 and carries what its buffers hold, which are as long as we asked for.
-  const bool any_mtu = wish_.device.kind == DeviceKind::kMemif;
+  // These drivers report 1500 and carry what their buffers hold, which are as long as we asked for.
+  const bool any_mtu =
+      wish_.device.kind == DeviceKind::kMemif || wish_.device.kind == DeviceKind::kAfPacket;
   const uint16_t mtu_max = any_mtu ? UINT16_MAX : largest_mtu(info);
   if (wish_.mtu > mtu_max) {
     return Error{fmt::format("mtu is {}: device {} carries at most {}; choose that or less",
@@ -130,6 +130,12 @@ Result<void> Port::configure() {
   conf.txmode.offloads = offloads_.tx_flags;
   if (const int error = rte_eth_dev_configure(id_, 1, 1, &conf); error != 0) {
     return failed(wish_, "configuring it", error);
+  }
+  // The kernel's end of a TAP is ours to set up, and has to agree with this one.
+  if (wish_.device.kind == DeviceKind::kTap) {
+    if (const int error = rte_eth_dev_set_mtu(id_, wish_.mtu); error != 0) {
+      return failed(wish_, fmt::format("setting mtu {}", wish_.mtu), error);
+    }
   }
   uint16_t rx_descriptors = wish_.rx_descriptors;
   uint16_t tx_descriptors = wish_.tx_descriptors;
@@ -207,7 +213,7 @@ bool Port::is_memif_client() const {
 }
 
 bool Port::poll_link() {
-  if (!started_) connect();
+  if (!started_ && is_memif_client()) connect();
   if (!started_) return false;
   rte_eth_link link{};
   const bool up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status != 0;

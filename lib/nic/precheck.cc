@@ -134,6 +134,12 @@ Result<void> check_client_socket(const DeviceUri& device, bool may_wait) {
   return {};
 }
 
+bool ask_interface(const std::string& name, unsigned long question, ifreq& request) {
+  const FileDescriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  std::memcpy(request.ifr_name, name.c_str(), name.size());
+  return any.ok() && ioctl(any.get(), question, &request) == 0;
+}
+
 Result<void> check_kernel_interface(const DeviceUri& device, const Privileges& privileges) {
   const std::string& name = device.target;
   if (if_nametoindex(name.c_str()) == 0) {
@@ -147,11 +153,8 @@ Result<void> check_kernel_interface(const DeviceUri& device, const Privileges& p
   if (xdp && !(privileges.net_admin && privileges.load_bpf)) {
     return wrong(device, "an XDP program needs CAP_NET_ADMIN and CAP_BPF: run as root");
   }
-  const FileDescriptor any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
-  std::memcpy(request.ifr_name, name.c_str(), name.size());
-  if (any.ok() && ioctl(any.get(), SIOCGIFFLAGS, &request) == 0 &&
-      (request.ifr_flags & IFF_UP) == 0) {
+  if (ask_interface(name, SIOCGIFFLAGS, request) && (request.ifr_flags & IFF_UP) == 0) {
     return wrong(device,
                  fmt::format("interface {} is down: `ip link set {} up` brings it up", name, name));
   }
@@ -295,6 +298,16 @@ Result<void> check_device(const DeviceUri& device, const Privileges& privileges,
           "Engine::create_loopback()"};
   }
   return {};
+}
+
+Result<void> check_mtu(const DeviceUri& device, uint16_t mtu) {
+  if (device.kind != DeviceKind::kAfPacket && device.kind != DeviceKind::kAfXdp) return {};
+  ifreq request{};
+  if (!ask_interface(device.target, SIOCGIFMTU, request) || request.ifr_mtu >= mtu) return {};
+  return Error{
+      fmt::format("mtu is {}: interface {} carries {}; choose that, or raise it with `ip "
+                  "link set {} mtu {}`",
+                  mtu, device.target, request.ifr_mtu, device.target, mtu)};
 }
 
 bool somebody_listens(const std::string& path) {

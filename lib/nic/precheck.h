@@ -33,6 +33,9 @@ struct SystemPaths {
 Result<void> check_device(const DeviceUri& device, const Privileges& privileges,
                           const SystemPaths& paths = {});
 
+// Whether a kernel interface carries packets of that size. Requires: check_device() found it.
+Result<void> check_mtu(const DeviceUri& device, uint16_t mtu);
+
 // Whether a process has the Unix socket at `path` open. Does not disturb it.
 bool somebody_listens(const std::string& path);
 

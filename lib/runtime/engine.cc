@@ -67,6 +67,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
   if (auto ok = nic::check_device(config.device, nic::Privileges::of_this_process()); !ok) {
     return ok.error();
   }
+  if (auto ok = nic::check_mtu(config.device, mtu); !ok) return ok.error();
   bool hugepages = false;
   if (!nic::chooses_memory(config.eal_args)) {
     const auto choice =
@@ -217,6 +218,8 @@ WorkerStats Engine::worker_stats(size_t /*shard_index*/) const { return impl_->w
 MacAddress Engine::mac() const { return impl_->mac; }
 
 bool Engine::link_up() const {
+  // The worker looks at the link once it runs.
+  if (!impl_->started) return impl_->wire().poll_link();
   return impl_->port ? impl_->port->link_up() : impl_->loopback_end->poll_link();
 }
 

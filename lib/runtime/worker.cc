@@ -84,7 +84,10 @@ Result<void> Worker::prepare() {
   if (config_.dpdk && rte_thread_register() != 0) {
     return Error{"DPDK takes no further thread: use fewer workers"};
   }
-  look_at_link(clock_.now());
+  // The shard may have waited for its start: what the program opens now shall not be late at once.
+  const Instant now = clock_.now();
+  shard_.advance(now);
+  look_at_link(now);
   return {};
 }
 

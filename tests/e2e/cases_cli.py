@@ -2,55 +2,58 @@
 """What a person may get wrong: one sentence that names the value, status 2, and nothing left."""
 
 import socket
-import struct
 
+import packets
 from case import Cases
-from lab import Failure, expect, expect_equal, wait_until
+from lab import Failure, expect, expect_equal, need_tools, wait_until
 from sites import VethSite
 
 CASES = Cases()
 ADDRESS = ["--address", "10.77.0.1/24"]
 MEMIF = ["--device", "memif:{folder}/m.sock,server"]
-SERVE = ["serve", *MEMIF, *ADDRESS, "--http", "80"]
+HTTP = ["--http", "80"]
+SERVE = ["serve", *MEMIF, *ADDRESS, *HTTP]
 LOAD = ["load", "cps", "--device", "memif:{folder}/m.sock", "--address", "10.77.0.2/24"]
 TARGET = ["--target", "10.77.0.1:80"]
-SILENT = "wrong, and told so: "
+WRONG = "wrong, and told so: "
+
+
+def on(device):
+    return ["serve", "--device", device, *ADDRESS, *HTTP]
+
+
+def at(address):
+    return ["serve", *MEMIF, "--address", address, *HTTP]
+
 
 # Name, arguments, and what the one line on stderr must contain. {folder} is the lab's.
 TABLE = [
     # The device.
-    ("no device", ["serve", *ADDRESS], "--device"),
-    ("unknown kind of device", ["serve", "--device", "carrier-pigeon:x", *ADDRESS],
-     "carrier-pigeon"),
-    ("device without a kind", ["serve", "--device", "eth0", *ADDRESS], "eth0"),
-    ("af_packet without an interface", ["serve", "--device", "af_packet:", *ADDRESS], "af_packet:"),
-    ("memif without a path", ["serve", "--device", "memif:", *ADDRESS], "memif:"),
-    ("memif with an unknown role", ["serve", "--device", "memif:/tmp/x.sock,sever", *ADDRESS],
-     "sever"),
-    ("socket path too long", ["serve", "--device", "memif:/tmp/" + "x" * 120, *ADDRESS], "x" * 120),
-    ("interface name too long", ["serve", "--device", "tap:averyverylongname", *ADDRESS],
-     "averyverylongname"),
-    ("pcap with one file", ["serve", "--device", "pcap:in.pcap", *ADDRESS], "in.pcap"),
-    ("malformed PCI address", ["serve", "--device", "pci:3b", *ADDRESS], "3b"),
-    ("absent PCI device", ["serve", "--device", "pci:0000:fe:1f.7", *ADDRESS], "0000:fe:1f.7"),
-    ("absent folder of a socket",
-     ["serve", "--device", "memif:{folder}/nowhere/m.sock,server", *ADDRESS], "{folder}/nowhere"),
-    ("absent vhost folder", ["serve", "--device", "vhost:{folder}/nowhere/v.sock", *ADDRESS],
-     "{folder}/nowhere"),
-    ("virtio-user without its vhost",
-     ["serve", "--device", "virtio-user:{folder}/v.sock", *ADDRESS], "{folder}/v.sock"),
-    ("absent pcap", ["serve", "--device", "pcap:{folder}/no.pcap,{folder}/o.pcap", *ADDRESS],
-     "{folder}/no.pcap"),
+    ("no device", ["serve", *ADDRESS, *HTTP], "--device"),
+    ("unknown kind of device", on("carrier-pigeon:x"), "carrier-pigeon"),
+    ("device without a kind", on("eth0"), "eth0"),
+    ("af_packet without an interface", on("af_packet:"), "af_packet:"),
+    ("memif without a path", on("memif:"), "memif:"),
+    ("memif with an unknown role", on("memif:/tmp/x.sock,sever"), "sever"),
+    ("socket path too long", on("memif:/tmp/" + "x" * 120), "x" * 120),
+    ("interface name too long", on("tap:averyverylongname"), "averyverylongname"),
+    ("pcap with one file", on("pcap:in.pcap"), "in.pcap"),
+    ("malformed PCI address", on("pci:3b"), "3b"),
+    ("absent PCI device", on("pci:0000:fe:1f.7"), "0000:fe:1f.7"),
+    ("absent folder of a socket", on("memif:{folder}/nowhere/m.sock,server"), "{folder}/nowhere"),
+    ("absent vhost folder", on("vhost:{folder}/nowhere/v.sock"), "{folder}/nowhere"),
+    ("virtio-user without its vhost", on("virtio-user:{folder}/v.sock"), "{folder}/v.sock"),
+    ("absent pcap", on("pcap:{folder}/no.pcap,{folder}/o.pcap"), "{folder}/no.pcap"),
     # Addresses.
-    ("no address", ["serve", *MEMIF], "--address"),
-    ("half an address", ["serve", *MEMIF, "--address", "10.77.0/24"], "10.77.0/24"),
-    ("a byte too large", ["serve", *MEMIF, "--address", "10.77.0.256/24"], "10.77.0.256/24"),
-    ("a prefix too long", ["serve", *MEMIF, "--address", "10.77.0.1/33"], "10.77.0.1/33"),
-    ("an address of nobody", ["serve", *MEMIF, "--address", "0.0.0.0/24"], "0.0.0.0/24"),
-    ("a multicast address", ["serve", *MEMIF, "--address", "224.0.0.1/24"], "224.0.0.1"),
-    ("a loopback address", ["serve", *MEMIF, "--address", "127.0.0.1/8"], "127.0.0.1"),
-    ("the network's own address", ["serve", *MEMIF, "--address", "10.77.0.0/24"], "10.77.0.0"),
-    ("the broadcast address", ["serve", *MEMIF, "--address", "10.77.0.255/24"], "10.77.0.255"),
+    ("no address", ["serve", *MEMIF, *HTTP], "--address"),
+    ("half an address", at("10.77.0/24"), "10.77.0/24"),
+    ("a byte too large", at("10.77.0.256/24"), "10.77.0.256/24"),
+    ("a prefix too long", at("10.77.0.1/33"), "10.77.0.1/33"),
+    ("an address of nobody", at("0.0.0.0/24"), "0.0.0.0/24"),
+    ("a multicast address", at("224.0.0.1/24"), "224.0.0.1"),
+    ("a loopback address", at("127.0.0.1/8"), "127.0.0.1"),
+    ("the network's own address", at("10.77.0.0/24"), "10.77.0.0"),
+    ("the broadcast address", at("10.77.0.255/24"), "10.77.0.255"),
     ("gateway out of the network", [*SERVE, "--gateway", "192.168.7.1"], "192.168.7.1"),
     ("gateway that is us", [*SERVE, "--gateway", "10.77.0.1"], "10.77.0.1"),
     ("gateway that is no address", [*SERVE, "--gateway", "router"], "router"),
@@ -60,26 +63,26 @@ TABLE = [
     ("malformed MAC address", [*SERVE, "--mac", "02:00:00"], "02:00:00"),
     ("multicast MAC address", [*SERVE, "--mac", "01:00:5e:00:00:01"], "01:00:5e:00:00:01"),
     # Numbers.
-    ("port 0", [*SERVE, "--echo", "0"], "0"),
+    ("port 0", [*SERVE, "--echo", "0"], '"0"'),
     ("port too large", [*SERVE, "--echo", "65536"], "65536"),
     ("negative port", [*SERVE, "--echo", "-7"], "-7"),
     ("port by name", [*SERVE, "--echo", "echo"], "echo"),
-    ("one port for two services", [*SERVE, "--echo", "80"], "80"),
+    ("one port for two services", [*SERVE, "--echo", "80"], "port 80"),
     ("no service", ["serve", *MEMIF, *ADDRESS], "--http"),
-    ("mtu too small", [*SERVE, "--mtu", "60"], "60"),
+    ("mtu too small", [*SERVE, "--mtu", "60"], '"60"'),
     ("mtu too large", [*SERVE, "--mtu", "70000"], "70000"),
     ("size with an unknown unit", [*SERVE, "--body-size", "4parsec"], "4parsec"),
     ("duration with an unknown unit", [*SERVE, "--msl", "5fortnights"], "5fortnights"),
     ("negative duration", [*SERVE, "--duration", "-5s"], "-5s"),
     # Words.
-    ("no subcommand", [], "serve"),
+    ("no subcommand", [], "subcommand"),
     ("unknown subcommand", ["sevre"], "sevre"),
     ("unknown option", [*SERVE, "--htpp", "80"], "--htpp"),
     ("a word too many", [*SERVE, "now"], "now"),
     ("option without its value", [*SERVE, "--echo"], "--echo"),
     ("unknown EAL argument", [*SERVE, "--", "--no-such-thing"], "--no-such-thing"),
     # The load generator.
-    ("load without a mode", ["load"], "cps"),
+    ("load without a mode", ["load"], "subcommand"),
     ("unknown mode of load", ["load", "warp", *LOAD[2:], *TARGET], "warp"),
     ("no target", LOAD, "--target"),
     ("target without a port", [*LOAD, "--target", "10.77.0.1"], "10.77.0.1"),
@@ -87,7 +90,7 @@ TABLE = [
     ("target by name", [*LOAD, "--target", "example:80"], "example:80"),
     ("target out of reach", [*LOAD, "--target", "192.168.7.1:80"], "192.168.7.1"),
     ("target that is us", [*LOAD, "--target", "10.77.0.2:80"], "10.77.0.2"),
-    ("no concurrency", [*LOAD, *TARGET, "--concurrency", "0"], "0"),
+    ("no concurrency", [*LOAD, *TARGET, "--concurrency", "0"], '"0"'),
     ("rate that is no number", [*LOAD, *TARGET, "--rate", "fast"], "fast"),
 ]
 
@@ -134,7 +137,7 @@ def each(checks):
     expect(not problems, f"{len(problems)} wrong:\n" + "\n".join(problems))
 
 
-@CASES.case(SILENT + "options and values", root=False, seconds=120)
+@CASES.case(WRONG + "options and values", root=False, seconds=120)
 def wrong_options(lab):
     def check(name, arguments, offender):
         try:
@@ -145,7 +148,7 @@ def wrong_options(lab):
     each(lambda row=row: check(*row) for row in TABLE)
 
 
-@CASES.case(SILENT + "config files, by line", root=False)
+@CASES.case(WRONG + "config files, by line", root=False)
 def wrong_configs(lab):
     def check(name, content, line, offender):
         path = lab.folder / f"{name.replace(' ', '-')}.toml"
@@ -156,30 +159,30 @@ def wrong_configs(lab):
     refused(lab, ["serve", "--config", "{folder}/absent.toml"], "{folder}/absent.toml")
 
 
-@CASES.case(SILENT + "sockets that are taken", root=False)
+@CASES.case(WRONG + "sockets that are taken", root=False)
 def taken_sockets(lab):
     path = lab.folder / "taken.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as owner:
         owner.bind(str(path))
         owner.listen()
-        refused(lab, ["serve", "--device", f"memif:{path},server", *ADDRESS, "--http", 80],
+        refused(lab, on(f"memif:{path},server"),
                 str(path))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as owner:
         other = lab.folder / "vhost.sock"
         owner.bind(str(other))
         owner.listen()
-        refused(lab, ["serve", "--device", f"vhost:{other}", *ADDRESS, "--http", 80], str(other))
+        refused(lab, on(f"vhost:{other}"), str(other))
     plain = lab.folder / "plain-file"
     plain.write_text("precious", encoding="ascii")
     for device in (f"memif:{plain},server", f"vhost:{plain}"):
-        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], str(plain))
+        refused(lab, on(device), str(plain))
     expect_equal(plain.read_text(encoding="ascii"), "precious", "the file in the way")
 
 
-@CASES.case(SILENT + "two servers on one socket", root=False)
+@CASES.case(WRONG + "two servers on one socket", root=False)
 def second_server(lab):
     path = lab.folder / "m.sock"
-    arguments = ["serve", "--device", f"memif:{path},server", *ADDRESS, "--http", 80]
+    arguments = on(f"memif:{path},server")
     first = lab.start(lab.millrace, *arguments)
     wait_until(path.exists, 10, "the first server's socket")
     refused(lab, arguments, str(path))
@@ -188,44 +191,53 @@ def second_server(lab):
     expect(not path.exists(), "the socket outlives its server")
 
 
-@CASES.case(SILENT + "pcap files", root=False)
+@CASES.case(WRONG + "pcap files", root=False)
 def wrong_pcaps(lab):
     good, bad = lab.folder / "good.pcap", lab.folder / "bad.pcap"
-    good.write_bytes(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    packets.write(good, [])
     bad.write_text("not frames", encoding="ascii")
     for device, offender in ((f"pcap:{bad},{lab.folder}/o.pcap", bad),
                              (f"pcap:{good},{good}", good),
                              (f"pcap:{lab.folder},{lab.folder}/o.pcap", lab.folder),
                              (f"pcap:{good},{lab.folder}/none/o.pcap", lab.folder / "none")):
-        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], str(offender))
+        refused(lab, on(device), str(offender))
 
 
-@CASES.case(SILENT + "kernel interfaces")
+@CASES.case(WRONG + "kernel interfaces")
 def wrong_interfaces(lab):
     site = VethSite(lab)
     before = lab.interfaces(site.millrace)
     for device in ("af_packet:nope0", "af_xdp:nope0"):
-        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], "nope0",
+        refused(lab, on(device), "nope0",
                 ns=site.millrace)
-    refused(lab, ["serve", "--device", "tap:m0", *ADDRESS, "--http", 80], "m0", ns=site.millrace)
+    refused(lab, on("tap:m0"), "m0", ns=site.millrace)
     lab.run("ip", "link", "set", "m0", "down", ns=site.millrace)
     for device in ("af_packet:m0", "af_xdp:m0"):
-        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], "m0", ns=site.millrace)
+        refused(lab, on(device), "m0", ns=site.millrace)
     expect_equal(lab.interfaces(site.millrace), before, "the namespace's interfaces")
 
 
-@CASES.case(SILENT + "missing permission")
+@CASES.case(WRONG + "missing permission")
 def missing_permission(lab):
     program = lab.for_everybody()
+    lab.open_folder()
     for device in ("af_packet:lo", "af_xdp:lo", "tap:mr9"):
-        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], device, program=program,
+        refused(lab, on(device), device, program=program,
                 unprivileged=True)
     mine = lab.folder / "mine"
     mine.mkdir(mode=0o700)
     for device in (f"memif:{mine}/m.sock,server", f"vhost:{mine}/v.sock"):
-        refused(lab, ["serve", "--device", device, *ADDRESS, "--http", 80], str(mine),
+        refused(lab, on(device), str(mine),
                 program=program, unprivileged=True)
     secret = lab.folder / "secret.toml"
     secret.write_text('address = "10.77.0.1/24"\n', encoding="ascii")
     secret.chmod(0o600)
     refused(lab, ["serve", "--config", secret], str(secret), program=program, unprivileged=True)
+
+
+@CASES.case(WRONG + "too little memory", root=False)
+def too_little_memory(lab):
+    need_tools("prlimit")
+    refused(lab, ["--as=600000000", lab.millrace, *SERVE, "--connections-max", "5000000"],
+            "5000000", program="prlimit")
+    refused(lab, [*SERVE, "--", "-m", "2"], "mbufs")

@@ -66,6 +66,12 @@ def frames(path):
     return found
 
 
+def write(path, all_frames):
+    """A pcap file of these frames."""
+    path.write_bytes(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1) + b"".join(
+        struct.pack("<IIII", 1, 0, len(frame), len(frame)) + frame for frame in all_frames))
+
+
 def ipv4_packet(frame):
     """(header, payload) of an IPv4 frame; None for others."""
     if len(frame) < 34 or struct.unpack_from(">H", frame, 12)[0] != ETHERTYPE_IPV4:

@@ -103,6 +103,8 @@ class Engine {
   [[nodiscard]] DeviceStats device_stats() const;
   [[nodiscard]] WorkerStats worker_stats(size_t shard_index) const;
   [[nodiscard]] MacAddress mac() const;
+  // Whether somebody is at the other end. Frames stay in the shard until then. Before start() each
+  // call looks anew, so that a client can wait for its server.
   [[nodiscard]] bool link_up() const;
   // One line on what was negotiated with the device: driver, queues, offloads, memory.
   [[nodiscard]] std::string describe() const;

@@ -27,7 +27,7 @@ TEST(DeviceArgs, AreThoseOfTheDriver) {
       {"vhost:/x.sock", "net_vhost0", "iface=/x.sock,queues=1,client=0"},
       {"virtio-user:/x.sock", "net_virtio_user0", "path=/x.sock,queues=1,queue_size=1024"},
       {"af_packet:eth0", "net_af_packet0",
-       "iface=eth0,blocksz=4096,framesz=2048,framecnt=1024,qpairs=1"},
+       "iface=eth0,blocksz=8192,framesz=2048,framecnt=1024,qpairs=1"},
       {"af_xdp:eth0", "net_af_xdp0", "iface=eth0,start_queue=0,queue_count=1"},
       {"tap:mill0", "net_tap0", "iface=mill0"},
       {"pcap:in.pcap,out.pcap", "net_pcap0", "rx_pcap=in.pcap,tx_pcap=out.pcap"},
@@ -48,14 +48,12 @@ TEST(DeviceArgs, RingSizesFollowTheLargerRingUpToTheDriversBound) {
   EXPECT_NE(device_args(uri("virtio-user:/x"), large).find("queue_size=1024"), std::string::npos);
 }
 
-// The slot begins with the kernel's header, so an MTU near 2048 takes the next size.
-TEST(DeviceArgs, APacketRingsSlotHoldsTheLongestFrameAndItsHeader) {
-  const auto slot_of = [](uint16_t mtu) {
-    return device_args(uri("af_packet:eth0"), RingSizes{.mtu = mtu});
+TEST(DeviceArgs, FourSlotsOfAPacketRingAreABlockOfWholePages) {
+  const auto ring_of = [](uint16_t frame_bytes) {
+    return device_args(uri("af_packet:eth0"), RingSizes{.frame_bytes = frame_bytes});
   };
-  EXPECT_NE(slot_of(1934).find("blocksz=4096,framesz=2048,"), std::string::npos);
-  EXPECT_NE(slot_of(1935).find("blocksz=4096,framesz=4096,"), std::string::npos);
-  EXPECT_NE(slot_of(9000).find("blocksz=16384,framesz=16384,"), std::string::npos);
+  EXPECT_NE(ring_of(3072).find("blocksz=12288,framesz=3072,"), std::string::npos);
+  EXPECT_NE(ring_of(9216).find("blocksz=36864,framesz=9216,"), std::string::npos);
 }
 
 }  // namespace

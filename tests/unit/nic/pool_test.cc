@@ -29,6 +29,8 @@ TEST(PoolPlan, AFrameFitsIntoOneMbuf) {
   EXPECT_EQ(plan_pool({.mtu = 2030})->frame_bytes, 2048);
   EXPECT_EQ(plan_pool({.mtu = 2031})->frame_bytes, 3072);
   EXPECT_EQ(plan_pool({.mtu = 9000})->frame_bytes, 9216);
+  EXPECT_EQ(plan_pool({.kind = DeviceKind::kAfPacket, .mtu = 1935})->frame_bytes, 3072)
+      << "and what the kernel writes in front of it";
 }
 
 TEST(PoolPlan, AsksForTheMemoryOfItsMbufs) {

@@ -148,6 +148,11 @@ TEST_F(Precheck, AnInterfaceMustBeThereAndAllowed) {
             "device af_xdp:lo: an XDP program needs CAP_NET_ADMIN and CAP_BPF: run as root");
 }
 
+TEST_F(Precheck, OnlyAKernelInterfacesOwnMtuLimitsOurs) {
+  EXPECT_TRUE(check_mtu(DeviceUri::parse("af_packet:lo").value(), 9000)) << "lo carries 65536";
+  EXPECT_TRUE(check_mtu(DeviceUri::parse("memif:/x.sock").value(), 9000));
+}
+
 TEST_F(Precheck, ATapNeedsTheTunDeviceARightAndAFreeName) {
   EXPECT_EQ(error_of("tap:mill9"),
             "device tap:mill9: " + path("tun") + " is missing: `modprobe tun` brings it");

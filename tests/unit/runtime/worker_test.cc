@@ -81,6 +81,31 @@ std::unique_ptr<Shard> make_shard() {
 
 constexpr WorkerConfig kQuick{.dpdk = false, .drain_timeout = milliseconds(5)};
 
+// Between a shard's creation and its start devices are opened and peers waited for.
+TEST(Worker, AProgramStartsAtTheTimeItIs) {
+  class Started final : public Program {
+   public:
+    Result<void> start(Shard& shard) override {
+      time = shard.now();
+      return {};
+    }
+    [[nodiscard]] bool finished() const override { return true; }
+    Instant time{};
+  };
+  ShardConfig config = small_shard("10.0.0.1/24");
+  config.interface.mac = MacAddress::parse("02:00:00:00:00:01").value();
+  config.seed = 1;
+  const Instant now = Clock::system().now();
+  auto shard = Shard::create(config, now - seconds(5));
+  ASSERT_TRUE(shard) << shard.error().message;
+  FakeWire wire;
+  Started program;
+  Worker worker(kQuick, **shard, program, wire);
+  ASSERT_TRUE(worker.start());
+  worker.join();
+  EXPECT_GE(program.time, now);
+}
+
 TEST(Worker, SendsWhatTheShardHas) {
   auto shard = make_shard();
   FakeWire wire;

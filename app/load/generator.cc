@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load/generator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::load {
+namespace {
+
+constexpr uint32_t kLaunchesPerTurn = 64;
+constexpr Duration kProbeInterval = milliseconds(100);
+constexpr Duration kConnectErrorPause = milliseconds(10);
+constexpr Duration kCatchUp = milliseconds(100);
+constexpr Duration kGraceAtEnd = seconds(2);
+
+// What a person can do about a target that does not answer.
+std::string unreachable_text(const Endpoint& target, CloseReason reason) {
+  const std::string name = target.to_string();
+  const std::string why(to_string(reason));
+  switch (reason) {
+    case CloseReason::kRefused:
+      return fmt::format("{} answers with RST ({}): nothing listens on that port", name, why);
+    case CloseReason::kNeighborUnreachable:
+      return fmt::format(
+          "{} or its gateway answers no ARP request ({}): check the address, the "
+          "network, and that the peer is up",
+          name, why);
+    case CloseReason::kUnreachable:
+      return fmt::format("{} was reported unreachable by ICMP ({}): check port and routes", name,
+                         why);
+    default:
+      return fmt::format("{} does not answer ({}): check that it is up and can be reached", name,
+                         why);
+  }
+}
+
+}  // namespace
+
+Generator::Generator(const Plan& plan, const Exchange& exchange)
+    : plan_(plan),
+      exchange_(exchange),
+      clients_(plan.concurrency),
+      deadlines_(plan.concurrency, plan.timeout) {
+  if (!plan.sources.empty()) sources_.emplace(std::vector<IpAddress>{}, plan.sources);
+  free_.reserve(plan.concurrency);
+  for (uint32_t slot = plan.concurrency; slot > 0; --slot) free_.push_back(slot - 1);
+}
+
+Result<void> Generator::start(Shard&) { return {}; }
+
+void Generator::turn(Shard& shard) {
+  expire(shard);
+  switch (phase_) {
+    case Phase::kProbing:
+      probe(shard);
+      return;
+    case Phase::kRunning:
+      run(shard);
+      return;
+    case Phase::kEnding:
+      if (open() != 0 && shard.now() >= give_up_) {
+        for (const Client& client : clients_) shard.abort(client.id);  // stale ids do nothing
+        give_up_ = Instant::never();
+      }
+      if (open() == 0) phase_ = Phase::kDone;
+      return;
+    case Phase::kDone:
+      return;
+  }
+}
+
+void Generator::stopping(Shard& shard) {
+  if (phase_ == Phase::kProbing) phase_ = Phase::kDone;
+  if (phase_ == Phase::kRunning) end_running(shard);
+}
+
+// --- Probing ----------------------------------------------------------------------------------
+
+// The load does not begin before the target has answered once: wires and peers take a moment to
+// come up, and that moment belongs to no measurement.
+void Generator::probe(Shard& shard) {
+  const Instant now = shard.now();
+  if (!probing_since_) probing_since_ = now;
+  if (probe_established_) {
+    begin_running(now);
+    run(shard);
+    return;
+  }
+  if (probe_ || now < next_probe_) return;
+  // RST is an answer: waiting would not change it.
+  const bool answered = probe_ended_ == CloseReason::kRefused;
+  if (answered || now - *probing_since_ >= plan_.timeout) {
+    error_ = connect_error_.empty() ? unreachable_text(plan_.target, probe_ended_) : connect_error_;
+    phase_ = Phase::kDone;
+    return;
+  }
+  const Result<ConnectionId> id = shard.connect(plan_.target, *this, kProbe, plan_.tcp,
+                                                {sources_ ? sources_->next() : IpAddress{}, 0});
+  next_probe_ = now + kProbeInterval;
+  tally_.add(Count::kProbes);
+  if (id) {
+    probe_ = *id;
+    connect_error_.clear();
+  } else {
+    connect_error_ = id.error().message;
+  }
+}
+
+void Generator::begin_running(Instant now) {
+  phase_ = Phase::kRunning;
+  began_ = now;
+  end_ = plan_.duration.ns == 0 ? Instant::never() : now + plan_.duration;
+  if (plan_.rate != 0) {
+    schedule_.emplace(plan_.rate, now, kCatchUp, plan_.count == 0 ? UINT64_MAX : plan_.count);
+  }
+  running_.store(true, std::memory_order_relaxed);
+}
+
+// --- Running ----------------------------------------------------------------------------------
+
+void Generator::run(Shard& shard) {
+  const Instant now = shard.now();
+  if (now >= end_ || (open() == 0 && launched_all())) {
+    end_running(shard);
+    return;
+  }
+  if (!schedule_) {
+    fill_up(shard);
+    return;
+  }
+  if (plan_.mode == Mode::kRps) fill_up(shard);
+  take_arrivals(shard);
+}
+
+// As many connections as there may be.
+void Generator::fill_up(Shard& shard) {
+  for (uint32_t i = 0; i < kLaunchesPerTurn; ++i) {
+    if (free_.empty() || launched_all() || shard.now() < launch_again_) return;
+    launch(shard, shard.now());
+  }
+}
+
+void Generator::take_arrivals(Shard& shard) {
+  const Instant now = shard.now();
+  const bool all_busy = plan_.mode == Mode::kCps ? free_.empty() : idle_.empty();
+  tally_.add(all_busy ? Count::kSkippedConcurrency : Count::kSkippedLate,
+             schedule_->skip_stale(now));
+  tally_.set(Count::kScheduled, schedule_->scheduled(now));
+  for (uint32_t i = 0; i < kLaunchesPerTurn && schedule_->pending(now) != 0; ++i) {
+    const Instant due = schedule_->next();
+    if (plan_.mode == Mode::kCps) {
+      if (free_.empty() || now < launch_again_) return;
+      schedule_->take(now);
+      launch(shard, due);
+    } else {
+      const uint32_t slot = take_idle();
+      if (slot == DeadlineList::kNone) return;
+      schedule_->take(now);
+      clients_[slot].due = due;
+      ask(shard, slot);
+    }
+  }
+}
+
+void Generator::rest(uint32_t slot) {
+  deadlines_.disarm(slot);
+  // Entries of connections that ended while idle are dropped before they can pile up.
+  if (idle_.size() >= 2 * clients_.size()) {
+    std::erase_if(idle_, [&](uint32_t s) { return !clients_[s].idle; });
+  }
+  clients_[slot].idle = true;
+  idle_.push_back(slot);
+}
+
+uint32_t Generator::take_idle() {
+  while (!idle_.empty()) {
+    const uint32_t slot = idle_.back();
+    idle_.pop_back();
+    if (std::exchange(clients_[slot].idle, false)) return slot;
+  }
+  return DeadlineList::kNone;
+}
+
+// No more connections, no more requests; what is under way may finish.
+void Generator::end_running(Shard& shard) {
+  const Instant now = shard.now();
+  phase_ = Phase::kEnding;
+  running_.store(false, std::memory_order_relaxed);
+  if (schedule_) {
+    tally_.set(Count::kScheduled, schedule_->scheduled(now));
+    tally_.add(Count::kSkippedEnd, schedule_->skip_rest(now));
+  }
+  ran_for_ = std::min(now, end_) - began_;
+  when_time_was_up_ = tally_.snapshot();
+  give_up_ = now + std::min(plan_.timeout, kGraceAtEnd);
+  for (Client& client : clients_) {
+    if (shard.alive(client.id) && !client.asking && !client.done) finish(shard, client);
+  }
+}
+
+void Generator::launch(Shard& shard, Instant due) {
+  const uint32_t slot = free_.back();
+  Client& client = clients_[slot];
+  client = Client{};
+  client.salt = next_salt_++;
+  client.due = due;
+  client.connecting_since = shard.now();
+  tally_.add(Count::kLaunched);
+  const Result<ConnectionId> id = shard.connect(plan_.target, *this, slot, plan_.tcp,
+                                                {sources_ ? sources_->next() : IpAddress{}, 0});
+  if (!id) {
+    connect_error_ = id.error().message;
+    tally_.add(Failure::kConnectFailed);
+    launch_again_ = shard.now() + kConnectErrorPause;
+    return;
+  }
+  free_.pop_back();
+  client.id = *id;
+  deadlines_.arm(slot, shard.now());
+}
+
+void Generator::ask(Shard& shard, uint32_t slot) {
+  Client& client = clients_[slot];
+  client.asking = true;
+  client.asked_at = shard.now();
+  client.request_sent = 0;
+  tally_.add(Count::kRequests);
+  deadlines_.disarm(slot);
+  deadlines_.arm(slot, shard.now());
+  send_rest(shard, client);
+}
+
+void Generator::send_rest(Shard& shard, Client& client) {
+  const auto rest = exchange_.request(client.salt).subspan(client.request_sent);
+  const size_t sent = shard.send_static(client.id, rest);
+  client.request_sent += static_cast<uint32_t>(sent);
+  tally_.add(Count::kBytesSent, sent);
+}
+
+void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
+  Client& client = clients_[slot];
+  const Instant now = shard.now();
+  client.asking = false;
+  tally_.add(Count::kResponses);
+  response_times_.record(now - client.asked_at);
+  if (schedule_) scheduled_times_.record(now - client.due);
+  client.salt = next_salt_++;
+  if (plan_.mode == Mode::kRps && phase_ == Phase::kRunning && !server_closes) {
+    if (schedule_) {
+      rest(slot);
+    } else {
+      ask(shard, slot);
+    }
+    return;
+  }
+  finish(shard, client);
+}
+
+// The connection did what it was meant to.
+void Generator::finish(Shard& shard, Client& client) {
+  const auto slot = static_cast<uint32_t>(&client - clients_.data());
+  client.done = true;
+  client.idle = false;
+  deadlines_.disarm(slot);
+  deadlines_.arm(slot, shard.now());
+  switch (plan_.close) {
+    case CloseBy::kClient:
+      shard.shutdown(client.id);
+      return;
+    case CloseBy::kServer:
+      if (plan_.mode == Mode::kRps) shard.shutdown(client.id);  // it has no reason to
+      return;
+    case CloseBy::kReset:
+      shard.abort(client.id);
+      return;
+  }
+}
+
+void Generator::fail(Shard& shard, Client& client, Failure failure) {
+  if (client.failure == Failure::kNone) client.failure = failure;
+  shard.abort(client.id);
+}
+
+void Generator::expire(Shard& shard) {
+  for (;;) {
+    const uint32_t slot = deadlines_.take_due(shard.now());
+    if (slot == DeadlineList::kNone) return;
+    fail(shard, clients_[slot], Failure::kTimeout);
+  }
+}
+
+// --- Events -----------------------------------------------------------------------------------
+
+void Generator::on_established(Shard& shard, ConnectionRef connection) {
+  if (connection.cookie == kProbe) {
+    probe_established_ = true;
+    shard.close(connection.id);
+    return;
+  }
+  const auto slot = static_cast<uint32_t>(connection.cookie);
+  Client& client = clients_[slot];
+  tally_.add(Count::kEstablished);
+  connect_times_.record(shard.now() - client.connecting_since);
+  if (phase_ != Phase::kRunning) {
+    finish(shard, client);
+  } else if (plan_.mode == Mode::kRps && schedule_) {
+    rest(slot);
+  } else {
+    ask(shard, slot);
+  }
+}
+
+size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) {
+  if (connection.cookie == kProbe) return data.size();
+  const auto slot = static_cast<uint32_t>(connection.cookie);
+  Client& client = clients_[slot];
+  tally_.add(Count::kBytesReceived, data.size());
+  size_t taken = 0;
+  while (taken < data.size()) {
+    if (!client.asking) {  // nothing was asked for
+      fail(shard, client, Failure::kBadResponse);
+      break;
+    }
+    const Exchange::Progress p =
+        exchange_.consume(client.response, client.salt, data.subspan(taken));
+    taken += p.taken;
+    if (p.reply == Reply::kBad) {
+      fail(shard, client, Failure::kBadResponse);
+      break;
+    }
+    if (p.reply == Reply::kComplete) on_response(shard, slot, p.server_closes);
+  }
+  return data.size();
+}
+
+void Generator::on_writable(Shard& shard, ConnectionRef connection) {
+  if (connection.cookie == kProbe) return;
+  Client& client = clients_[connection.cookie];
+  if (client.asking && client.request_sent < exchange_.request_bytes()) send_rest(shard, client);
+}
+
+void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
+  if (connection.cookie == kProbe) {
+    shard.shutdown(connection.id);
+    return;
+  }
+  const auto slot = static_cast<uint32_t>(connection.cookie);
+  Client& client = clients_[slot];
+  if (client.asking) {
+    const Reply end = exchange_.finish(client.response);
+    if (end != Reply::kComplete) {
+      fail(shard, client, end == Reply::kBad ? Failure::kBadResponse : Failure::kShortResponse);
+      return;
+    }
+    on_response(shard, slot, true);
+  }
+  client.done = true;
+  client.idle = false;
+  shard.shutdown(connection.id);
+}
+
+void Generator::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
+  if (connection.cookie == kProbe) {
+    probe_.reset();
+    probe_ended_ = reason;
+    return;
+  }
+  const auto slot = static_cast<uint32_t>(connection.cookie);
+  Client& client = clients_[slot];
+  deadlines_.disarm(slot);
+  client.idle = false;
+  free_.push_back(slot);
+  const bool ending = phase_ == Phase::kEnding;
+  const bool as_meant = reason == CloseReason::kNormal ||
+                        (plan_.close == CloseBy::kReset && reason == CloseReason::kLocalAbort);
+  const bool cut_short =
+      ending && reason == CloseReason::kLocalAbort && client.failure == Failure::kNone;
+  if (client.failure == Failure::kNone && client.done && as_meant) {
+    tally_.add(Count::kCompleted);
+  } else if (cut_short) {
+    tally_.add(Count::kDrained);
+    if (client.asking) tally_.add(Count::kRequestsDrained);
+    return;
+  } else {
+    tally_.add(client.failure != Failure::kNone ? client.failure : failure_of(reason));
+  }
+  if (client.asking) tally_.add(Count::kRequestsFailed);
+}
+
+}  // namespace millrace::load

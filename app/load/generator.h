@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The load generator of one shard: opens connections, says requests, checks what comes back,
+// closes, and counts every step. In: a plan. Out: a Tally and histograms that other threads may
+// read.
+//
+//     probing --target answers--> running --time or count is up--> ending --all closed--> done
+//         \------- it does not, for as long as --timeout: error() says why --------------> done
+//
+// cps: a connection for each request. Closed loop: `concurrency` of them at a time, a new one for
+// each that ends. Open loop: connections arrive by a Schedule, at most `concurrency` at a time.
+// rps: `concurrency` connections are kept open. Closed loop: each asks again when it is answered.
+// Open loop: requests arrive by a Schedule, and each takes a connection that is idle.
+// An arrival that finds none waits; when it has waited too long it is skipped, and counted.
+//
+// Must hold: nothing is allocated per connection; every launched connection is counted once as
+// completed, failed (by reason) or drained.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "load/deadline_list.h"
+#include "load/exchange.h"
+#include "load/schedule.h"
+#include "load/sources.h"
+#include "load/tally.h"
+#include "millrace/engine.h"
+#include "millrace/histogram.h"
+
+namespace millrace::load {
+
+enum class Mode : uint8_t { kCps, kRps };
+enum class CloseBy : uint8_t { kClient, kServer, kReset };
+
+struct Plan {
+  Mode mode = Mode::kCps;
+  Endpoint target;
+  uint32_t concurrency = 64;
+  uint64_t rate = 0;                // arrivals per second; 0: closed loop
+  Duration duration = seconds(10);  // 0: until the count is reached or stop()
+  uint64_t count = 0;               // connections; 0: no limit
+  Duration timeout = seconds(5);    // of each step: connect, response, close
+  CloseBy close = CloseBy::kClient;
+  std::vector<Prefix> sources;  // addresses to connect from; empty: the interface's own
+  TcpOptions tcp;
+};
+
+class Generator final : public Program, private App {
+ public:
+  // `exchange` must outlive the shard: requests are sent from its memory.
+  Generator(const Plan& plan, const Exchange& exchange);
+
+  Result<void> start(Shard& shard) override;
+  void turn(Shard& shard) override;
+  void stopping(Shard& shard) override;
+  [[nodiscard]] bool finished() const override { return phase_ == Phase::kDone; }
+
+  // --- For other threads, at any time ---------------------------------------------------------
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] const Histogram& connect_times() const { return connect_times_; }
+  [[nodiscard]] const Histogram& response_times() const { return response_times_; }
+  // Open loop: from the moment a connection was due until its response was complete.
+  [[nodiscard]] const Histogram& scheduled_times() const { return scheduled_times_; }
+  [[nodiscard]] bool running() const { return running_.load(std::memory_order_relaxed); }
+
+  // --- When the worker has ended --------------------------------------------------------------
+  // How long load was offered, and what was done in that time; rates come from these.
+  [[nodiscard]] Duration ran_for() const { return ran_for_; }
+  [[nodiscard]] const TallySnapshot& when_time_was_up() const { return when_time_was_up_; }
+  // Why the target was never loaded; empty when it was.
+  [[nodiscard]] const std::string& error() const { return error_; }
+  // The stack's last refusal to open a connection; empty when there was none.
+  [[nodiscard]] const std::string& connect_error() const { return connect_error_; }
+
+ private:
+  enum class Phase : uint8_t { kProbing, kRunning, kEnding, kDone };
+
+  struct Client {
+    ConnectionId id;
+    Exchange::State response;
+    uint32_t salt = 0;
+    uint32_t request_sent = 0;  // bytes
+    Instant connecting_since;
+    Instant due;  // open loop
+    Instant asked_at;
+    Failure failure = Failure::kNone;  // ours; on_closed brings the stack's
+    bool asking = false;               // a request is out, its response is not complete
+    bool idle = false;                 // open loop in rps: waits for an arrival
+    bool done = false;                 // did what it was meant to; closing
+  };
+
+  void probe(Shard& shard);
+  void begin_running(Instant now);
+  void run(Shard& shard);
+  void end_running(Shard& shard);
+  void take_arrivals(Shard& shard);
+  void fill_up(Shard& shard);
+  void launch(Shard& shard, Instant due);
+  void ask(Shard& shard, uint32_t slot);
+  void rest(uint32_t slot);
+  uint32_t take_idle();
+  void send_rest(Shard& shard, Client& client);
+  void on_response(Shard& shard, uint32_t slot, bool server_closes);
+  void finish(Shard& shard, Client& client);
+  void fail(Shard& shard, Client& client, Failure failure);
+  void expire(Shard& shard);
+  [[nodiscard]] uint32_t open() const {
+    return plan_.concurrency - static_cast<uint32_t>(free_.size());
+  }
+  [[nodiscard]] bool launched_all() const {
+    return plan_.count != 0 && tally_.get(Count::kLaunched) >= plan_.count;
+  }
+
+  void on_established(Shard& shard, ConnectionRef connection) override;
+  size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
+  void on_writable(Shard& shard, ConnectionRef connection) override;
+  void on_peer_closed(Shard& shard, ConnectionRef connection) override;
+  void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
+
+  static constexpr uint64_t kProbe = UINT64_MAX;  // the cookie of a connection that only probes
+
+  Plan plan_;
+  const Exchange& exchange_;
+  std::optional<Sources> sources_;
+  std::vector<Client> clients_;
+  std::vector<uint32_t> free_;
+  std::vector<uint32_t> idle_;  // may name clients that are not idle any more; see take_idle()
+  DeadlineList deadlines_;
+  std::optional<Schedule> schedule_;
+  Tally tally_;
+  Histogram connect_times_;
+  Histogram response_times_;
+  Histogram scheduled_times_;
+
+  Phase phase_ = Phase::kProbing;
+  std::atomic<bool> running_{false};
+  std::optional<ConnectionId> probe_;
+  std::optional<Instant> probing_since_;
+  Instant next_probe_;
+  CloseReason probe_ended_ = CloseReason::kConnectTimeout;
+  bool probe_established_ = false;
+  Instant began_;
+  Instant end_;
+  Instant give_up_;       // in kEnding: what is still open then is aborted
+  Instant launch_again_;  // after connect() itself failed
+  uint32_t next_salt_ = 0;
+  Duration ran_for_;
+  TallySnapshot when_time_was_up_;
+  std::string error_;
+  std::string connect_error_;
+};
+
+}  // namespace millrace::load

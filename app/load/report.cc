@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load/report.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "cli/format.h"
+
+namespace millrace::load {
+namespace {
+
+struct NamedTimes {
+  const char* name;
+  const Histogram& times;
+};
+
+std::array<NamedTimes, 3> all_times(const Generator& g) {
+  return {{{"connect", g.connect_times()},
+           {"response", g.response_times()},
+           {"from schedule", g.scheduled_times()}}};
+}
+
+const char* name_of(Mode mode) { return mode == Mode::kCps ? "cps" : "rps"; }
+
+std::optional<Count> arrivals_became(const Plan& plan) {
+  if (plan.rate == 0) return std::nullopt;
+  return plan.mode == Mode::kCps ? Count::kLaunched : Count::kRequests;
+}
+
+double per_second(uint64_t count, Duration time) {
+  return time.ns > 0 ? static_cast<double>(count) / time.seconds() : 0;
+}
+
+// Connections in cps, requests in rps: what the mode is named for.
+uint64_t frames_per(const Outcome& o, Counter counter) { return o.counters.get(counter); }
+
+std::string times_table(const Generator& g) {
+  std::string out = fmt::format("\n{:<14}{:>13}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "latency",
+                                "count", "min", "p50", "p90", "p99", "p99.9", "max");
+  for (const auto& [name, times] : all_times(g)) {
+    if (times.count() == 0) continue;
+    fmt::format_to(std::back_inserter(out), "  {:<12}{:>13}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n",
+                   name, cli::format_count(times.count()), cli::format_duration(times.min()),
+                   cli::format_duration(times.percentile(50)),
+                   cli::format_duration(times.percentile(90)),
+                   cli::format_duration(times.percentile(99)),
+                   cli::format_duration(times.percentile(99.9)), cli::format_duration(times.max()));
+  }
+  return out;
+}
+
+nlohmann::json times_json(const Histogram& times) {
+  const auto us = [](Duration d) { return static_cast<double>(d.ns) / 1e3; };
+  return {{"count", times.count()},
+          {"min", us(times.min())},
+          {"mean", us(times.mean())},
+          {"p50", us(times.percentile(50))},
+          {"p90", us(times.percentile(90))},
+          {"p99", us(times.percentile(99))},
+          {"p99_9", us(times.percentile(99.9))},
+          {"max", us(times.max())}};
+}
+
+}  // namespace
+
+bool succeeded(const Outcome& o) {
+  const TallySnapshot totals = o.generator.tally().snapshot();
+  return o.generator.error().empty() && totals.failed() == 0 &&
+         residue(totals, arrivals_became(o.plan)).none() &&
+         (totals.get(Count::kCompleted) != 0 || totals.get(Count::kLaunched) == 0);
+}
+
+std::string to_text(const Outcome& o) {
+  const Generator& g = o.generator;
+  const TallySnapshot totals = g.tally().snapshot();
+  const TallySnapshot& timed = g.when_time_was_up();
+  const Duration ran = g.ran_for();
+  std::string out;
+  const auto to = std::back_inserter(out);
+  const std::string loop =
+      o.plan.rate == 0
+          ? fmt::format("{} connections at a time", cli::format_count(o.plan.concurrency))
+          : fmt::format("{} arrivals/s, at most {} connections", cli::format_count(o.plan.rate),
+                        cli::format_count(o.plan.concurrency));
+  fmt::format_to(to, "\n{} ({}) to {} over {} for {}, {}\n\n", name_of(o.plan.mode),
+                 to_string(o.protocol), o.plan.target.to_string(), o.device,
+                 cli::format_duration(ran), loop);
+  const auto line = [&](const char* name, uint64_t total, const std::string& rate) {
+    fmt::format_to(to, "{:<18}{:>15}  {:>10}\n", name, cli::format_count(total), rate);
+  };
+  const auto rated = [&](const char* name, Count count) {
+    line(name, totals.get(count), cli::format_rate(per_second(timed.get(count), ran)));
+  };
+  const auto if_any = [&](const char* name, uint64_t total) {
+    if (total != 0) line(name, total, "");
+  };
+  rated("connections", Count::kCompleted);
+  if (totals.failed() != 0) line("  failed", totals.failed(), "");
+  for (size_t i = 0; i < kFailureCount; ++i) {
+    if (totals.failures[i] == 0) continue;
+    line(fmt::format("    {}", to_string(static_cast<Failure>(i))).c_str(), totals.failures[i], "");
+  }
+  if_any("  drained", totals.get(Count::kDrained));
+  rated("requests", Count::kResponses);
+  if_any("  failed", totals.get(Count::kRequestsFailed));
+  if_any("  drained", totals.get(Count::kRequestsDrained));
+  if (o.plan.rate != 0) {
+    line("arrivals", totals.get(Count::kScheduled), "");
+    if_any("  skipped: late", totals.get(Count::kSkippedLate));
+    if_any("  skipped: busy", totals.get(Count::kSkippedConcurrency));
+    if_any("  skipped: end", totals.get(Count::kSkippedEnd));
+  }
+  line("bytes sent", totals.get(Count::kBytesSent),
+       cli::format_bit_rate(per_second(timed.get(Count::kBytesSent), ran)));
+  line("bytes received", totals.get(Count::kBytesReceived),
+       cli::format_bit_rate(per_second(timed.get(Count::kBytesReceived), ran)));
+  if (const uint64_t launched = totals.get(Count::kLaunched); launched != 0) {
+    fmt::format_to(
+        to, "{:<18}{:>15.2f} out, {:.2f} in\n", "frames/connection",
+        per_second(frames_per(o, Counter::kFramesOut), seconds(1)) / static_cast<double>(launched),
+        per_second(frames_per(o, Counter::kFramesIn), seconds(1)) / static_cast<double>(launched));
+  }
+  out += times_table(g);
+  out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
+  if (!g.connect_error().empty()) {
+    fmt::format_to(to, "\nconnections could not be opened: {}\n", g.connect_error());
+  }
+  const Residue rest = residue(totals, arrivals_became(o.plan));
+  if (!rest.none()) {
+    fmt::format_to(to,
+                   "\nunexplained: {} arrivals, {} connections, {} requests; please report this\n",
+                   rest.arrivals, rest.connections, rest.requests);
+  }
+  return out;
+}
+
+nlohmann::json to_json(const Outcome& o) {
+  const Generator& g = o.generator;
+  const TallySnapshot totals = g.tally().snapshot();
+  const TallySnapshot& timed = g.when_time_was_up();
+  const Duration ran = g.ran_for();
+  nlohmann::json failures = nlohmann::json::object();
+  for (size_t i = 0; i < kFailureCount; ++i) {
+    if (totals.failures[i] == 0) continue;
+    failures[std::string(to_string(static_cast<Failure>(i)))] = totals.failures[i];
+  }
+  const Residue rest = residue(totals, arrivals_became(o.plan));
+  nlohmann::json json = {
+      {"schema", cli::kReportSchema},
+      {"command", "load"},
+      {"mode", name_of(o.plan.mode)},
+      {"protocol", std::string(to_string(o.protocol))},
+      {"target", o.plan.target.to_string()},
+      {"device_uri", o.device},
+      {"concurrency", o.plan.concurrency},
+      {"rate", o.plan.rate},
+      {"seconds", ran.seconds()},
+      {"connections",
+       {{"launched", totals.get(Count::kLaunched)},
+        {"established", totals.get(Count::kEstablished)},
+        {"completed", totals.get(Count::kCompleted)},
+        {"failed", totals.failed()},
+        {"drained", totals.get(Count::kDrained)},
+        {"failures", std::move(failures)},
+        {"per_second", per_second(timed.get(Count::kCompleted), ran)}}},
+      {"requests",
+       {{"sent", totals.get(Count::kRequests)},
+        {"completed", totals.get(Count::kResponses)},
+        {"failed", totals.get(Count::kRequestsFailed)},
+        {"drained", totals.get(Count::kRequestsDrained)},
+        {"per_second", per_second(timed.get(Count::kResponses), ran)}}},
+      {"arrivals",
+       {{"scheduled", totals.get(Count::kScheduled)},
+        {"skipped_late", totals.get(Count::kSkippedLate)},
+        {"skipped_busy", totals.get(Count::kSkippedConcurrency)},
+        {"skipped_end", totals.get(Count::kSkippedEnd)}}},
+      {"bytes",
+       {{"sent", totals.get(Count::kBytesSent)}, {"received", totals.get(Count::kBytesReceived)}}},
+      {"latency_us",
+       {{"connect", times_json(g.connect_times())},
+        {"response", times_json(g.response_times())},
+        {"from_schedule", times_json(g.scheduled_times())}}},
+      {"unexplained",
+       {{"arrivals", rest.arrivals},
+        {"connections", rest.connections},
+        {"requests", rest.requests}}},
+      {"succeeded", succeeded(o)},
+      {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
+  };
+  if (!g.error().empty()) json["error"] = g.error();
+  if (!g.connect_error().empty()) json["connect_error"] = g.connect_error();
+  return json;
+}
+
+}  // namespace millrace::load

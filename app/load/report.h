@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a run measured, for people and for programs. In: a generator whose worker has ended.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "cli/report.h"
+#include "load/generator.h"
+
+namespace millrace::load {
+
+struct Outcome {
+  const Plan& plan;
+  Protocol protocol;
+  std::string device;
+  const Generator& generator;
+  const cli::CounterTotals& counters;
+  const EngineReport& engine;
+};
+
+[[nodiscard]] std::string to_text(const Outcome& outcome);
+[[nodiscard]] nlohmann::json to_json(const Outcome& outcome);
+
+// Whether every connection did what it was meant to, and every count is explained.
+[[nodiscard]] bool succeeded(const Outcome& outcome);
+
+}  // namespace millrace::load
