@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// One line at a time, in the order in which they come. A line is judged when its LF is there, but
+// for two things that are known earlier: that a method is none, so that a client of another
+// protocol hears of it at once, and that a limit is passed.
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
 
 #include "millrace/http.h"
 
 namespace millrace::http {
 namespace {
 
-using Outcome = ParsedRequest::Outcome;
-
-constexpr std::string_view kEndOfHead = "\r\n\r\n";
 constexpr size_t kMethodBytesMax = 32;
-
-ParsedRequest refused(uint16_t status) { return {.outcome = Outcome::kRefused, .status = status}; }
+constexpr uint8_t kEmptyLinesMax = 2;
 
 // tchar of RFC 9110 section 5.6.2.
 constexpr auto kTokenChars = [] {
@@ -40,166 +38,189 @@ bool equals(std::string_view text, std::string_view name) {
 }
 
 std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
 }
 
-// Control characters have no place in a field's value; TAB does, and bytes above ASCII.
+// Control characters have no place in a field's value; TAB does, and bytes above ASCII. No branch
+// in the loop: nearly every value is good, and the compiler looks at many bytes at once.
 bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
+  unsigned bad = 0;
+  for (const char c : text) {
     const auto byte = static_cast<uint8_t>(c);
-    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-  });
+    bad |= static_cast<unsigned>(byte < 0x20) & static_cast<unsigned>(byte != '\t');
+    bad |= static_cast<unsigned>(byte == 0x7f);
+  }
+  return bad == 0;
 }
 
-// Before the header is complete, only what can never become right is refused: a beginning that is
-// no method, so that a client of another protocol hears of it at once.
-ParsedRequest judge_beginning(std::string_view bytes) {
-  const size_t line_end = bytes.find('\r');
-  const std::string_view line = bytes.substr(0, line_end);
-  const std::string_view method = line.substr(0, line.find(' '));
-  const bool method_known = method.size() != line.size();
-  if (!method.empty() && (!is_token(method) || method.size() > kMethodBytesMax)) {
-    return refused(400);
+bool is_visible(std::string_view text) {
+  unsigned bad = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    bad |= static_cast<unsigned>(byte <= 0x20) | static_cast<unsigned>(byte >= 0x7f);
   }
-  if (method.empty() && !line.empty()) return refused(400);
-  if (bytes.find('\n') < line_end) return refused(400);
-  if (line_end == std::string_view::npos && method_known &&
-      line.size() > kTargetBytesMax + kMethodBytesMax) {
-    return refused(414);
-  }
-  if (bytes.size() > kHeadBytesMax) return refused(431);
-  return {};
+  return bad == 0;
 }
 
-struct Fields {
-  bool host = false;
-  bool close = false;
-  bool keep_alive = false;
-  bool coded = false;  // Transfer-Encoding
-  std::optional<uint64_t> length;
-};
+// Host and port, or nothing (RFC 9112 section 3.2), as far as the characters tell.
+bool is_host(std::string_view text) {
+  return is_visible(text) && text.find_first_of("/\\?#@,\"<>") == std::string_view::npos;
+}
 
-// Returns the status that refuses the field, or 0.
-uint16_t read_field(std::string_view line, Fields& fields) {
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+}  // namespace
+
+using Outcome = RequestReader::Outcome;
+
+Outcome RequestReader::refuse(uint16_t status) {
+  status_ = status;
+  return Outcome::kRefused;
+}
+
+Outcome RequestReader::read(std::string_view bytes) {
+  bytes = bytes.substr(0, kHeadBytesMax);
+  for (;;) {
+    const std::string_view rest = bytes.substr(line_begin_);
+    const size_t end = rest.find('\n');
+    const bool whole = end != std::string_view::npos;
+    std::string_view line = rest.substr(0, end);
+    if (!in_fields_) {
+      if (const uint16_t status = judge_beginning(line, whole)) return refuse(status);
+    }
+    if (!whole) return bytes.size() == kHeadBytesMax ? refuse(431) : Outcome::kMore;
+    if (line.empty() || line.back() != '\r') return refuse(400);
+    line.remove_suffix(1);
+
+    uint16_t status = 0;
+    if (in_fields_) {
+      status = line.empty() ? judge_head() : read_field(line);
+    } else if (line.empty()) {
+      // Skipped (RFC 9112 section 2.2), but not without end.
+      if (++empty_lines_ > kEmptyLinesMax) status = 400;
+    } else {
+      status = read_request_line(line);
+    }
+    if (status != 0) return refuse(status);
+    line_begin_ = static_cast<uint16_t>(line_begin_ + end + 1);
+    if (in_fields_ && line.empty()) return Outcome::kRequest;
+    if (!line.empty()) in_fields_ = true;
+  }
+}
+
+Request RequestReader::request(std::string_view bytes) const {
+  return {.method = method_,
+          .http_1_0 = http_1_0_,
+          .keep_alive = http_1_0_ ? keep_alive_ && !close_ : !close_,
+          .content_length = content_length_,
+          .target = target_begin_ == 0 ? "/" : bytes.substr(target_begin_, target_bytes_)};
+}
+
+// `line` may end with a CR, and may be any part of a request line when it is not whole.
+uint16_t RequestReader::judge_beginning(std::string_view line, bool whole) const {
+  const size_t space = line.substr(0, kMethodBytesMax + 1).find(' ');
+  std::string_view method = line.substr(0, std::min(space, kMethodBytesMax + 1));
+  if (space == std::string_view::npos && method.size() == line.size() && !line.empty() &&
+      line.back() == '\r') {
+    method.remove_suffix(1);
+    if (method.empty() && line.size() == 1) return 0;
+  }
+  if (method.size() > kMethodBytesMax) return 400;
+  if (line.size() > kRequestLineBytesMax) return 414;
+  if (method.empty()) return line.empty() && !whole ? 0 : 400;
+  return is_token(method) ? 0 : 400;
+}
+
+// "GET /path HTTP/1.1"
+uint16_t RequestReader::read_request_line(std::string_view line) {
+  const size_t first = line.find(' ');
+  const size_t second = first == std::string_view::npos ? first : line.find(' ', first + 1);
+  if (second == std::string_view::npos) return 400;
+  const std::string_view method = line.substr(0, first);
+  const std::string_view target = line.substr(first + 1, second - first - 1);
+  const std::string_view version = line.substr(second + 1);
+
+  if (target.empty() || !is_visible(target)) return 400;
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5]) ||
+      version[6] != '.' || !is_digit(version[7])) {
+    return 400;
+  }
+  if (version[5] != '1') return 505;
+  http_1_0_ = version[7] == '0';
+  method_ = method == "GET" ? Method::kGet : method == "HEAD" ? Method::kHead : Method::kOther;
+  target_begin_ = static_cast<uint16_t>(line_begin_ + first + 1);
+  target_bytes_ = static_cast<uint16_t>(target.size());
+  // "host:port" is for CONNECT alone (RFC 9112 section 3.2.3).
+  return method == "CONNECT" ? 0 : read_target(target);
+}
+
+uint16_t RequestReader::read_target(std::string_view target) {
+  if (target.front() == '/' || (target == "*" && method_ == Method::kOther)) return 0;
+  // The absolute form that proxies are given is accepted from everybody (RFC 9112 section 3.2.2).
+  constexpr std::string_view kScheme = "http://";
+  if (!equals(target.substr(0, kScheme.size()), kScheme)) return 400;
+  const size_t authority_end = target.find_first_of("/?", kScheme.size());
+  const std::string_view authority = target.substr(kScheme.size(), authority_end - kScheme.size());
+  if (authority.empty() || !is_host(authority)) return 400;
+  if (authority_end == std::string_view::npos || target[authority_end] == '?') {
+    target_begin_ = 0;
+  } else {
+    target_begin_ = static_cast<uint16_t>(target_begin_ + authority_end);
+    target_bytes_ = static_cast<uint16_t>(target.size() - authority_end);
+  }
+  return 0;
+}
+
+uint16_t RequestReader::read_field(std::string_view line) {
   const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return 400;
+  if (colon == std::string_view::npos) return 400;
   const std::string_view name = line.substr(0, colon);
+  if (!is_token(name) || !is_field_value(line.substr(colon + 1))) return 400;
   const std::string_view value = trim(line.substr(colon + 1));
-  if (!is_field_value(value)) return 400;
   switch (name.size()) {
     case 4:
       if (!equals(name, "host")) return 0;
-      if (fields.host) return 400;
-      fields.host = true;
+      if (host_ || !is_host(value)) return 400;
+      host_ = true;
       return 0;
-    case 10: {
-      if (!equals(name, "connection")) return 0;
-      for (std::string_view rest = value; !rest.empty();) {
-        const size_t comma = rest.find(',');
-        const std::string_view option = trim(rest.substr(0, comma));
-        fields.close = fields.close || equals(option, "close");
-        fields.keep_alive = fields.keep_alive || equals(option, "keep-alive");
-        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-      }
-      return 0;
-    }
+    case 10:
+      return equals(name, "connection") ? read_connection(value) : uint16_t{0};
     case 14: {
       if (!equals(name, "content-length")) return 0;
-      uint64_t length = 0;
-      const auto [end, error] = std::from_chars(value.begin(), value.end(), length);
-      if (fields.length || value.empty() || error != std::errc{} || end != value.end()) return 400;
-      fields.length = length;
+      const auto [end, error] =
+          std::from_chars(value.data(), value.data() + value.size(), content_length_);
+      if (length_ || error != std::errc{} || end != value.data() + value.size()) return 400;
+      length_ = true;
       return 0;
     }
     case 17:
-      fields.coded = fields.coded || equals(name, "transfer-encoding");
+      coded_ = coded_ || equals(name, "transfer-encoding");
       return 0;
     default:
       return 0;
   }
 }
 
-// "GET /path HTTP/1.1". Returns the status that refuses the line, or 0.
-uint16_t read_request_line(std::string_view line, Request& request, bool& old_version) {
-  const size_t first = line.find(' ');
-  const size_t second = line.rfind(' ');
-  if (first == std::string_view::npos || second == first) return 400;
-  const std::string_view method = line.substr(0, first);
-  std::string_view target = line.substr(first + 1, second - first - 1);
-  const std::string_view version = line.substr(second + 1);
-
-  if (!is_token(method) || method.size() > kMethodBytesMax) return 400;
-  const bool target_plain =
-      !target.empty() && std::all_of(target.begin(), target.end(), [](char c) {
-        return static_cast<uint8_t>(c) > 0x20 && static_cast<uint8_t>(c) < 0x7f;
-      });
-  if (!target_plain) return 400;
-  if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.' ||
-      version[5] < '0' || version[5] > '9' || version[7] < '0' || version[7] > '9') {
-    return 400;
+uint16_t RequestReader::read_connection(std::string_view value) {
+  while (!value.empty()) {
+    const size_t comma = std::min(value.find(','), value.size());
+    const std::string_view option = trim(value.substr(0, comma));
+    close_ = close_ || equals(option, "close");
+    keep_alive_ = keep_alive_ || equals(option, "keep-alive");
+    value.remove_prefix(std::min(comma + 1, value.size()));
   }
-  if (version[5] != '1') return 505;
-  old_version = version[7] == '0';
-  if (target.size() > kTargetBytesMax) return 414;
-
-  // The absolute form that proxies are given (RFC 9112 section 3.2.2) is accepted from everybody.
-  constexpr std::string_view kScheme = "http://";
-  if (target.size() > kScheme.size() && equals(target.substr(0, kScheme.size()), kScheme)) {
-    const size_t slash = target.find('/', kScheme.size());
-    target = slash == std::string_view::npos ? "/" : target.substr(slash);
-  } else if (target[0] != '/' && target != "*") {
-    return 400;
-  }
-  request.method = method == "GET"    ? Method::kGet
-                   : method == "HEAD" ? Method::kHead
-                                      : Method::kOther;
-  request.target = target;
   return 0;
 }
 
-ParsedRequest parse_head(std::string_view head) {
-  ParsedRequest out;
-  bool old_version = false;
-  Fields fields;
-  // Every line ends with CR LF; the last one is empty.
-  for (bool first = true; !head.empty(); first = false) {
-    const size_t end = head.find_first_of("\r\n");
-    if (end == std::string_view::npos || head.substr(end, 2) != "\r\n") return refused(400);
-    const std::string_view line = head.substr(0, end);
-    head.remove_prefix(end + 2);
-    if (line.empty()) break;
-    const uint16_t status =
-        first ? read_request_line(line, out.request, old_version) : read_field(line, fields);
-    if (status != 0) return refused(status);
-  }
-  if (fields.coded) return refused(fields.length ? 400 : 501);
-  if (!fields.host && !old_version) return refused(400);
-  out.outcome = Outcome::kRequest;
-  out.request.keep_alive = old_version ? fields.keep_alive && !fields.close : !fields.close;
-  out.request.content_length = fields.length.value_or(0);
-  return out;
-}
-
-}  // namespace
-
-ParsedRequest parse_request(std::string_view bytes, size_t seen) {
-  // An empty line in front of a request is skipped (RFC 9112 section 2.2).
-  size_t skipped = 0;
-  while (bytes.substr(skipped).starts_with("\r\n") && skipped < 4) skipped += 2;
-  const std::string_view rest = bytes.substr(skipped);
-  const size_t from = seen > skipped + 3 ? seen - skipped - 3 : 0;
-  const size_t end = rest.find(kEndOfHead, from);
-  if (end == std::string_view::npos) return judge_beginning(rest);
-  const size_t head_bytes = end + kEndOfHead.size();
-  if (head_bytes > kHeadBytesMax) {
-    const ParsedRequest early = judge_beginning(rest.substr(0, head_bytes));
-    return early.outcome == Outcome::kRefused ? early : refused(431);
-  }
-  ParsedRequest out = parse_head(rest.substr(0, head_bytes));
-  out.head_bytes = skipped + head_bytes;
-  return out;
+// What no single line can tell.
+uint16_t RequestReader::judge_head() const {
+  if (!host_ && !http_1_0_) return 400;
+  if (!coded_) return 0;
+  // HTTP/1.0 knows no transfer codings, and a length beside one is an attack or a fault (RFC 9112
+  // section 6.1). A body in chunks is what this server does not read.
+  return length_ || http_1_0_ ? 400 : 501;
 }
 
 }  // namespace millrace::http

@@ -32,11 +32,18 @@ void Shard::Impl::close(ConnectionId id) {
   }
   tcp::close_sending(*c, ctx_);
   tcp::stop_reading(*c, ctx_);
-  if (c->has(tcp::kAborting)) {
-    abort(id);
-  } else {
-    mark_dirty(id.index);
-  }
+  mark_dirty(id.index);
+  // From within on_data, what is left is known when that returns.
+  if (delivering_ != id.index) abort_if_unread(id.index);
+}
+
+// RFC 9293 section 3.6.1: bytes that nobody will read make a close an abort.
+void Shard::Impl::abort_if_unread(uint32_t index) {
+  Connection& c = connections_[index];
+  if (!c.has(tcp::kNoReader) || c.has(tcp::kAborting)) return;
+  if (c.inbox == kNil || inboxes_[c.inbox].unread_bytes == 0) return;
+  counters_.add(Counter::kTcpExtTCPAbortOnData);
+  abort({index, c.generation});
 }
 
 void Shard::Impl::abort(ConnectionId id) {

@@ -111,13 +111,13 @@ Result<void> validate(const ShardConfig& config) {
   return check.result();
 }
 
-Result<void> validate(const TcpOptions& options, const ShardConfig& config) {
+Result<void> validate(const TcpOptions& options) {
   Checker check;
   constexpr uint64_t kBufferMax = uint64_t{65535} << 14;  // RFC 7323 section 2.3
   check.between("send_buffer_bytes", options.send_buffer_bytes, 1, kBufferMax);
   check.between("receive_buffer_bytes", options.receive_buffer_bytes, 1, kBufferMax);
   if (options.mss_max != 0) {
-    check.between("mss_max", options.mss_max, 64, config.interface.mtu - 40u);
+    check.between("mss_max", options.mss_max, 64, 8960);
   }
   check.between("delayed_ack_timeout", options.delayed_ack_timeout, kTick, milliseconds(500));
   check.between("initial_window_segments", options.initial_window_segments, 1, 1000);

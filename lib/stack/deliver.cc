@@ -137,6 +137,8 @@ void Shard::Impl::resume(ConnectionId id) {
     const bool announce = inboxes_[c.inbox].announce_fin;
     const uint8_t end = inboxes_[c.inbox].end;
     tcp::pop_unread(c, ctx_, taken);
+    abort_if_unread(id.index);
+    if (c.has(tcp::kAborting)) return;
     if (c.inbox != kNil && inboxes_[c.inbox].unread_bytes != 0) continue;
     if (announce && !c.has(tcp::kAborting)) {
       if (c.inbox != kNil) inboxes_[c.inbox].announce_fin = false;

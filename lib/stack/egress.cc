@@ -254,7 +254,7 @@ void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_
 
 // Sends the entry to the next hop, or lets it wait for the next hop's address.
 void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) {
-  constexpr uint16_t kPendingMax = 16;
+  constexpr uint16_t kPendingMax = 128;  // a burst of SYNs from a new neighbour is answered
   const auto give_up = [&](Counter reason) {
     control_.free(control, blocks_);
     drop(reason);

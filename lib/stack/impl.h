@@ -145,6 +145,7 @@ class Shard::Impl {
   void shutdown(ConnectionId id);
   void close(ConnectionId id);
   void abort(ConnectionId id);
+  void abort_if_unread(uint32_t index);
 
   // --- expire.cc: timers.
   void advance();

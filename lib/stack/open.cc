@@ -22,7 +22,7 @@ using wire::SeqNum;
 Result<uint16_t> Shard::Impl::profile_for(const TcpOptions& options) {
   const auto known = std::find(profiles_.begin(), profiles_.end(), options);
   if (known != profiles_.end()) return static_cast<uint16_t>(known - profiles_.begin());
-  if (Result<void> valid = validate(options, config_); !valid) return valid.error();
+  if (Result<void> valid = validate(options); !valid) return valid.error();
   if (profiles_.size() == config_.profiles_max) {
     return Error{fmt::format("all {} sets of TCP options are in use; raise profiles_max",
                              config_.profiles_max)};
@@ -266,6 +266,10 @@ void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
   h.seq = half.iss + 1;
   h.flags = wire::kAck;
   h.mss = 0;
+  // Only the window of a SYN is unscaled (RFC 7323 section 2.2); what it promised is kept.
+  if (h.window_shift != wire::kNoWindowShift) {
+    h.window = static_cast<uint16_t>((h.window + (1u << h.window_shift) - 1) >> h.window_shift);
+  }
   h.window_shift = wire::kNoWindowShift;
   send_control(half.key, h);
 }

@@ -182,8 +182,12 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   info.rtt = microseconds(c.srtt_us8 >> 3);
   info.rttvar = microseconds(c.rttvar_us4 >> 2);
   info.rto = milliseconds(tcp::rto_ticks(c, ctx_));
-  info.unsent_bytes = c.unsent();
-  info.unacked_bytes = c.flight();
+  // SYN and FIN take sequence numbers and are no bytes.
+  const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
+  const bool syn_sent = c.snd_nxt != c.snd_una;
+  info.unsent_bytes = c.unsent() - (opening && !syn_sent ? 1 : 0);
+  info.unacked_bytes = c.flight() - (opening && syn_sent ? 1 : 0) -
+                       (c.has(tcp::kFinSent) && c.flight() != 0 ? 1 : 0);
   if (c.inbox != kNil) {
     info.unread_bytes = inboxes_[c.inbox].unread_bytes;
     info.out_of_order_bytes = inboxes_[c.inbox].gap_bytes;

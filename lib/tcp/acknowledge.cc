@@ -37,8 +37,11 @@ void leave_persist(Connection& c) {
 }
 
 void update_window(Connection& c, const wire::Segment& s, Effects& fx) {
-  // RFC 9293: only a segment newer than the one that set the window may set it.
-  if (c.snd_wl1 < s.seq || (c.snd_wl1 == s.seq && c.snd_wl2 <= s.ack)) {
+  // RFC 9293: only a segment newer than the one that set the window may set it. One that
+  // acknowledges new data is newer whatever its sequence number: a retransmission that carries the
+  // news of a closed window must be believed, or the old window would be counted from the new ACK.
+  if (s.ack > c.snd_una || c.snd_wl1 < s.seq ||
+      (c.snd_wl1 == s.seq && c.snd_wl2 <= s.ack)) {
     const uint32_t before = c.snd_wnd;
     set_window(c, s);
     if (c.snd_wnd > before) {
@@ -121,6 +124,7 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
       fx.reset = true;
       return false;
     }
+    c.clear(kSynDue);  // the peer's acknowledgement came before our SYN-ACK left
     c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
     set_window(c, s);
     fx.established = true;

@@ -41,16 +41,10 @@ bool close_sending(Connection& c, Context& ctx) {
   return false;
 }
 
-bool stop_reading(Connection& c, Context& ctx) {
-  if (c.has(kNoReader)) return false;
+void stop_reading(Connection& c, const Context& ctx) {
+  if (c.has(kNoReader)) return;
   c.set(kNoReader);
-  if (c.inbox != kNil && (*ctx.inboxes)[c.inbox].unread_bytes != 0) {
-    ctx.count(Counter::kTcpExtTCPAbortOnData);
-    c.set(kAborting);
-    return true;
-  }
   if (c.state == State::kFinWait2) start_fin_wait2_timer(c, ctx);
-  return false;
 }
 
 void on_fin_acknowledged(Connection& c, Context& ctx, Effects& fx) {

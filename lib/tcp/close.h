@@ -17,8 +17,9 @@ namespace millrace::tcp {
 // CLOSE. Requires: nothing; a second CLOSE does nothing. Returns true when the flush has work.
 bool close_sending(Connection& c, Context& ctx);
 
-// The application will not read any more; see Shard::close(). Returns true when the flush has work.
-bool stop_reading(Connection& c, Context& ctx);
+// The application will not read any more; see Shard::close(). Bytes that it has not read are the
+// caller's to look at.
+void stop_reading(Connection& c, const Context& ctx);
 
 void on_fin_acknowledged(Connection& c, Context& ctx, Effects& fx);
 void on_peer_fin(Connection& c, Effects& fx);

@@ -161,9 +161,10 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   c.state = State::kEstablished;
   c.key = half.key;
   c.rcv_nxt = half.irs + 1;
-  c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0xffffu);
+  c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0x10000u);
   c.last_ack_sent = c.rcv_nxt;
   c.snd_una = c.snd_nxt = c.snd_end = half.iss + 1;
+  // With scaling 65535 is 65536: a challenge ACK may have rounded it up.
   const bool scale = half.window_shift() != HalfOpen::kNoShift;
   c.set_window_shifts(scale ? half.window_shift() : 0,
                       scale ? window_shift_for(options.receive_buffer_bytes) : 0);

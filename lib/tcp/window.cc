@@ -8,11 +8,12 @@
 namespace millrace::tcp {
 namespace {
 
-// Where the window would end if all free memory were offered.
+// Where the window would end if all free memory were offered, as far as 16 bits can say.
 SeqNum free_edge(const Connection& c, const Context& ctx) {
   const uint32_t buffer = ctx.options(c).receive_buffer_bytes;
   const uint32_t unread = c.inbox == kNil ? 0 : (*ctx.inboxes)[c.inbox].unread_bytes;
-  return c.rcv_nxt + (buffer > unread ? buffer - unread : 0);
+  const uint32_t free = buffer > unread ? buffer - unread : 0;
+  return c.rcv_nxt + std::min(free, 0xffffu << c.rcv_wscale());
 }
 
 // How far the edge must move before it is moved at all.

@@ -24,6 +24,14 @@ def kernel_states(site, port):
             if re.search(rf"\b{re.escape(MILLRACE)}:{port}\b", line)]
 
 
+def kernel_side(site, port):
+    """The states of the kernel's connections at a port of its own."""
+    need_tools("ss")
+    output = site.run("ss", "-tanH").out()
+    return [line.split()[0] for line in output.splitlines()
+            if line.split()[0] != "LISTEN" and re.search(rf"\b{re.escape(KERNEL)}:{port}\b", line)]
+
+
 def read_to_end(sock):
     data = b""
     while piece := sock.recv(65536):
@@ -212,6 +220,67 @@ def abort_by_client(lab, kind):
 
     lines, _ = recorded(site, conversation, "--echo", ECHO)
     expect_equal(lines[3:], ["> RST,ACK 1 ack 1"], "nothing answers a reset")
+
+
+def generated_connection(lab, closes, talk):
+    """Lines of one connection that `load cps` opens; talk(connection) is the server's part."""
+    site = VethSite(lab)
+    with lab.inside(site.kernel):
+        listener = socket.create_server((KERNEL, ECHO))
+    with listener, packets.capture(lab, site.kernel, site.interface) as path:
+        listener.settimeout(10)
+        generator = site.start("load", "cps", "--target", f"{KERNEL}:{ECHO}", "--protocol", "echo",
+                               "--count", 1, "--concurrency", 1, "--close", closes, "--quiet")
+        # A first connection finds out whether the target answers; the second is the counted one.
+        while True:
+            connection, peer = listener.accept()
+            connection.settimeout(5)
+            with connection:
+                if talk(site, connection):
+                    break
+        expect_equal(generator.wait(10), 0, "the generator's exit status")
+        expect_equal(generator.err(), "", "the generator's stderr")
+    return packets.exchange(packets.segments(path), peer[1])
+
+
+@CASES.case("af_packet: millrace as client closes first: FIN, ACK, FIN, ACK, and it waits")
+def generator_closes_first(lab):
+    def talk(site, connection):
+        request = connection.recv(1000)
+        if not request:
+            return False
+        connection.sendall(request)
+        expect_equal(connection.recv(1000), b"", "what follows the request")
+        time.sleep(PAUSE)
+        expect_equal(kernel_side(site, ECHO), ["CLOSE-WAIT"], "the passive closer's state")
+        connection.close()
+        time.sleep(PAUSE)
+        expect_equal(kernel_side(site, ECHO), [], "what is left on the passive closer's side")
+        return True
+
+    lines = generated_connection(lab, "client", talk)
+    expect_equal(lines[:2], ["> SYN 0", "< SYN,ACK 0 ack 1"], "the handshake")
+    expect(lines[2] in ("> ACK 1 ack 1", "> ACK 1+64 ack 1"), f"the handshake's end: {lines[2]}")
+    expect_equal(lines[-4:], ["> FIN,ACK 65 ack 65", "< ACK 65 ack 66", "< FIN,ACK 65 ack 66",
+                              "> ACK 66 ack 66"], "the teardown")
+
+
+@CASES.case("af_packet: millrace as client closes last: FIN, FIN-ACK, ACK, and the kernel waits")
+def generator_closes_last(lab):
+    def talk(site, connection):
+        request = connection.recv(1000)
+        if not request:
+            return False
+        connection.sendall(request)
+        time.sleep(PAUSE)
+        connection.close()
+        time.sleep(PAUSE)
+        expect_equal(kernel_side(site, ECHO), ["TIME-WAIT"], "the active closer's state")
+        return True
+
+    lines = generated_connection(lab, "server", talk)
+    expect_equal(lines[-3:], ["< FIN,ACK 65 ack 65", "> FIN,ACK 65 ack 66", "< ACK 66 ack 66"],
+                 "the teardown")
 
 
 for wire in SITES:

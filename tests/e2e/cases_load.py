@@ -103,6 +103,28 @@ def large_responses(lab):
     expect_equal(failures(report), 0, "failed connections")
 
 
+@CASES.case("af_packet: load at a rate keeps to it, and accounts for every arrival")
+def open_loop(lab):
+    site = VethSite(lab)
+    nginx(site)
+    for mode in ("cps", "rps"):
+        report = load(site, mode, "--duration", "2s", "--concurrency", "64", "--rate", "500")
+        expect_equal(failures(report), 0, f"failed connections of {mode}")
+        expect_equal(set(report["unexplained"].values()), {0}, "what nothing explains")
+        expect(900 <= report["arrivals"]["scheduled"] <= 1100, f"arrivals: {report['arrivals']}")
+        expect(report["latency_us"]["from_schedule"]["count"] > 800, "latencies from the schedule")
+
+
+@CASES.case("af_packet: each way to end a connection works against nginx")
+def every_close(lab):
+    site = VethSite(lab)
+    nginx(site)
+    for closes in ("client", "server", "reset"):
+        report = load(site, "cps", "--count", "200", "--concurrency", "8", "--close", closes)
+        expect_equal((failures(report), report["connections"]["completed"]), (0, 200),
+                     f"failed and completed with --close {closes}")
+
+
 @CASES.case("af_packet: SIGTERM in the middle of a load ends it cleanly")
 def stopped_in_mid_load(lab):
     site = VethSite(lab)

@@ -3,6 +3,7 @@
 
 import contextlib
 import socket
+import time
 
 from cases_kernel import curl
 from cases_load import failures, report_of
@@ -61,6 +62,68 @@ for kind in PAIRS:
               lambda lab, k=kind: two_processes(lab, k), root=False)
 CASES.add("memif: two processes of an unprivileged user, without hugepages",
           lambda lab: two_processes(lab, "memif", unprivileged=True), root=False)
+
+
+@CASES.case("memif: bulk echo comes back whole", root=False)
+def bulk_echo(lab):
+    with pair(lab, "memif", ["--echo", ECHO]) as client:
+        report = client("rps", ECHO, "--protocol", "echo", "--request-size", "1048576",
+                        "--duration", "2s", "--concurrency", "4")
+        expect_equal(failures(report), 0, "failures")
+        sent, received = report["bytes"]["sent"], report["bytes"]["received"]
+        expect(sent > 50_000_000, f"only {sent} bytes were sent")
+        expect(sent >= received > 0.9 * sent, f"{sent} bytes sent, {received} received")
+
+
+@CASES.case("memif: SIGTERM in the middle of a load leaves nothing on either side", root=False)
+def stopped_in_mid_load(lab):
+    path = lab.open_folder() / "wire.sock"
+    server = lab.start(lab.millrace, "serve", "--device", f"memif:{path},server", "--address",
+                       f"{SERVER}/24", "--http", HTTP)
+    wait_until(path.exists, 10, "the server's socket")
+    client = lab.start(lab.millrace, "load", "rps", "--device", f"memif:{path}", "--address",
+                       f"{CLIENT}/24", "--target", f"{SERVER}:{HTTP}", "--duration", "60s",
+                       "--concurrency", 64, "--json")
+    time.sleep(1.5)
+    for process in (client, server):
+        expect_equal(process.stop(5), 0, "the exit status")
+        expect_equal(process.err(), "", "stderr")
+    expect_equal(failures(report_of(client)), 0, "failures")
+
+
+@CASES.case("memif: a server that is killed fails the load, a new one serves the next", root=False)
+def killed_server(lab):
+    path = lab.open_folder() / "wire.sock"
+
+    def serve():
+        return lab.start(lab.millrace, "serve", "--device", f"memif:{path},server", "--address",
+                         f"{SERVER}/24", "--http", HTTP)
+
+    def load(*options):
+        return lab.start(lab.millrace, "load", "cps", "--device", f"memif:{path}", "--address",
+                         f"{CLIENT}/24", "--target", f"{SERVER}:{HTTP}", "--json", *options)
+
+    server = serve()
+    wait_until(path.exists, 10, "the server's socket")
+    client = load("--duration", "2s", "--timeout", "500ms")
+    time.sleep(1)
+    server.kill()
+    expect_equal(client.wait(10), 1, "the generator's exit status")
+    server = serve()  # the socket file of the dead one is in its way
+    time.sleep(0.5)
+    client = load("--duration", "1s")
+    expect_equal(client.wait(10), 0, "the exit status of the next load")
+    expect_equal(server.stop(), 0, "the second server's exit status")
+
+
+@CASES.case("loopback: client and server in one process, without a failure", root=False)
+def loopback(lab):
+    for mode, protocol in (("cps", "http"), ("rps", "http"), ("rps", "echo")):
+        process = lab.run(lab.millrace, "load", mode, "--device", "loopback", "--address",
+                          f"{CLIENT}/24", "--target", f"{SERVER}:80", "--protocol", protocol,
+                          "--duration", "1s", "--json")
+        expect_equal(process.err(), "", "stderr")
+        expect_equal(failures(report_of(process)), 0, f"failures of {mode} {protocol}")
 
 
 @CASES.case("af_xdp: curl and ping over a veth")

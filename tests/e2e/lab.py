@@ -111,10 +111,17 @@ class Process:
         self.send_signal(number)
         return self.wait(seconds)
 
+    def runtime_folders(self):
+        """Where DPDK keeps this process's files, should it run on DPDK."""
+        return [pathlib.Path(folder) / f"millrace-{self.pid}" for folder in RUNTIME_FOLDERS]
+
     def kill(self):
+        """SIGKILL. The process cannot tidy up, so its files are removed here."""
         if self.alive():
             self.popen.kill()
             self.popen.wait()
+            for folder in self.runtime_folders():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def story(self):
         status = "running" if self.alive() else f"status {self.popen.returncode}"
@@ -269,11 +276,9 @@ class Lab:
         for name in self.namespaces:
             subprocess.run(["ip", "netns", "del", name], stdin=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, timeout=10, check=False)
-        for pid in (process.pid for process in self.processes):
-            for place in RUNTIME_FOLDERS:
-                left = pathlib.Path(place) / f"millrace-{pid}"
-                if os.path.exists(left):
-                    self.complaints.append(f"left behind: {left}")
+        for process in self.processes:
+            self.complaints += [f"left behind: {folder}" for folder in process.runtime_folders()
+                                if os.path.exists(folder)]
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.folder.exists():
             self.complaints.append(f"cannot be removed: {self.folder}")

@@ -26,10 +26,9 @@ class Site:
         self.millrace = millrace
 
     def command(self, *arguments):
-        """The millrace program with its device and address."""
-        name, *rest = arguments
-        return [self.lab.millrace, name, "--device", self.device,
-                "--address", f"{MILLRACE}/{PREFIX}", *rest]
+        """The millrace program with its device and address; subcommands come first."""
+        return [self.lab.millrace, *arguments, "--device", self.device,
+                "--address", f"{MILLRACE}/{PREFIX}"]
 
     def start(self, *arguments):
         return self.lab.start(*self.command(*arguments), ns=self.millrace)

@@ -256,7 +256,9 @@ void SimHost::maybe_close(End& end) {
 
 void SimHost::close(End& end) {
   end.sending.finished = true;
-  if (end.plan->use_close && end.taken == end.expected) {
+  // close() in SYN-SENT would end the attempt; shutdown() lets FIN follow the handshake.
+  const bool opening = shard_->info(end.id)->state == State::kSynSent;
+  if (end.plan->use_close && end.taken == end.expected && !opening) {
     world_.log(end, "close");
     shard_->close(end.id);
   } else {
@@ -280,7 +282,10 @@ void SimHost::break_off(End& end) {
     shard_->abort(end.id);
     return;
   }
-  (shard_->unread(end.id) != 0 ? end.abort_due : end.broke_off) = true;
+  // RFC 9293 section 3.10.4: CLOSE in SYN-SENT ends the attempt at once.
+  const bool aborts =
+      shard_->unread(end.id) != 0 || shard_->info(end.id)->state == State::kSynSent;
+  (aborts ? end.abort_due : end.broke_off) = true;
   end.sending.finished = true;
   world_.log(end, "close early, unread", shard_->unread(end.id));
   shard_->close(end.id);

@@ -34,8 +34,8 @@ Scenario quiet_scenario(std::string name, uint64_t seed) {
   return scenario;
 }
 
-TcpOptions made_valid(TcpOptions options, const ShardConfig& config) {
-  for (int i = 0; i < 24 && !validate(options, config).ok(); ++i) {
+TcpOptions made_valid(TcpOptions options) {
+  for (int i = 0; i < 24 && !validate(options).ok(); ++i) {
     options.receive_buffer_bytes = std::min(options.receive_buffer_bytes * 2, 1u << 20);
     options.send_buffer_bytes = std::min(options.send_buffer_bytes * 2, 1u << 20);
     if (options.mss_max != 0) options.mss_max = std::min<uint16_t>(options.mss_max * 2, 1460);

@@ -102,6 +102,6 @@ ShardConfig shard_config(size_t host, uint64_t seed);
 // A world without faults: 1 ms each way, no connections yet.
 Scenario quiet_scenario(std::string name, uint64_t seed);
 // Raises what validate() refuses (buffers below its bounds) until it does not.
-TcpOptions made_valid(TcpOptions options, const ShardConfig& config);
+TcpOptions made_valid(TcpOptions options);
 
 }  // namespace millrace::sim

@@ -79,7 +79,7 @@ Scenario plain(uint64_t seed, size_t connections, uint32_t bytes_max) {
   Random random = Random(seed).fork(0x9a11);
   for (size_t i = 0; i < connections; ++i) {
     ConnectionPlan plan = draw_connection(random, bytes_max);
-    plan.options = made_valid(plan.options, scenario.hosts[0].shard);
+    plan.options = made_valid(plan.options);
     scenario.connections.push_back(plan);
   }
   return scenario;
@@ -229,7 +229,7 @@ TEST(Sim, TinyWindows) {
     tiny.receive_buffer_bytes = 64;
     tiny.send_buffer_bytes = 64;
     tiny.window_scale = seed % 2 == 0;
-    tiny = made_valid(tiny, scenario.hosts[0].shard);
+    tiny = made_valid(tiny);
     scenario.hosts[1].listeners = {tiny};
     for (uint32_t i = 0; i < 4; ++i) {
       ConnectionPlan plan = transfer(20'000, 20'000);

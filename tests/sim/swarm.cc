@@ -86,7 +86,7 @@ void draw_host(Random& random, HostPlan& host, bool lossy) {
   shard.interface.mtu = random.pick<uint16_t>({576, 1500, 1500, 1500, 9000});
   if (lossy) shard.arp_retries = 10;
   host.listeners.clear();
-  for (int i = 0; i < 3; ++i) host.listeners.push_back(made_valid(draw_options(random), shard));
+  for (int i = 0; i < 3; ++i) host.listeners.push_back(made_valid(draw_options(random)));
 }
 
 }  // namespace
@@ -169,7 +169,7 @@ Scenario swarm_scenario(uint64_t seed, Faults faults) {
   const uint32_t bytes_max = kBytesMax / static_cast<uint32_t>(count < 4 ? 1 : count / 2);
   for (size_t i = 0; i < count; ++i) {
     ConnectionPlan plan = draw_connection(random, bytes_max);
-    plan.options = made_valid(plan.options, scenario.hosts[plan.client_host].shard);
+    plan.options = made_valid(plan.options);
     if (!all_at_once) plan.start = Instant{} + random.duration({}, seconds(6));
     if (odd_opens) {
       plan.refused = random.chance(0.1);

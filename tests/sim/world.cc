@@ -412,8 +412,10 @@ void World::judge(const End& end) {
     return false;
   };
   using enum CloseReason;
-  if (plan.refused) return void(permit({kRefused}));
-  if (plan.unreachable) return void(permit({kNeighborUnreachable}));
+  if (plan.refused) return void(permit({kRefused, end.abort_due ? kLocalAbort : kRefused}));
+  if (plan.unreachable) {
+    return void(permit({kNeighborUnreachable, end.abort_due ? kLocalAbort : kRefused}));
+  }
   if (end.abort_due || end.gave_up) return void(permit({kLocalAbort}));
   const bool all_done = end.sending.finished && end.peer_closed &&
                         end.sending.accepted_bytes == end.plan->bytes && end.taken == end.expected;

@@ -129,9 +129,8 @@ struct FlowKey {
   uint16_t peer_port = 0;
 
   friend constexpr bool operator==(const FlowKey& a, const FlowKey& b) {
-    // No branch in between: nearly every comparison is of equal keys.
-    return (a.local == b.local) & (a.peer == b.peer) &
-           (((a.local_port ^ b.local_port) | (a.peer_port ^ b.peer_port)) == 0);
+    return a.local == b.local && a.peer == b.peer && a.local_port == b.local_port &&
+           a.peer_port == b.peer_port;
   }
   [[nodiscard]] std::string to_string() const;
 };

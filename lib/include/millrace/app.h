@@ -44,7 +44,7 @@ enum class CloseReason : uint8_t {
   kKeepaliveTimeout,     // keep-alive probes unanswered (RFC 9293 section 3.8.4)
   kUnreachable,          // ICMP said so while connecting
   kNeighborUnreachable,  // nobody answered ARP for the next hop
-  kLocalAbort,           // abort(), or close() with unread data
+  kLocalAbort,           // abort(), or close() with unread data or before the handshake
   kFinWait2Timeout,      // we closed, the peer acknowledged but never sent its FIN
   kNoResources,          // a bound was hit (connections, ports, memory)
 };

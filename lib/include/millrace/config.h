@@ -16,7 +16,7 @@ namespace millrace {
 struct TcpOptions {
   uint32_t send_buffer_bytes = 256 * 1024;     // unacknowledged and unsent bytes held, at most
   uint32_t receive_buffer_bytes = 256 * 1024;  // the largest window that is offered
-  uint16_t mss_max = 0;                        // 0: what the MTU allows
+  uint16_t mss_max = 0;                        // at most; 0: what the MTU allows
   bool window_scale = true;                    // RFC 7323 section 2
   bool timestamps = true;                      // RFC 7323 section 3
   bool nodelay = false;                        // true turns Nagle's algorithm off (RFC 9293 3.7.4)
@@ -97,6 +97,6 @@ struct ShardConfig {
 
 // Checks every field against its bounds; the message names the field and says what to change.
 Result<void> validate(const ShardConfig& config);
-Result<void> validate(const TcpOptions& options, const ShardConfig& config);
+Result<void> validate(const TcpOptions& options);
 
 }  // namespace millrace

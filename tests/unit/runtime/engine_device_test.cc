@@ -39,23 +39,21 @@ Bytes arp_request() {
   return frame;
 }
 
-void append32(Bytes& file, uint32_t value) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
-  file.insert(file.end(), bytes, bytes + sizeof(value));
+void append32(std::string& file, uint32_t value) {
+  file.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
 void write_capture(const std::string& path, const std::vector<Bytes>& frames) {
-  Bytes file;
+  std::string file;
   for (const uint32_t word : {0xa1b2c3d4u, 2u | 4u << 16, 0u, 0u, 65535u, 1u}) {
     append32(file, word);
   }
   for (const Bytes& frame : frames) {
     const auto length = static_cast<uint32_t>(frame.size());
     for (const uint32_t word : {0u, 0u, length, length}) append32(file, word);
-    file.insert(file.end(), frame.begin(), frame.end());
+    file.append(frame.begin(), frame.end());
   }
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+  std::ofstream(path, std::ios::binary) << file;
 }
 
 std::vector<Bytes> read_capture(const std::string& path) {

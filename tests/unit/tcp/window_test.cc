@@ -41,6 +41,12 @@ TEST_F(TcpWindow, AllFreeMemoryIsOffered) {
   EXPECT_EQ(announce_window(c, ctx), 20'000);
 }
 
+TEST_F(TcpWindow, WithoutScalingItEndsAt65535AndThereIsNothingToUpdate) {
+  begin(256 * 1024, 0);
+  EXPECT_EQ(announce_window(c, ctx), 65535);
+  EXPECT_FALSE(window_update_due(c, ctx));
+}
+
 TEST_F(TcpWindow, UnreadBytesCloseIt) {
   begin(4000, 0);
   EXPECT_EQ(announce_window(c, ctx), 4000);
