@@ -84,10 +84,26 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
 
 namespace {
 
-// RFC 9293 section 3.10.5: in the other states the peer has nothing that a RST would tell it.
-bool aborts_with_reset(State state) {
-  return state == State::kSynReceived || state == State::kEstablished ||
-         state == State::kFinWait1 || state == State::kFinWait2 || state == State::kCloseWait;
+// RFC 9293 section 3.10.5: in the other states the peer has nothing that a RST would tell it, unless
+// our FIN has never left.
+bool aborts_with_reset(const tcp::Connection& c) {
+  switch (c.state) {
+    case State::kSynReceived:
+    case State::kEstablished:
+    case State::kFinWait1:
+    case State::kFinWait2:
+    case State::kCloseWait:
+      return true;
+    case State::kClosing:
+    case State::kLastAck:
+      return !c.has(tcp::kFinSent);
+    case State::kClosed:
+    case State::kListen:
+    case State::kSynSent:
+    case State::kTimeWait:
+      return false;
+  }
+  return false;
 }
 
 }  // namespace
@@ -103,7 +119,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   const net::Neighbor& neighbor = neighbors_[c.neighbor];
   const wire::IpFields ip{config_.interface.ttl};
   if (c.has(tcp::kAborting)) {
-    const bool reset = aborts_with_reset(c.state) && neighbor.usable();
+    const bool reset = aborts_with_reset(c) && neighbor.usable();
     if (reset) {
       out[0].payload_spans = 0;
       out[0].payload_bytes = 0;

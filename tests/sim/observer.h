@@ -38,9 +38,10 @@ class Observer {
   std::optional<std::string> sent(size_t side, const Packet& packet);
   // `packet`, undamaged, is about to be handed to `side`.
   void delivered(size_t side, const Packet& packet);
-  // The tuple is being used again: old segments may mix with new ones, so from now on watch only
-  // what does not depend on sequence numbers.
+  // The tuple is being used again, or may be by a late SYN: old segments may mix with new ones, so
+  // from now on watch only what does not depend on sequence numbers.
   void relax() { relaxed_ = true; }
+  [[nodiscard]] bool relaxed() const { return relaxed_; }
 
   [[nodiscard]] uint32_t iss(size_t side) const { return sides_[side].iss; }
   [[nodiscard]] bool fin_sent(size_t side) const { return sides_[side].fin_sent; }

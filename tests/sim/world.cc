@@ -384,6 +384,7 @@ End& World::peer_of(const End& end) { return connections_[end.connection].ends[1
 
 void World::opened(const End& client, const FlowKey& key) {
   Connection& connection = connection_of(client);
+  if (connection.plan->unreachable) return;  // its tuple is with nobody, who has no flows
   Connection*& flow = flows_[flow_key(client.host, key.local_port, key.peer_port)];
   if (flow != nullptr) {
     ++coverage_.tuples_reused;
@@ -423,7 +424,9 @@ void World::judge(const End& end) {
   if (end.broke_off) {
     good = permit({kNormal, kLocalAbort, kPeerReset, kFinWait2Timeout});
   } else if (connection.aborted) {
-    good = end.established ? permit({kNormal, kPeerReset}) : permit({kPeerReset, kRefused});
+    // An abort in LAST-ACK sends no RST, so the other end may wait in vain for a last FIN.
+    good = end.established ? permit({kNormal, kPeerReset, kFinWait2Timeout})
+                           : permit({kPeerReset, kRefused});
   } else if (scenario_.tight_memory) {
     good = permit({kNormal, kPeerReset, kRefused, kNoResources, kTimedOut});
   } else if (all_done && (scenario_.hosts[0].shard.msl < seconds(30) ||
