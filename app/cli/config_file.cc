@@ -5,10 +5,13 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 namespace millrace::cli {
@@ -59,101 +62,162 @@ std::optional<std::string> as_typed(const toml::node& value) {
   return std::nullopt;
 }
 
+// Tables that hold options of one group, whatever the command.
+struct GroupTable {
+  std::string_view table;
+  std::string_view group;
+};
+constexpr std::array<GroupTable, 3> kGroupTables = {
+    {{"network", kNetworkGroup}, {"tcp", kTcpGroup}, {"run", kRunGroup}}};
+
+std::string_view group_of_table(std::string_view table) {
+  for (const GroupTable& known : kGroupTables) {
+    if (known.table == table) return known.group;
+  }
+  return {};
+}
+
+bool is_anywhere(CLI::App& command, const std::string& name) {
+  if (find_option(command, name) != nullptr) return true;
+  const std::vector<CLI::App*> inner = command.get_subcommands({});
+  return std::any_of(inner.begin(), inner.end(),
+                     [&](CLI::App* app) { return is_anywhere(*app, name); });
+}
+
+// A key with where it stands.
+struct Entry {
+  std::string name;  // of the option
+  std::string written;
+  toml::source_region where;
+  const toml::node* value;
+};
+
 class Reader {
  public:
   Reader(const std::string& path, std::string_view section, CLI::App& command)
-      : path_(path), section_(section), command_(command) {}
+      : path_(path), section_(section), command_(command), root_(&command) {
+    while (root_->get_parent() != nullptr) root_ = root_->get_parent();
+  }
 
-  Result<void> read(const toml::table& root) {
-    for (const auto& [key, value] : root) {
-      const std::string name(key.str());
-      Result<void> done;
+  Result<void> read(const toml::table& file) {
+    for (const auto& [key, value] : file) {
       if (const toml::table* table = value.as_table()) {
-        done = read_table(name, key, *table);
-      } else if (find_option(command_, option_name(name)) == nullptr &&
-                 known_to_another_command(option_name(name))) {
-        continue;  // a key at the top that only others have
+        sort_table(std::string(key.str()), key.source(), *table);
       } else {
-        done = apply(name, key, value);
+        sort_key(entry(key, value), {}, shared_);
       }
-      if (!done) return done;
+    }
+    if (first_mistake_) return at(first_mistake_->where, first_mistake_->message);
+    // The nearer to the command, the stronger.
+    for (const std::vector<Entry>* entries : {&own_, &grouped_, &shared_}) {
+      for (const Entry& e : *entries) {
+        if (Result<void> done = apply(e); !done) return done;
+      }
     }
     return {};
   }
 
  private:
+  struct Mistake {
+    toml::source_region where;
+    std::string message;
+  };
+
   [[nodiscard]] Error at(const toml::source_region& where, const std::string& message) const {
     return Error{fmt::format("{}:{}:{}: {}", path_, where.begin.line, where.begin.column, message)};
   }
-
-  Result<void> read_table(const std::string& name, const toml::key& key, const toml::table& table) {
-    if (name == section_) {
-      for (const auto& [inner, value] : table) {
-        if (Result<void> done = apply(std::string(inner.str()), inner, value); !done) return done;
-      }
-      return {};
+  // Tables are sorted by key; a person reads from the top.
+  void mistake(const toml::source_region& where, std::string message) {
+    const auto position = [](const toml::source_region& r) {
+      return std::pair(r.begin.line, r.begin.column);
+    };
+    if (!first_mistake_ || position(where) < position(first_mistake_->where)) {
+      first_mistake_ = Mistake{where, std::move(message)};
     }
-    std::vector<std::string> commands;
-    const CLI::App* root = command_.get_parent();
-    if (root != nullptr) {
-      for (const CLI::App* other : root->get_subcommands({})) {
-        if (other->get_name() == name) return {};
-        commands.push_back(other->get_name());
-      }
-    }
-    commands.emplace_back(section_);
-    return at(key.source(), fmt::format("there is no command [{}]; tables are named [{}]", name,
-                                        joined(commands, "], [")));
   }
 
-  [[nodiscard]] bool known_to_another_command(const std::string& name) const {
-    CLI::App* root = command_.get_parent();
-    if (root == nullptr) return false;
-    for (CLI::App* other : root->get_subcommands({})) {
-      if (find_option(*other, name) != nullptr) return true;
-    }
-    return false;
+  static Entry entry(const toml::key& key, const toml::node& value) {
+    const std::string written(key.str());
+    return {option_name(written), written, key.source(), &value};
   }
 
-  Result<void> apply(const std::string& key_text, const toml::key& key, const toml::node& value) {
-    const std::string name = option_name(key_text);
-    CLI::Option* option = find_option(command_, name);
-    if (option == nullptr) {
-      if (is_for_command_line_only(name)) {
-        return at(key.source(), fmt::format("'{}' can only be given on the command line", name));
+  void sort_table(const std::string& name, const toml::source_region& where,
+                  const toml::table& table) {
+    const std::string_view group = group_of_table(name);
+    if (name == section_ || !group.empty()) {
+      for (const auto& [key, value] : table) {
+        sort_key(entry(key, value), group, group.empty() ? own_ : grouped_);
       }
-      const std::string nearest = nearest_name(name, option_names(command_));
-      return at(
-          key.source(),
+      return;
+    }
+    std::vector<std::string> known = {std::string(section_)};
+    for (const CLI::App* other : root_->get_subcommands({})) {
+      if (other->get_name() == name) return;
+      if (other->get_name() != section_) known.push_back(other->get_name());
+    }
+    for (const GroupTable& g : kGroupTables) known.emplace_back(g.table);
+    mistake(where,
+            fmt::format("there is no table [{}]; tables are [{}]", name, joined(known, "], [")));
+  }
+
+  void sort_key(Entry e, std::string_view group, std::vector<Entry>& into) {
+    const CLI::Option* option = find_option(command_, e.name);
+    if (option == nullptr && is_for_command_line_only(e.name)) {
+      mistake(e.where, fmt::format("'{}' can only be given on the command line", e.written));
+    } else if (option == nullptr && &into == &shared_ && is_anywhere(*root_, e.name)) {
+      return;  // only others have it
+    } else if (option == nullptr) {
+      const std::string nearest = nearest_name(e.name, option_names(command_));
+      mistake(
+          e.where,
           nearest.empty()
-              ? fmt::format("unknown key '{}'; millrace {} --help lists all", key_text, section_)
-              : fmt::format("unknown key '{}'; did you mean '{}'?", key_text, nearest));
+              ? fmt::format("unknown key '{}'; millrace {} --help lists all", e.written, section_)
+              : fmt::format("unknown key '{}'; did you mean '{}'?", e.written, nearest));
+    } else if (!group.empty() && option->get_group() != group) {
+      mistake(e.where, fmt::format("'{}' does not belong in this table; move it to [{}]", e.written,
+                                   table_of(*option)));
+    } else {
+      into.push_back(std::move(e));
     }
-    if (option->count() != 0) return {};  // the command line wins
+  }
 
+  [[nodiscard]] std::string_view table_of(const CLI::Option& option) const {
+    for (const GroupTable& known : kGroupTables) {
+      if (known.group == option.get_group()) return known.table;
+    }
+    return section_;
+  }
+
+  Result<void> apply(const Entry& e) {
+    CLI::Option* option = find_option(command_, e.name);
+    if (option->count() != 0) return {};  // the command line wins, or a nearer table
+    if (!decided_.insert(option).second) return {};
+
+    const toml::node& value = *e.value;
     std::vector<std::string> values;
     if (is_flag(*option)) {
       const auto on = value.value_exact<bool>();
-      if (!on) return at(value.source(), fmt::format("'{}' is true or false", key_text));
+      if (!on) return at(value.source(), fmt::format("'{}' is true or false", e.written));
       if (!*on) return {};
       values.emplace_back("true");
     } else if (const toml::array* list = value.as_array()) {
       for (const toml::node& element : *list) {
         const auto typed = as_typed(element);
         if (!typed) {
-          return at(element.source(), fmt::format("'{}' takes numbers or strings", key_text));
+          return at(element.source(), fmt::format("'{}' takes numbers or strings", e.written));
         }
         values.push_back(*typed);
       }
     } else {
       const auto typed = as_typed(value);
       if (!typed) {
-        return at(value.source(), fmt::format("'{}' takes a number or a string", key_text));
+        return at(value.source(), fmt::format("'{}' takes a number or a string", e.written));
       }
       values.push_back(*typed);
     }
-    if (values.size() > 1 && option->get_expected_max() < static_cast<int>(values.size())) {
-      return at(value.source(), fmt::format("'{}' takes one value, not a list", key_text));
+    if (values.empty()) return {};
+    if (option->get_expected_max() < static_cast<int>(values.size())) {
+      return at(value.source(), fmt::format("'{}' takes one value, not a list", e.written));
     }
     try {
       for (const std::string& typed : values) option->add_result(typed);
@@ -167,6 +231,12 @@ class Reader {
   const std::string& path_;
   std::string_view section_;
   CLI::App& command_;
+  CLI::App* root_;
+  std::vector<Entry> own_;      // in the command's table
+  std::vector<Entry> grouped_;  // in a group's table
+  std::vector<Entry> shared_;   // at the top
+  std::optional<Mistake> first_mistake_;
+  std::set<const CLI::Option*> decided_;
 };
 
 std::string quoted(const std::string& text) {

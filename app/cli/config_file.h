@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// TOML files as a second source of options. Keys are the options' long names, with - or _; a key
-// stands at the top of the file, for every subcommand, or in a table named for one of them:
+// TOML files as a second source of options. Keys are the options' long names, with - or _. A key
+// stands in the table of a command, in that of its group, or at the top of the file for everybody;
+// the nearer to the command wins, and the command line over all of them:
 //
+//     address = "10.0.0.1/24"      # at the top: whichever command reads the file
+//     [network]                    # device and network options
 //     device = "memif:/tmp/m.sock,server"
-//     address = "10.0.0.1/24"
-//     [serve]
+//     route = ["10.1.0.0/16=10.0.0.9"]
+//     [tcp]
+//     msl = "5s"
+//     [run]
+//     duration = "1m"
+//     [serve]                      # `millrace serve` alone; [load] is for `millrace load`
 //     http = 80
 //     body-size = "4k"
-//     route = ["10.1.0.0/16=10.0.0.9"]
 //
 // Errors are one sentence beginning with file:line:column, naming the key and what to change.
 #pragma once
@@ -19,6 +25,11 @@
 #include "millrace/result.h"
 
 namespace millrace::cli {
+
+// Groups of options, as --help shows them, that have a table of their own.
+inline constexpr const char* kNetworkGroup = "Device and network";
+inline constexpr const char* kTcpGroup = "TCP";
+inline constexpr const char* kRunGroup = "Run and report";
 
 // Options that the command line gave are left alone: it wins. Tables of other subcommands are
 // skipped; unknown keys and tables, wrong types and values out of range are errors.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string_view>
@@ -50,6 +51,13 @@ std::string format_count(uint64_t count) {
 
 std::string format_bytes(uint64_t bytes) {
   return scaled(static_cast<double>(bytes), 1024, {"B", "KiB", "MiB", "GiB", "TiB"});
+}
+
+std::string format_share(uint64_t part, uint64_t whole) {
+  if (whole == 0) return "-";
+  const double percent = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  if (part != 0 && percent < 1) return "<1 %";
+  return fmt::format("{:.0f} %", part == whole ? percent : std::min(percent, 99.0));
 }
 
 std::string format_duration(Duration duration) {

@@ -17,6 +17,8 @@ namespace millrace::cli {
 [[nodiscard]] std::string format_count(uint64_t count);
 // "512 B", "1.50 KiB", "3.40 GiB".
 [[nodiscard]] std::string format_bytes(uint64_t bytes);
+// "45 %", "<1 %": never 0 or 100 for what is not; "-" of nothing.
+[[nodiscard]] std::string format_share(uint64_t part, uint64_t whole);
 // "850 ns", "12.3 us", "1.25 ms", "2.00 s".
 [[nodiscard]] std::string format_duration(Duration duration);
 

@@ -111,11 +111,11 @@ void add_run_options(CLI::App& command, CommonOptions& o) {
 }  // namespace
 
 void add_common_options(CLI::App& command, CommonOptions& options) {
-  command.option_defaults()->group("Device and network");
+  command.option_defaults()->group(kNetworkGroup);
   add_network_options(command, options);
-  command.option_defaults()->group("TCP");
+  command.option_defaults()->group(kTcpGroup);
   add_tcp_options(command, options);
-  command.option_defaults()->group("Run and report");
+  command.option_defaults()->group(kRunGroup);
   add_run_options(command, options);
   command.option_defaults()->group("Options");
 }
@@ -158,7 +158,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   ShardConfig judged = config.shard;
   if (judged.interface.mac.is_zero()) judged.interface.mac = {{2, 0, 0, 0, 0, 1}};
   if (Result<void> valid = validate(judged); !valid) return valid.error();
-  if (Result<void> valid = validate(to_tcp_options(options, false), judged); !valid) {
+  if (Result<void> valid = validate(to_tcp_options(options, false)); !valid) {
     return valid.error();
   }
   return config;

@@ -76,6 +76,17 @@ std::string format_stack_totals(const CounterTotals& totals, const EngineReport&
   for (const Named& loss : device_losses(report.device)) {
     line(fmt::format("device {}", loss.name), loss.value);
   }
+  for (size_t i = 0; i < report.workers.size(); ++i) {
+    const WorkerStats& worker = report.workers[i];
+    fmt::format_to(
+        std::back_inserter(out), "  worker {}: busy in {} of its turns, longest pause {}\n", i,
+        format_share(worker.busy_turns, worker.turns), format_duration(worker.longest_gap));
+  }
+  fmt::format_to(std::back_inserter(out), "  {:<26} {:>15}\n", "mbufs missing",
+                 format_count(report.mbufs_missing));
+  if (!report.drained) {
+    out += "  connections that did not close within --drain-timeout were reset\n";
+  }
   return out;
 }
 

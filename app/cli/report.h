@@ -25,7 +25,7 @@ struct CounterTotals {
 [[nodiscard]] CounterTotals collect_counters(const Engine& engine);
 
 // Lines "  name   value" of what happened: segments, retransmissions, every drop reason that is
-// not zero, frames the device lost. Empty when nothing is worth saying.
+// not zero, frames the device lost, how busy the workers were.
 [[nodiscard]] std::string format_stack_totals(const CounterTotals& totals,
                                               const EngineReport& report);
 

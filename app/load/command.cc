@@ -196,6 +196,7 @@ class LoadCommand final : public cli::Command {
     config.shard.interface.source_ranges = plan_.sources;
     config.shard.connections_max = std::max(config.shard.connections_max, plan_.concurrency + 64);
     exchange_.host = target_->to_string();
+    exchange_.close = plan_.mode == Mode::kCps && plan_.close == CloseBy::kServer;
     if (exchange_.protocol == Protocol::kEcho && exchange_.request_bytes == 0) {
       exchange_.request_bytes = 64;
     }
@@ -218,7 +219,8 @@ class LoadCommand final : public cli::Command {
     Histogram seen;
     while (engine.running() && signals.count() == 0) {
       const Instant next = last + seconds(1);
-      signals.sleep(std::min(milliseconds(50), next - cli::monotonic_now()));
+      const Duration until_line = live ? next - cli::monotonic_now() : milliseconds(50);
+      signals.sleep(std::clamp(until_line, milliseconds(1), milliseconds(50)));
       const Instant now = cli::monotonic_now();
       if (!live || now < next || !generator.running()) continue;
       TallySnapshot gained = generator.tally().snapshot();

@@ -10,9 +10,12 @@
 namespace millrace::load {
 namespace {
 
-std::string http_request(const std::string& path, const std::string& host, size_t padding) {
-  std::string text =
-      fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: millrace\r\n", path, host);
+std::string http_request(const ExchangeConfig& config, size_t padding) {
+  std::string text = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: millrace\r\n",
+                                 config.path, config.host);
+  if (config.close) {
+    text += "Connection: close\r\n";
+  }
   if (padding > 0) {
     text += "X-Padding: " + std::string(padding, 'x') + "\r\n";
   }
@@ -28,19 +31,19 @@ Result<std::string> padded_http_request(const ExchangeConfig& config) {
         "printable ASCII",
         config.path)};
   }
-  std::string request = http_request(config.path, config.host, 0);
+  std::string request = http_request(config, 0);
   if (config.request_bytes == 0 || config.request_bytes == request.size()) {
     return request;
   }
   // Padding is a header line of its own: 13 bytes and at least one of content.
-  const size_t smallest = http_request(config.path, config.host, 1).size();
+  const size_t smallest = http_request(config, 1).size();
   if (config.request_bytes < smallest) {
     return Error{fmt::format(
         "--request-size {} is too small for this GET: it takes {} bytes, or {} and more with "
         "padding",
         config.request_bytes, request.size(), smallest)};
   }
-  return http_request(config.path, config.host, config.request_bytes - smallest + 1);
+  return http_request(config, config.request_bytes - smallest + 1);
 }
 
 }  // namespace

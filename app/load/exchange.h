@@ -31,6 +31,7 @@ struct ExchangeConfig {
   Protocol protocol = Protocol::kHttp;
   std::string host;                     // http: the Host header
   std::string path = "/";               // http
+  bool close = false;                   // http: asks the server to close behind its response
   uint32_t request_bytes = 0;           // echo: of each message; http: at least, 0 = what it takes
   uint64_t response_bytes = kAnyBytes;  // http: of the body, kAnyBytes = whatever comes
   uint64_t seed = 1;                    // echo: of the pattern

@@ -88,10 +88,17 @@ void Generator::probe(Shard& shard) {
     run(shard);
     return;
   }
+  const bool waited = now - *probing_since_ >= plan_.timeout;
+  if (probe_ && waited) {  // the stack would repeat its SYN for minutes
+    shard.abort(*probe_);
+    error_ = unreachable_text(plan_.target, probe_ended_);  // as an earlier probe has found
+    phase_ = Phase::kDone;
+    return;
+  }
   if (probe_ || now < next_probe_) return;
   // RST is an answer: waiting would not change it.
   const bool answered = probe_ended_ == CloseReason::kRefused;
-  if (answered || now - *probing_since_ >= plan_.timeout) {
+  if (answered || waited) {
     error_ = connect_error_.empty() ? unreachable_text(plan_.target, probe_ended_) : connect_error_;
     phase_ = Phase::kDone;
     return;

@@ -55,7 +55,10 @@ class Generator final : public Program, private App {
   Result<void> start(Shard& shard) override;
   void turn(Shard& shard) override;
   void stopping(Shard& shard) override;
-  [[nodiscard]] bool finished() const override { return phase_ == Phase::kDone; }
+  // What was aborted ends while the worker drains: without a link it sends nothing before that.
+  [[nodiscard]] bool finished() const override {
+    return phase_ == Phase::kDone || (phase_ == Phase::kEnding && give_up_ == Instant::never());
+  }
 
   // --- For other threads, at any time ---------------------------------------------------------
   [[nodiscard]] const Tally& tally() const { return tally_; }

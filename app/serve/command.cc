@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// `millrace serve`: options into a ServeProgram on an engine, a line each second, totals at the
-// end.
+// `millrace serve`: options into a ServeProgram on an engine, "ready" when clients may come, a line
+// each second, totals at the end.
 #include "serve/command.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -14,14 +15,17 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "serve/ready_file.h"
 #include "serve/serve_program.h"
 
 namespace millrace::serve {
 namespace {
 
+constexpr uint16_t kDefaultHttpPort = 80;
+
 struct Totals {
   uint64_t accepted = 0;
-  uint64_t failed = 0;
+  std::array<uint64_t, kCloseReasonCount> ended{};
   uint64_t requests = 0;
   uint64_t refused = 0;
   uint64_t bytes_in = 0;
@@ -29,8 +33,25 @@ struct Totals {
 };
 
 Totals read(const ServiceCounts& counts) {
-  return {counts.accepted.get(), counts.failed.get(),   counts.requests.get(),
-          counts.refused.get(),  counts.bytes_in.get(), counts.bytes_out.get()};
+  Totals totals{.accepted = counts.accepted.get(),
+                .requests = counts.requests.get(),
+                .refused = counts.refused.get(),
+                .bytes_in = counts.bytes_in.get(),
+                .bytes_out = counts.bytes_out.get()};
+  for (size_t i = 0; i < kCloseReasonCount; ++i) totals.ended[i] = counts.ended[i].get();
+  return totals;
+}
+
+// " (17 peer-reset, 3 timed-out)": the connections that did not end by both sides' FIN.
+std::string failures(const Totals& totals) {
+  std::string out;
+  for (size_t i = 0; i < kCloseReasonCount; ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    if (totals.ended[i] == 0 || reason == CloseReason::kNormal) continue;
+    out += fmt::format("{}{} {}", out.empty() ? " (" : ", ", cli::format_count(totals.ended[i]),
+                       to_string(reason));
+  }
+  return out.empty() ? out : out + ")";
 }
 
 void print_now(const std::string& text) {
@@ -44,14 +65,23 @@ class ServeCommand final : public cli::Command {
       : app_(*root.add_subcommand("serve", "HTTP, echo, discard and chargen on a device")) {
     app_.footer(
         "Examples:\n"
-        "  millrace serve --device tap:mill0 --address 10.0.0.1/24 --http 80\n"
+        "  # a page for curl, over a new TAP interface (as root; then, in another terminal:\n"
+        "  # ip addr add 10.0.0.2/24 dev mill0; ip link set mill0 up; curl http://10.0.0.1/)\n"
+        "  millrace serve --device tap:mill0 --address 10.0.0.1/24\n"
+        "  # for a load generator in another process, over shared memory; no rights needed\n"
         "  millrace serve --device memif:/tmp/m.sock,server --address 10.0.0.1/24 --http 80\n"
+        "  # on a NIC bound to vfio-pci, pinned to a CPU, behind a router\n"
         "  millrace serve --device pci:0000:3b:00.0 --address 10.0.0.1/24 --gateway 10.0.0.254 \\\n"
         "      --http 80 --echo 7 --cpu 2\n"
-        "Sizes take k, m, g (powers of 1024); times take us, ms, s, m, h. Arguments after -- go "
-        "to\n"
-        "DPDK's EAL. SIGINT and SIGTERM close every connection, print totals, and end with 0.");
-    app_.option_defaults()->group("Services (at least one)");
+        "  # everything from a file, one thing from here\n"
+        "  millrace serve --config config/server.toml --body-size 64k\n"
+        "\n"
+        "SIZE takes k, m, g (powers of 1024): 4k. DURATION takes us, ms, s, m, h: 500ms. Ports go\n"
+        "from 1 to 65535. Arguments after -- go to DPDK's EAL.\n"
+        "SIGINT and SIGTERM close every connection and print totals. The exit status is 0, or 1\n"
+        "when a buffer or connection was lost on the way, or 2 when an option, the configuration\n"
+        "or the device was wrong.");
+    app_.option_defaults()->group("Services (HTTP on port 80 when none is named)");
     cli::add_port(app_, "--http", config_.http_port,
                   "HTTP/1.1: / has --body-size bytes, /bytes/N has N");
     cli::add_port(app_, "--echo", config_.echo_port, "sends back what it receives (RFC 862)");
@@ -59,7 +89,17 @@ class ServeCommand final : public cli::Command {
     cli::add_port(app_, "--chargen", config_.chargen_port, "sends without end (RFC 864)");
     cli::add_size(app_, "--body-size", config_.body_bytes, 0, uint64_t{1} << 40,
                   "bytes of body that / answers with");
-    cli::add_flag(app_, "--nagle", nagle_, "let small segments wait for acknowledgements");
+    cli::add_flag(
+        app_, "--nagle", nagle_,
+        "let small segments wait for acknowledgements (RFC 9293 section 3.7.4); off unless "
+        "given, as responses want it");
+    cli::add_duration(
+        app_, "--interval", interval_, milliseconds(10), seconds(86'400),
+        "between the lines that say what goes on; they come when stdout is a terminal, "
+        "or with --live");
+    app_.add_option("--ready-file", ready_path_,
+                    "write our process id there once clients may come; removed at the end")
+        ->type_name("FILE");
     cli::add_common_options(app_, common_);
   }
 
@@ -73,7 +113,8 @@ class ServeCommand final : public cli::Command {
       print_now(cli::config_to_toml(app_, "serve"));
       return cli::kExitOk;
     }
-    if (Result<void> valid = check_services(); !valid) return cli::fail(valid.error());
+    if (Result<void> valid = choose_services(); !valid) return cli::fail(valid.error());
+    if (Result<void> valid = ReadyFile::check(ready_path_); !valid) return cli::fail(valid.error());
     Result<EngineConfig> engine_config = cli::to_engine_config(common_, std::move(eal_args));
     if (!engine_config) return cli::fail(engine_config.error());
     if (engine_config->device.kind == DeviceKind::kLoopback) {
@@ -90,11 +131,14 @@ class ServeCommand final : public cli::Command {
     if (!engine) return cli::fail(engine.error());
     if (Result<void> started = (*engine)->start(); !started) return cli::fail(started.error());
     say_hello(**engine);
+    ReadyFile ready_file;
+    Result<void> ready = ready_file.write(ready_path_);
     const Instant began = cli::monotonic_now();
-    serve_until_told(**engine, program, signals, began);
+    if (ready) serve_until_told(**engine, program, signals, began);
     (*engine)->stop();
     const EngineReport report = (*engine)->finish();
     const Duration took = cli::monotonic_now() - began;
+    if (!ready) return cli::fail(ready.error());
     return say_goodbye(**engine, program, report, took);
   }
 
@@ -110,60 +154,81 @@ class ServeCommand final : public cli::Command {
              {"chargen", config_.chargen_port}}};
   }
 
-  [[nodiscard]] Result<void> check_services() const {
-    bool any = false;
+  [[nodiscard]] Result<void> choose_services() {
+    const auto named = services();
+    if (std::all_of(named.begin(), named.end(), [](const Service& s) { return s.port == 0; })) {
+      config_.http_port = kDefaultHttpPort;
+    }
     const auto all = services();
     for (size_t i = 0; i < all.size(); ++i) {
-      any = any || all[i].port != 0;
       for (size_t j = 0; j < i; ++j) {
         if (all[i].port == 0 || all[i].port != all[j].port) continue;
         return Error{fmt::format("--{} and --{} both name port {}; give each its own", all[j].name,
                                  all[i].name, all[i].port)};
       }
     }
-    if (any) return {};
-    return Error{"no service was named; add --http, --echo, --discard or --chargen with a port"};
+    return {};
   }
 
   void say_hello(const Engine& engine) const {
     if (common_.quiet || common_.json) return;
-    std::string ports;
+    std::string where;
     for (const Service& service : services()) {
       if (service.port == 0) continue;
-      ports +=
-          fmt::format("{}{} on port {}", ports.empty() ? "" : ", ", service.name, service.port);
+      where += fmt::format("{}{} on {}", where.empty() ? "" : ", ", service.name,
+                           Endpoint{common_.address->address, service.port}.to_string());
     }
-    print_now(fmt::format("{}\nserving {} of {}\n", engine.describe(), ports,
-                          common_.address->address.to_string()));
+    print_now(fmt::format("{}\nready: {}\n", engine.describe(), where));
   }
 
   void serve_until_told(Engine& engine, const ServeProgram& program,
                         const cli::StopSignals& signals, Instant began) const {
     const bool live = cli::wants_live_line(common_);
     const Instant end = common_.duration.ns == 0 ? Instant::never() : began + common_.duration;
-    Totals before = read(program.counts());
-    Instant last = began;
+    const Duration pause = live ? interval_ : seconds(1);
+    Moment before = look(engine, program);
     while (signals.count() == 0 && engine.running()) {
       const Instant now = cli::monotonic_now();
       if (now >= end) return;
-      signals.sleep(std::min(end - now, seconds(1)));
+      signals.sleep(std::min(end - now, pause));
       if (!live) continue;
-      const Totals totals = read(program.counts());
-      const Instant then = cli::monotonic_now();
-      const double passed = (then - last).seconds();
-      print_now(fmt::format(
-          "{:>8}  open {:>9}  accepted {:>10}  requests {:>10}  out {:>11}\n",
-          cli::format_duration(then - began), cli::format_count(program.counts().open.get()),
-          rate(totals.accepted - before.accepted, passed),
-          rate(totals.requests - before.requests, passed),
-          cli::format_bit_rate(static_cast<double>(totals.bytes_out - before.bytes_out) / passed)));
-      before = totals;
-      last = then;
+      const Moment moment = look(engine, program);
+      print_now(live_line(before, moment, began));
+      before = moment;
     }
   }
 
-  static std::string rate(uint64_t count, double passed) {
-    return cli::format_rate(static_cast<double>(count) / passed);
+  struct Moment {
+    Instant at;
+    Totals totals;
+    uint64_t open = 0;
+    uint64_t drops = 0;
+    WorkerStats worker;
+  };
+  static Moment look(const Engine& engine, const ServeProgram& program) {
+    return {.at = cli::monotonic_now(),
+            .totals = read(program.counts()),
+            .open = program.counts().open.get(),
+            .drops = cli::collect_counters(engine).drops(),
+            .worker = engine.worker_stats(0)};
+  }
+
+  static std::string live_line(const Moment& before, const Moment& now, Instant began) {
+    const double passed = (now.at - before.at).seconds();
+    const auto per_second = [&](uint64_t Totals::*member) {
+      return static_cast<double>(now.totals.*member - before.totals.*member) / passed;
+    };
+    return fmt::format(
+        "{:>8}  open {:>9}  accepted {:>9}  requests {:>9}  in {:>11}  out {:>11}  "
+        "drops {:>7}  busy {:>3}\n",
+        cli::format_duration(now.at - began), cli::format_count(now.open),
+        cli::format_rate(per_second(&Totals::accepted)),
+        cli::format_rate(per_second(&Totals::requests)),
+        cli::format_bit_rate(per_second(&Totals::bytes_in)),
+        cli::format_bit_rate(per_second(&Totals::bytes_out)),
+        cli::format_count(now.drops - before.drops),
+        cli::format_share(now.worker.busy_turns - before.worker.busy_turns,
+                          now.worker.turns - before.worker.turns));
   }
 
   int say_goodbye(const Engine& engine, const ServeProgram& program, const EngineReport& report,
@@ -173,22 +238,29 @@ class ServeCommand final : public cli::Command {
     std::string complaints;
     const bool leaked = cli::leaked(report, complaints);
     if (common_.json) {
+      uint64_t failed = 0;
+      nlohmann::json ended = nlohmann::json::object();
+      for (size_t i = 0; i < kCloseReasonCount; ++i) {
+        const auto reason = static_cast<CloseReason>(i);
+        if (totals.ended[i] != 0) ended[std::string(to_string(reason))] = totals.ended[i];
+        if (reason != CloseReason::kNormal) failed += totals.ended[i];
+      }
       nlohmann::json json = {
           {"schema", cli::kReportSchema},
           {"command", "serve"},
           {"seconds", took.seconds()},
-          {"connections", {{"accepted", totals.accepted}, {"failed", totals.failed}}},
+          {"connections", {{"accepted", totals.accepted}, {"failed", failed}, {"ended", ended}}},
           {"requests", {{"answered", totals.requests}, {"refused", totals.refused}}},
           {"bytes", {{"in", totals.bytes_in}, {"out", totals.bytes_out}}},
           {"stack", cli::stack_totals_to_json(counters, report)}};
       print_now(json.dump(2) + "\n");
     } else {
       print_now(fmt::format(
-          "served for {}: {} connections ({} failed), {} requests ({} refused), {} in, {} out\n{}",
-          cli::format_duration(took), cli::format_count(totals.accepted),
-          cli::format_count(totals.failed), cli::format_count(totals.requests),
-          cli::format_count(totals.refused), cli::format_bytes(totals.bytes_in),
-          cli::format_bytes(totals.bytes_out), cli::format_stack_totals(counters, report)));
+          "served for {}: {} connections{}, {} requests ({} refused), {} in, {} out\n{}",
+          cli::format_duration(took), cli::format_count(totals.accepted), failures(totals),
+          cli::format_count(totals.requests), cli::format_count(totals.refused),
+          cli::format_bytes(totals.bytes_in), cli::format_bytes(totals.bytes_out),
+          cli::format_stack_totals(counters, report)));
     }
     if (!leaked) return cli::kExitOk;
     fmt::print(stderr, "{}", complaints);
@@ -198,6 +270,8 @@ class ServeCommand final : public cli::Command {
   CLI::App& app_;
   cli::CommonOptions common_;
   ServeConfig config_;
+  Duration interval_ = seconds(1);
+  std::string ready_path_;
   bool nagle_ = false;
 };
 

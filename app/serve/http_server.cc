@@ -5,17 +5,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <new>
 #include <optional>
+#include <string_view>
+
+#include "serve/starved.h"
 
 namespace millrace::serve {
 namespace {
 
 constexpr size_t kPatternBytes = 256 * 1024;
 constexpr size_t kPatternPeriod = 256;
-constexpr size_t kResponseHeadBytesMax = 256;
-constexpr uint64_t kRootCopyBytesMax = 16 * 1024;
-constexpr Duration kLinger = seconds(2);
-constexpr size_t kLingeringMax = 65536;
+constexpr size_t kShortResponseBytesMax = 384;     // a head, or a refusal whole
+constexpr uint64_t kRootWithBodyBytesMax = 16384;  // larger bodies are not kept behind their head
 
 std::string_view reason_phrase(uint16_t status) {
   switch (status) {
@@ -33,20 +35,30 @@ std::string_view reason_phrase(uint16_t status) {
       return "Request Header Fields Too Large";
     case 501:
       return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
     default:
       return "HTTP Version Not Supported";
   }
 }
 
-std::string head_text(uint16_t status, uint64_t body_bytes, bool keep_alive) {
-  return fmt::format(
-      "HTTP/1.1 {} {}\r\nServer: millrace\r\nContent-Length: {}\r\nContent-Type: {}\r\n{}{}\r\n",
-      status, reason_phrase(status), body_bytes,
-      status == 200 ? "application/octet-stream" : "text/plain",
-      status == 405 ? "Allow: GET, HEAD\r\n" : "",
-      // Clients of HTTP/1.0 that asked to keep the connection wait for this word.
-      keep_alive ? "Connection: keep-alive\r\n" : "Connection: close\r\n");
-}
+// Text without the heap.
+class ShortText {
+ public:
+  template <class... Args>
+  void add(fmt::format_string<Args...> format, Args&&... args) {
+    size_ += fmt::format_to_n(chars_.data() + size_, chars_.size() - size_, format,
+                              std::forward<Args>(args)...)
+                 .size;
+  }
+  [[nodiscard]] std::string_view view() const {
+    return {chars_.data(), std::min(size_, chars_.size())};
+  }
+
+ private:
+  std::array<char, kShortResponseBytesMax> chars_;
+  size_t size_ = 0;
+};
 
 // How many bytes a path asks for; nothing when there is no such path.
 std::optional<uint64_t> bytes_asked_for(std::string_view target, uint64_t root_bytes) {
@@ -56,30 +68,68 @@ std::optional<uint64_t> bytes_asked_for(std::string_view target, uint64_t root_b
   if (!target.starts_with(kBytes)) return std::nullopt;
   const std::string_view digits = target.substr(kBytes.size());
   uint64_t bytes = 0;
-  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), bytes);
-  if (digits.empty() || error != std::errc{} || end != digits.end()) return std::nullopt;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
   return bytes;
 }
+
+std::span<const std::byte> as_bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+// `connection` is a whole line, or nothing.
+void add_head(ShortText& text, uint16_t status, uint64_t body_bytes, std::string_view connection) {
+  text.add(
+      "HTTP/1.1 {} {}\r\nServer: millrace\r\nContent-Length: {}\r\nContent-Type: {}\r\n{}{}\r\n",
+      status, reason_phrase(status), body_bytes,
+      status == 200 ? "application/octet-stream" : "text/plain",
+      status == 405 ? "Allow: GET, HEAD\r\n" : "", connection);
+}
+
+// By HttpServer::Ending. Keeping the connection goes without saying in HTTP/1.1.
+constexpr std::array<std::string_view, 3> kConnectionLines = {"", "Connection: keep-alive\r\n",
+                                                              "Connection: close\r\n"};
 
 }  // namespace
 
 HttpServer::HttpServer(uint64_t body_bytes, ServiceCounts& counts)
-    : counts_(counts), body_bytes_(body_bytes), pattern_(kPatternBytes) {
+    : counts_(counts), body_bytes_(body_bytes), pattern_(kPatternBytes), lingering_(kLingeringMax) {
   for (size_t i = 0; i < kPatternBytes; ++i) pattern_[i] = static_cast<std::byte>(i);
-  if (body_bytes <= kRootCopyBytesMax) {
-    root_response_ = head_text(200, body_bytes, true);
-    root_response_.append(reinterpret_cast<const char*>(pattern_.data()), body_bytes);
+  for (size_t ending = 0; ending < kEndingCount; ++ending) {
+    ShortText head;
+    add_head(head, 200, body_bytes, kConnectionLines[ending]);
+    Root& root = roots_[ending];
+    root.bytes = head.view();
+    root.head_bytes = root.bytes.size();
+    if (body_bytes <= kRootWithBodyBytesMax) {
+      root.bytes.append(reinterpret_cast<const char*>(pattern_.data()), body_bytes);
+    }
   }
+  heads_.reserve(kHeadsMax);
+  free_heads_.reserve(kHeadsMax);
+}
+
+Result<void> HttpServer::prepare(const Shard& shard) {
+  const uint32_t slots = shard.config().connections_max;
+  sessions_.reset(new (std::nothrow) Session[slots]);
+  if (sessions_ != nullptr) return {};
+  return Error{
+      fmt::format("no memory for the HTTP state of {} connections; lower "
+                  "--connections-max",
+                  slots)};
 }
 
 // --- Events -----------------------------------------------------------------------------------
 
 void HttpServer::on_established(Shard&, ConnectionRef connection) {
-  const uint32_t index = connection.id.index;
-  if (index >= sessions_.size()) sessions_.resize(size_t{index} * 2 + 64);
-  sessions_[index] = Session{};
-  counts_.accepted.add();
-  counts_.open.add();
+  sessions_[connection.id.index] = Session{.body_left = 0,
+                                           .upload_left = 0,
+                                           .head = kNone,
+                                           .body_phase = 0,
+                                           .last_response = false,
+                                           .refusing = false,
+                                           .peer_closed = false};
+  counts_.on_established();
 }
 
 size_t HttpServer::on_data(Shard& shard, ConnectionRef connection,
@@ -88,7 +138,7 @@ size_t HttpServer::on_data(Shard& shard, ConnectionRef connection,
   const std::string_view bytes(reinterpret_cast<const char*>(data.data()), data.size());
   size_t taken = 0;
   while (taken < bytes.size()) {
-    if (s.refusing) {
+    if (s.refusing || stopping_) {
       taken = bytes.size();
     } else if (s.upload_left != 0) {
       const size_t n = std::min<uint64_t>(s.upload_left, bytes.size() - taken);
@@ -96,7 +146,7 @@ size_t HttpServer::on_data(Shard& shard, ConnectionRef connection,
       taken += n;
     } else if (s.body_left != 0) {
       break;  // the response before is not through
-    } else if (shard.send_space(connection.id) < kResponseHeadBytesMax) {
+    } else if (shard.send_space(connection.id) < kShortResponseBytesMax) {
       shard.want_writable(connection.id);
       break;
     } else {
@@ -110,7 +160,7 @@ size_t HttpServer::on_data(Shard& shard, ConnectionRef connection,
 void HttpServer::on_writable(Shard& shard, ConnectionRef connection) {
   Session& s = sessions_[connection.id.index];
   if (s.body_left != 0) continue_body(shard, connection.id, s);
-  if (s.body_left == 0) shard.resume(connection.id);
+  if (s.body_left == 0 || stopping_) shard.resume(connection.id);
 }
 
 void HttpServer::on_peer_closed(Shard& shard, ConnectionRef connection) {
@@ -121,104 +171,125 @@ void HttpServer::on_peer_closed(Shard& shard, ConnectionRef connection) {
 
 void HttpServer::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
   release_head(sessions_[connection.id.index]);
-  counts_.open.subtract();
-  if (reason != CloseReason::kNormal) counts_.failed.add();
+  counts_.on_closed(reason);
 }
 
 void HttpServer::turn(Shard& shard) {
-  while (!lingering_.empty() && lingering_.front().until <= shard.now()) {
-    shard.close(lingering_.front().id);  // does nothing if it has ended meanwhile
-    lingering_.pop_front();
+  while (lingering_count_ != 0 && lingering_[lingering_first_].until <= shard.now()) {
+    end_first_lingering(shard);
   }
 }
 
 // --- Requests ---------------------------------------------------------------------------------
 
-// Takes a request's header, or what there is of it. Returns how many of `bytes` that was.
+// Takes a request's head, or what there is of it. Returns how many of `bytes` that was.
 size_t HttpServer::take_request(Shard& shard, ConnectionId id, Session& s, std::string_view bytes) {
-  using Outcome = http::ParsedRequest::Outcome;
-  size_t held = 0;
+  using Outcome = http::RequestReader::Outcome;
+  http::RequestReader fresh;
+  http::RequestReader* reader = &fresh;
   std::string_view whole = bytes;
+  size_t held = 0;
   if (s.head != kNone) {
-    std::string& head = head_of(s);
-    held = head.size();
-    head.append(bytes.substr(0, http::kHeadBytesMax + 1 - held));
-    whole = head;
+    Head& head = heads_[s.head];
+    held = head.bytes.size();
+    head.bytes.append(bytes.substr(0, http::kHeadBytesMax - held));
+    whole = head.bytes;
+    reader = &head.reader;
   }
-  const http::ParsedRequest parsed = http::parse_request(whole, held);
-  switch (parsed.outcome) {
-    case Outcome::kMore: {
-      if (s.head == kNone) head_of(s).assign(bytes);
+  switch (reader->read(whole)) {
+    case Outcome::kMore:
+      if (s.head == kNone && !hold_head(s, bytes, fresh)) {
+        s.refusing = true;
+        refuse(shard, id, s, 503, Ending::kClose, true);
+      }
       return bytes.size();
-    }
-    case Outcome::kRefused:
+    case Outcome::kRefused: {
+      const uint16_t status = reader->status();
       release_head(s);
       s.refusing = true;
-      refuse(shard, id, s, parsed.status, false, true);
+      refuse(shard, id, s, status, Ending::kClose, true);
       return bytes.size();
-    case Outcome::kRequest:
-      // The target refers to the held header, so that goes last.
-      answer(shard, id, s, parsed.request);
-      release_head(s);
-      return parsed.head_bytes - held;
+    }
+    case Outcome::kRequest: {
+      const size_t taken = reader->head_bytes() - held;
+      const http::Request request = reader->request(whole);
+      release_head(s);  // its bytes stay where they are until another head is held
+      answer(shard, id, s, request);
+      return taken;
+    }
   }
   return bytes.size();
 }
 
 void HttpServer::answer(Shard& shard, ConnectionId id, Session& s, const http::Request& request) {
   s.upload_left = request.content_length;
-  s.last_response = !request.keep_alive;
+  const Ending ending = !request.keep_alive ? Ending::kClose
+                        : request.http_1_0  ? Ending::kKeepAndSaySo
+                                            : Ending::kKeep;
+  const bool head_only = request.method == http::Method::kHead;
   if (request.method == http::Method::kOther) {
-    refuse(shard, id, s, 405, request.keep_alive, true);
+    refuse(shard, id, s, 405, ending, true);
     return;
   }
-  const bool head_only = request.method == http::Method::kHead;
   const std::optional<uint64_t> bytes = bytes_asked_for(request.target, body_bytes_);
   if (!bytes) {
-    refuse(shard, id, s, 404, request.keep_alive, !head_only);
+    refuse(shard, id, s, 404, ending, !head_only);
     return;
   }
   counts_.requests.add();
-  if (!head_only && request.keep_alive && request.target == "/" && !root_response_.empty() &&
-      shard.send_space(id) >= root_response_.size() &&
-      shard.send_static(id, std::as_bytes(std::span(root_response_))) != 0) {
-    counts_.bytes_out.add(root_response_.size());
-    finish(shard, id, s);
-    return;
-  }
-  send_all(shard, id, head_text(200, *bytes, request.keep_alive));
-  if (!head_only) {
-    s.body_left = *bytes;
-    s.body_offset = 0;
-  }
+  s.last_response = ending == Ending::kClose;
+  if (request.target == "/" && answer_root(shard, id, s, ending, head_only)) return;
+  ShortText head;
+  add_head(head, 200, *bytes, kConnectionLines[static_cast<size_t>(ending)]);
+  send_all(shard, id, head.view());
+  s.body_left = head_only ? 0 : *bytes;
+  s.body_phase = 0;
   continue_body(shard, id, s);
 }
 
-void HttpServer::refuse(Shard& shard, ConnectionId id, Session& s, uint16_t status, bool keep_alive,
+// The response that was prepared, in one piece if there is room for that; false when there is none.
+bool HttpServer::answer_root(Shard& shard, ConnectionId id, Session& s, Ending ending,
+                             bool head_only) {
+  const Root& root = roots_[static_cast<size_t>(ending)];
+  const size_t first = head_only ? root.head_bytes : root.bytes.size();
+  if (shard.send_space(id) < first) return false;
+  if (shard.send_static(id, as_bytes(root.bytes).first(first)) == 0) return false;
+  counts_.bytes_out.add(first);
+  s.body_left = head_only ? 0 : body_bytes_ - (first - root.head_bytes);
+  s.body_phase = 0;
+  continue_body(shard, id, s);
+  return true;
+}
+
+void HttpServer::refuse(Shard& shard, ConnectionId id, Session& s, uint16_t status, Ending ending,
                         bool with_body) {
   counts_.refused.add();
-  s.last_response = !keep_alive;
-  const std::string body = fmt::format("{} {}\n", status, reason_phrase(status));
-  send_all(shard, id, head_text(status, body.size(), keep_alive) + (with_body ? body : ""));
+  s.last_response = ending == Ending::kClose;
+  ShortText body;
+  body.add("{} {}\n", status, reason_phrase(status));
+  ShortText response;
+  add_head(response, status, body.view().size(), kConnectionLines[static_cast<size_t>(ending)]);
+  if (with_body) response.add("{}", body.view());
+  send_all(shard, id, response.view());
   finish(shard, id, s);
 }
 
 // Requires: room in the send buffer. Without memory for a few hundred bytes the connection cannot
 // go on.
 void HttpServer::send_all(Shard& shard, ConnectionId id, std::string_view text) {
-  const size_t sent = shard.send(id, std::as_bytes(std::span(text)));
+  const size_t sent = shard.send(id, as_bytes(text));
   counts_.bytes_out.add(sent);
   if (sent < text.size()) shard.abort(id);
 }
 
 void HttpServer::continue_body(Shard& shard, ConnectionId id, Session& s) {
   while (s.body_left != 0) {
-    const size_t begin = s.body_offset % kPatternPeriod;
-    const size_t offered = std::min<uint64_t>(s.body_left, kPatternBytes - begin);
-    const size_t sent = shard.send_static(id, std::span(pattern_).subspan(begin, offered));
+    const size_t offered = std::min<uint64_t>(s.body_left, kPatternBytes - s.body_phase);
+    const size_t sent = shard.send_static(id, std::span(pattern_).subspan(s.body_phase, offered));
     s.body_left -= sent;
-    s.body_offset += sent;
+    s.body_phase = static_cast<uint8_t>((s.body_phase + sent) % kPatternPeriod);
     counts_.bytes_out.add(sent);
+    if (sent == 0 && starved(shard, id)) shard.abort(id);
     if (sent < offered) return;  // on_writable goes on
   }
   finish(shard, id, s);
@@ -227,28 +298,47 @@ void HttpServer::continue_body(Shard& shard, ConnectionId id, Session& s) {
 // A response is handed over in full.
 void HttpServer::finish(Shard& shard, ConnectionId id, Session& s) {
   if (!s.last_response && !s.peer_closed) return;
-  shard.shutdown(id);
-  if (s.peer_closed) return;
-  // What the peer had under way is read and thrown away, so that no RST overtakes the response.
-  s.refusing = true;
-  if (lingering_.size() == kLingeringMax) {
-    shard.close(lingering_.front().id);
-    lingering_.pop_front();
+  if (s.peer_closed) {
+    shard.shutdown(id);
+    return;
   }
-  lingering_.push_back({id, shard.now() + kLinger});
+  // A client that asked for the end has nothing more to say. Of others what they have under way is
+  // read and thrown away, so that no RST overtakes the response (RFC 9112 section 9.6).
+  const bool all_said = !s.refusing && s.upload_left == 0 && shard.unread(id) == 0;
+  s.refusing = true;
+  if (all_said) {
+    shard.close(id);
+  } else {
+    shard.shutdown(id);
+    linger(shard, id);
+  }
 }
 
-std::string& HttpServer::head_of(Session& s) {
-  if (s.head == kNone) {
-    if (free_heads_.empty()) {
-      free_heads_.push_back(static_cast<uint32_t>(heads_.size()));
-      heads_.emplace_back();
-    }
-    s.head = free_heads_.back();
-    free_heads_.pop_back();
-    heads_[s.head].clear();
+void HttpServer::linger(Shard& shard, ConnectionId id) {
+  if (lingering_count_ == kLingeringMax) end_first_lingering(shard);
+  lingering_[(lingering_first_ + lingering_count_) % kLingeringMax] = {id, shard.now() + kLinger};
+  ++lingering_count_;
+}
+
+void HttpServer::end_first_lingering(Shard& shard) {
+  shard.close(lingering_[lingering_first_].id);  // does nothing if it has ended meanwhile
+  lingering_first_ = (lingering_first_ + 1) % kLingeringMax;
+  --lingering_count_;
+}
+
+// --- Heads that arrive in pieces --------------------------------------------------------------
+
+bool HttpServer::hold_head(Session& s, std::string_view bytes, const http::RequestReader& reader) {
+  if (free_heads_.empty()) {
+    if (heads_.size() == kHeadsMax) return false;
+    free_heads_.push_back(static_cast<uint32_t>(heads_.size()));
+    heads_.emplace_back();
   }
-  return heads_[s.head];
+  s.head = free_heads_.back();
+  free_heads_.pop_back();
+  heads_[s.head].bytes = bytes;
+  heads_[s.head].reader = reader;
+  return true;
 }
 
 void HttpServer::release_head(Session& s) {

@@ -17,11 +17,17 @@ Result<void> ServeProgram::start(Shard& shard) {
     if (!listener) return listener.error();
     return {};
   };
-  Result<void> done = listen(config_.http_port, http_);
+  Result<void> done = http_.prepare(shard);
+  if (done) done = listen(config_.http_port, http_);
   if (done) done = listen(config_.echo_port, echo_);
   if (done) done = listen(config_.discard_port, discard_);
   if (done) done = listen(config_.chargen_port, chargen_);
   return done;
+}
+
+void ServeProgram::stopping(Shard&) {
+  http_.stop();
+  echo_.stop();
 }
 
 }  // namespace millrace::serve

@@ -26,6 +26,7 @@ class ServeProgram final : public Program {
 
   Result<void> start(Shard& shard) override;
   void turn(Shard& shard) override { http_.turn(shard); }
+  void stopping(Shard& shard) override;
 
   // May be read from any thread.
   [[nodiscard]] const ServiceCounts& counts() const { return counts_; }

@@ -3,8 +3,11 @@
 // untorn and all of them from slightly different times.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+
+#include "millrace/app.h"
 
 namespace millrace::serve {
 
@@ -23,13 +26,22 @@ class Count {
 };
 
 struct ServiceCounts {
-  Count accepted;   // connections
-  Count open;       // of them, now
-  Count failed;     // ended otherwise than by both sides' FIN
-  Count requests;   // HTTP: answered with 200
-  Count refused;    // HTTP: answered with 4xx or 5xx
-  Count bytes_in;   // of application data
-  Count bytes_out;  // handed to the stack
+  Count accepted;                              // connections
+  Count open;                                  // of them, now
+  std::array<Count, kCloseReasonCount> ended;  // of them, by CloseReason
+  Count requests;                              // HTTP: answered with 200
+  Count refused;                               // HTTP: answered with 4xx or 5xx
+  Count bytes_in;                              // of application data
+  Count bytes_out;                             // handed to the stack
+
+  void on_established() {
+    accepted.add();
+    open.add();
+  }
+  void on_closed(CloseReason reason) {
+    open.subtract();
+    ended[static_cast<size_t>(reason)].add();
+  }
 };
 
 }  // namespace millrace::serve

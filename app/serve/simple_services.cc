@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "serve/simple_services.h"
 
+#include "serve/starved.h"
+
 namespace millrace::serve {
 
-void SimpleService::on_established(Shard&, ConnectionRef) {
-  counts_.accepted.add();
-  counts_.open.add();
-}
+void SimpleService::on_established(Shard&, ConnectionRef) { counts_.on_established(); }
 
 void SimpleService::on_closed(Shard&, ConnectionRef, CloseReason reason) {
-  counts_.open.subtract();
-  if (reason != CloseReason::kNormal) counts_.failed.add();
+  counts_.on_closed(reason);
 }
 
 size_t EchoServer::on_data(Shard& shard, ConnectionRef connection,
                            std::span<const std::byte> data) {
-  const size_t taken = shard.send(connection.id, data);
+  const size_t sent = shard.send(connection.id, data);
+  if (sent == 0 && starved(shard, connection.id)) shard.abort(connection.id);
+  const size_t taken = stopping_ ? data.size() : sent;
   counts_.bytes_in.add(taken);
-  counts_.bytes_out.add(taken);
+  counts_.bytes_out.add(sent);
   return taken;
 }
 
@@ -34,7 +34,8 @@ ChargenServer::ChargenServer(ServiceCounts& counts) : SimpleService(counts) {
   constexpr size_t kFirst = ' ';
   constexpr size_t kCharacters = 95;  // of ASCII that can be printed
   constexpr size_t kLine = 72;
-  constexpr size_t kPeriods = 16;
+  constexpr size_t kPeriods = 16;  // 110 KiB, so that one offer fills a good part of a buffer
+  pattern_.reserve(kCharacters * kPeriods * (kLine + 2));
   for (size_t line = 0; line < kCharacters * kPeriods; ++line) {
     for (size_t column = 0; column < kLine; ++column) {
       pattern_.push_back(static_cast<std::byte>(kFirst + (line + column) % kCharacters));
@@ -46,7 +47,6 @@ ChargenServer::ChargenServer(ServiceCounts& counts) : SimpleService(counts) {
 
 void ChargenServer::on_established(Shard& shard, ConnectionRef connection) {
   SimpleService::on_established(shard, connection);
-  shard.set_cookie(connection.id, 0);
   on_writable(shard, {connection.id, 0});
 }
 
@@ -62,6 +62,7 @@ void ChargenServer::on_writable(Shard& shard, ConnectionRef connection) {
     const size_t sent = shard.send_static(connection.id, offered);
     counts_.bytes_out.add(sent);
     at = (at + sent) % pattern_.size();
+    if (sent == 0 && starved(shard, connection.id)) shard.abort(connection.id);
     if (sent < offered.size()) break;
   }
   shard.set_cookie(connection.id, at);

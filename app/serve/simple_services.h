@@ -13,7 +13,8 @@
 
 namespace millrace::serve {
 
-// What all of them count. A half-close by the peer is answered by ours, the default of App.
+// What all of them count. A half-close by the peer is answered by ours when everything is read, the
+// default of App.
 class SimpleService : public App {
  public:
   explicit SimpleService(ServiceCounts& counts) : counts_(counts) {}
@@ -28,8 +29,15 @@ class SimpleService : public App {
 class EchoServer final : public SimpleService {
  public:
   using SimpleService::SimpleService;
+  // The shard is about to be drained: what cannot be sent back any more is thrown away, so that it
+  // keeps no connection open.
+  void stop() { stopping_ = true; }
+
   size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
   void on_writable(Shard& shard, ConnectionRef connection) override;
+
+ private:
+  bool stopping_ = false;
 };
 
 class DiscardServer final : public SimpleService {

@@ -68,7 +68,6 @@ TABLE = [
     ("negative port", [*SERVE, "--echo", "-7"], "-7"),
     ("port by name", [*SERVE, "--echo", "echo"], "echo"),
     ("one port for two services", [*SERVE, "--echo", "80"], "port 80"),
-    ("no service", ["serve", *MEMIF, *ADDRESS], "--http"),
     ("mtu too small", [*SERVE, "--mtu", "60"], '"60"'),
     ("mtu too large", [*SERVE, "--mtu", "70000"], "70000"),
     ("size with an unknown unit", [*SERVE, "--body-size", "4parsec"], "4parsec"),
@@ -241,3 +240,29 @@ def too_little_memory(lab):
     refused(lab, ["--as=600000000", lab.millrace, *SERVE, "--connections-max", "5000000"],
             "5000000", program="prlimit")
     refused(lab, [*SERVE, "--", "-m", "2"], "mbufs")
+
+
+# ---- and what is right -----------------------------------------------------------------------
+
+@CASES.case("help and version are told on stdout, with status 0", root=False)
+def help_and_version(lab):
+    for arguments in (["--help"], ["--version"], ["serve", "--help"], ["load", "--help"],
+                      ["load", "cps", "--help"]):
+        process = lab.run(lab.millrace, *arguments)
+        expect(process.out().strip() and not process.err(), f"{arguments}: {process.err()!r}")
+
+
+@CASES.case("--print-config prints what --config reads", root=False)
+def config_round_trip(lab):
+    first = lab.run(lab.millrace, *SERVE[:1], "--device", "tap:x0", *ADDRESS, "--http", 8080,
+                    "--body-size", "4k", "--msl", "1500ms", "--gateway", "10.77.0.254",
+                    "--route", "10.78.0.0/16=10.77.0.9", "--print-config").out()
+    path = lab.folder / "printed.toml"
+    path.write_text(first, encoding="utf-8")
+    second = lab.run(lab.millrace, "serve", "--config", path, "--print-config").out()
+    for fragment in ("tap:x0", "8080", "4k", "1500ms", "10.77.0.254", "10.78.0.0/16=10.77.0.9"):
+        expect(fragment in second, f"{fragment} is lost on the way: {second}")
+    # The second one was given a config file, the first was not.
+    lines = [[line for line in text.splitlines() if not line.startswith("config =")]
+             for text in (first, second)]
+    expect_equal(lines[1], lines[0], "the config printed again")

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import pathlib
 import random
 import re
 import signal
@@ -11,7 +12,7 @@ import time
 
 from case import Cases
 from lab import expect, expect_equal, need_tools, wait_until
-from sites import MILLRACE, SITES
+from sites import KERNEL, MILLRACE, SITES, VethSite
 
 CASES = Cases()
 HTTP, ECHO, DISCARD, CHARGEN = 80, 7, 9, 19
@@ -299,6 +300,26 @@ def stopped_in_mid_transfer(lab, kind):
             expect(site.interface not in lab.interfaces(site.kernel), "the TAP interface is left")
 
 
+def through_gateway(lab):
+    """client 10.78.0.2 ---- 10.78.0.1 router 10.77.0.2 ---- 10.77.0.1 millrace"""
+    site = VethSite(lab)
+    client = lab.namespace("c")
+    lab.veth((client, "c0"), (site.kernel, "k1"))
+    lab.run("ip", "addr", "add", "10.78.0.1/24", "dev", "k1", ns=site.kernel)
+    lab.run("ip", "addr", "add", "10.78.0.2/24", "dev", "c0", ns=client)
+    lab.run("ip", "route", "add", "default", "via", "10.78.0.1", ns=client)
+    with lab.inside(site.kernel):
+        pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
+    need_tools("curl")
+    for options in (["--gateway", KERNEL], ["--route", f"10.78.0.0/24={KERNEL}"]):
+        with site.serve("--http", HTTP, *options):
+            output = lab.run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{size_download}",
+                             f"{URL}/bytes/100000", ns=client).out()
+            expect_equal(output, "200 100000", f"curl from another network, {options[0]}")
+
+
+CASES.add("af_packet: clients on another network are reached by gateway and by route",
+          through_gateway)
 for wire in SITES:
     for title, function, limit in (
             ("ping of several sizes", ping, 30),

@@ -2,6 +2,7 @@
 """millrace as a client of the kernel: the load generator against nginx, and against nothing."""
 
 import json
+import pathlib
 import time
 
 from case import Cases
@@ -141,14 +142,23 @@ def stopped_in_mid_load(lab):
                "no connection is left open at nginx")
 
 
-@CASES.case("af_packet: a target that refuses, or is not there, is named as the reason")
+@CASES.case("af_packet: why a target cannot be reached is told apart")
 def nobody_there(lab):
     site = VethSite(lab)
-    for target, reason in ((f"{KERNEL}:9", "refused"), ("10.77.0.99:80", "neighbor-unreachable")):
-        generator = lab.run(*site.command("load", "cps", "--target", target, "--json",
-                                          "--duration", "1s", "--concurrency", "4"),
+    with lab.inside(site.kernel):
+        pathlib.Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
+    site.run("ip", "route", "add", "unreachable", "10.98.0.0/24")
+    site.run("ip", "route", "add", "blackhole", "10.99.0.0/24")
+    for target, reason, timeout in ((f"{KERNEL}:9", "refused", "1s"),
+                                    ("10.77.0.99:80", "neighbor-unreachable", "5s"),
+                                    ("10.98.0.1:80", "unreachable", "1s"),
+                                    ("10.99.0.1:80", "connect-timeout", "1s")):
+        generator = lab.run(*site.command("load", "cps", "--target", target, "--gateway", KERNEL,
+                                          "--duration", "1s", "--timeout", timeout, "--json"),
                             ns=site.millrace, status=1, seconds=20)
-        expect(reason in generator.out() + generator.err(), f"{target}: {generator.out()[:500]!r}")
+        lines = generator.err().splitlines()
+        expect(len(lines) == 1 and target in lines[0] and f"({reason})" in lines[0],
+               f"{target}, {reason}: {generator.err()!r}")
 
 
 @CASES.case("af_packet: a server that dies is counted as failures, and the load goes on")

@@ -174,7 +174,9 @@ class Lab:
         if unprivileged and os.geteuid() == 0:
             entry = pwd.getpwnam(UNPRIVILEGED)
             options = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-            environment["XDG_RUNTIME_DIR"] = str(self.open_folder())  # root's is closed to it
+        if options or os.geteuid() != 0:
+            # Without a folder of its own DPDK makes one in /tmp, and leaves it.
+            environment["XDG_RUNTIME_DIR"] = str(self.open_folder())
         label = f"{len(self.processes)}-{pathlib.Path(argv[0]).name}"
         with contextlib.ExitStack() as files:
             out = files.enter_context(open(self.folder / f"{label}.out", "wb"))

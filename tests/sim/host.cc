@@ -137,7 +137,8 @@ void SimHost::schedule(Instant when, End& end, Action action) {
   });
 }
 
-// --- What the applications do ---------------------------------------------------------------------
+// --- What the applications do
+// ---------------------------------------------------------------------
 
 void SimHost::perform(End& end, Action action) {
   switch (action) {
@@ -205,8 +206,8 @@ void SimHost::write(End& end) {
   const uint64_t limit = allowed(end);
   while (!end.blocked && !end.waiting && end.sending.accepted_bytes < limit) {
     const size_t at = static_cast<size_t>(end.sending.accepted_bytes);
-    const size_t want = std::min<size_t>(
-        end.random.between(end.plan->write_min, end.plan->write_max), limit - at);
+    const size_t want =
+        std::min<size_t>(end.random.between(end.plan->write_min, end.plan->write_max), limit - at);
     const auto data = std::span<const std::byte>(end.stream).subspan(at, want);
     const size_t space = shard_->send_space(end.id);
     size_t taken = 0;
@@ -222,8 +223,7 @@ void SimHost::write(End& end) {
     if (!world_.scenario().tight_memory && !end.plan->send_static &&
         taken != std::min(want, space)) {
       return world_.fail(end, "send() takes " + std::to_string(taken) + " of " +
-                                  std::to_string(want) + " with room for " +
-                                  std::to_string(space));
+                                  std::to_string(want) + " with room for " + std::to_string(space));
     }
     end.sending.accepted_bytes += taken;
     if (taken < want) {
@@ -283,8 +283,7 @@ void SimHost::break_off(End& end) {
     return;
   }
   // RFC 9293 section 3.10.4: CLOSE in SYN-SENT ends the attempt at once.
-  const bool aborts =
-      shard_->unread(end.id) != 0 || shard_->info(end.id)->state == State::kSynSent;
+  const bool aborts = shard_->unread(end.id) != 0 || shard_->info(end.id)->state == State::kSynSent;
   (aborts ? end.abort_due : end.broke_off) = true;
   end.sending.finished = true;
   world_.log(end, "close early, unread", shard_->unread(end.id));
@@ -324,7 +323,8 @@ void SimHost::use_stale_id(End& end) {
   if (!dead) world_.fail(end, "a stale id is not dead");
 }
 
-// --- What the applications are told ---------------------------------------------------------------
+// --- What the applications are told
+// ---------------------------------------------------------------
 
 End* SimHost::end_of(ConnectionRef connection, const char* event) {
   End* end = world_.end_by_cookie(connection.cookie);
@@ -461,7 +461,8 @@ void SimHost::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
   world_.judge(*end);
 }
 
-// --- What must hold after a turn --------------------------------------------------------------------
+// --- What must hold after a turn
+// --------------------------------------------------------------------
 
 void SimHost::check_ends() {
   for (size_t i = 0; i < live_.size();) {

@@ -28,27 +28,27 @@ struct End {
   const EndPlan* plan = nullptr;
   TcpOptions options;
   Random random{0};
-  std::vector<std::byte> stream;    // what it sends
+  std::vector<std::byte> stream;  // what it sends
   SendState sending;
   uint64_t expected = 0;            // bytes the peer is going to send
   uint64_t taken = 0;               // bytes read
   std::array<uint64_t, 2> round{};  // bytes of one request and one response; 0: streams
 
   ConnectionId id;
-  bool opened = false;              // has an id: connect() was called, or it was accepted
+  bool opened = false;  // has an id: connect() was called, or it was accepted
   bool established = false;
   bool peer_closed = false;
   bool closed = false;
   CloseReason reason = CloseReason::kNormal;
   Instant closed_at;
 
-  bool blocked = false;             // send() took less: on_writable is due
-  bool waiting = false;             // for the next write of its plan
-  bool paused = false;              // on_data took less: resume() is due
-  bool stalled = false;             // has stalled once
-  bool abort_due = false;           // abort() was called
-  bool broke_off = false;           // close() while the peer was still sending
-  bool gave_up = false;             // the peer is gone and cannot say so
+  bool blocked = false;    // send() took less: on_writable is due
+  bool waiting = false;    // for the next write of its plan
+  bool paused = false;     // on_data took less: resume() is due
+  bool stalled = false;    // has stalled once
+  bool abort_due = false;  // abort() was called
+  bool broke_off = false;  // close() while the peer was still sending
+  bool gave_up = false;    // the peer is gone and cannot say so
 
   [[nodiscard]] bool alive() const { return opened && !closed; }
 };

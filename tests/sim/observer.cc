@@ -16,9 +16,13 @@ std::string numbers(const char* text, int64_t a, int64_t b) {
 
 }  // namespace
 
+int64_t Observer::window_unit(const Side& me, const Side& peer) const {
+  const bool scaled = me.window_shift && peer.window_shift;
+  return int64_t{1} << (scaled ? std::min<int>(*me.window_shift, 14) : 0);
+}
+
 int64_t Observer::window_of(const Side& me, const Side& peer, const Packet& p) const {
-  const bool scaled = me.window_shift && peer.window_shift && !p.has(kSyn);
-  return int64_t{p.window} << (scaled ? std::min<int>(*me.window_shift, 14) : 0);
+  return int64_t{p.window} * (p.has(kSyn) ? 1 : window_unit(me, peer));
 }
 
 std::optional<std::string> Observer::sent(size_t side, const Packet& p) {
@@ -105,8 +109,11 @@ std::optional<std::string> Observer::check_payload(size_t side, const Packet& p)
       return numbers("larger than the peer's MSS", bytes + p.option_bytes, peer.mss);
     }
     if (me.fin_sent && end > me.fin_at) return numbers("data behind the FIN", end, me.fin_at);
-    // RFC 6928: ten segments before the first acknowledgement of data.
-    if (me.ack_arrived <= 1 && end - 1 > int64_t{10} * std::max<int64_t>(peer.mss, 1)) {
+    // RFC 6928: ten segments before the first acknowledgement of data, as long as nothing was lost;
+    // fast recovery lets one more go for each duplicate acknowledgement (RFC 6582).
+    if (seq < me.sent_end) me.has_resent = true;
+    if (!me.has_resent && me.ack_arrived <= 1 &&
+        end - 1 > int64_t{10} * std::max<int64_t>(peer.mss, 1)) {
       return numbers("initial window", end - 1, int64_t{10} * peer.mss);
     }
   }
@@ -130,10 +137,12 @@ std::optional<std::string> Observer::check_ack(Side& me, const Side& peer, const
   const int64_t edge = ack + window_of(me, peer, p);
   const bool fin_acked = peer.fin_sent && ack > peer.fin_at;
   if (!fin_acked) {
-    if (me.edge_sent && edge < *me.edge_sent) {
+    // Rounding to the window's scale may take back less than one unit (RFC 7323 section 2.4).
+    const int64_t unit = window_unit(me, peer);
+    if (me.edge_sent && edge <= *me.edge_sent - unit) {
       return numbers("the right edge of the window goes back", edge, *me.edge_sent);
     }
-    me.edge_sent = edge;
+    me.edge_sent = std::max(edge, me.edge_sent.value_or(edge));
   }
   for (size_t i = 0; i < p.sack_count; ++i) {
     const int64_t begin = relative(p.sack[i][0], peer.iss);

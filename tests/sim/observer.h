@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stands beside the wire and watches one connection: every segment that an end sends must make
-// sense given what it has sent before and what has reached it. Knows the protocol, the application's
-// bytes, and nothing about the stack.
+// sense given what it has sent before and what has reached it. Knows the protocol, the
+// application's bytes, and nothing about the stack.
 //
 // Must hold (side X, its peer Y):
 //   payload bytes are the application's, at their place in the stream; FIN stands at its end
@@ -50,19 +50,20 @@ class Observer {
   // Everything of X is relative to X's ISS, so SYN is 0 and the stream starts at 1.
   struct Side {
     bool syn_sent = false;
-    bool syn_arrived = false;     // at the peer
+    bool has_resent = false;
+    bool syn_arrived = false;  // at the peer
     bool fin_sent = false;
     uint32_t iss = 0;
-    uint16_t mss = 536;           // RFC 9293 section 3.7.1, MUST-15
+    uint16_t mss = 536;  // RFC 9293 section 3.7.1, MUST-15
     bool offers_timestamps = false;
     bool offers_sack = false;
     std::optional<uint8_t> window_shift;
-    int64_t sent_end = 0;         // the highest sequence number used, plus one
+    int64_t sent_end = 0;  // the highest sequence number used, plus one
     int64_t fin_at = 0;
-    int64_t arrived_end = 0;      // of what reached the peer
-    int64_t ack_arrived = 0;      // the highest ack from the peer that reached us
-    int64_t edge_arrived = 0;     // the highest ack + window that reached us
-    std::optional<int64_t> ack_sent;   // relative to the peer's ISS
+    int64_t arrived_end = 0;          // of what reached the peer
+    int64_t ack_arrived = 0;          // the highest ack from the peer that reached us
+    int64_t edge_arrived = 0;         // the highest ack + window that reached us
+    std::optional<int64_t> ack_sent;  // relative to the peer's ISS
     std::optional<int64_t> edge_sent;
     std::optional<uint32_t> ts_sent;
     std::optional<uint32_t> ts_arrived;  // at the peer
@@ -73,6 +74,7 @@ class Observer {
   std::optional<std::string> check_payload(size_t side, const Packet& packet);
   std::optional<std::string> check_ack(Side& me, const Side& peer, const Packet& packet);
   std::optional<std::string> check_options(Side& me, const Side& peer, const Packet& packet);
+  [[nodiscard]] int64_t window_unit(const Side& me, const Side& peer) const;
   [[nodiscard]] int64_t window_of(const Side& me, const Side& peer, const Packet& packet) const;
 
   std::array<const SendState*, 2> senders_;

@@ -194,8 +194,8 @@ std::string format_tcp(const Packet& p, uint32_t seq_base, uint32_t ack_base) {
   char text[256];
   const uint32_t seq = p.seq - seq_base;
   std::snprintf(text, sizeof text, "%s:%u > %s:%u [%s] seq %" PRId32, ip_text(p.source_ip).c_str(),
-                p.source_port, ip_text(p.destination_ip).c_str(), p.destination_port,
-                flags.c_str(), static_cast<int32_t>(seq));
+                p.source_port, ip_text(p.destination_ip).c_str(), p.destination_port, flags.c_str(),
+                static_cast<int32_t>(seq));
   std::string line = text;
   if (!p.payload.empty()) {
     std::snprintf(text, sizeof text, ":%" PRId32 " (%zu)",
@@ -302,8 +302,7 @@ std::vector<std::byte> encode_tcp(const TcpFields& f) {
   put8(tcp, 13, f.flags);
   put16(tcp, 14, f.window);
   std::copy_n(f.options.begin(), std::min<size_t>(f.options.size(), 40), tcp.begin() + 20);
-  std::copy(f.payload.begin(), f.payload.end(),
-            tcp.begin() + 20 + static_cast<ptrdiff_t>(options));
+  std::copy(f.payload.begin(), f.payload.end(), tcp.begin() + 20 + static_cast<ptrdiff_t>(options));
   fix_checksums(frame);
   return frame;
 }

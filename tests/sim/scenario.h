@@ -30,33 +30,33 @@ enum class AbortHow : uint8_t {
 };
 
 struct EndPlan {
-  uint32_t bytes = 0;           // to send in all
-  uint32_t write_min = 1;       // sizes of send() calls
+  uint32_t bytes = 0;      // to send in all
+  uint32_t write_min = 1;  // sizes of send() calls
   uint32_t write_max = 65536;
-  Duration write_gap;           // from one send() to the next
-  bool write_early = false;     // client: send() before the handshake is complete
-  bool send_static = false;     // send_static() instead of send()
-  bool inside_callbacks = true; // act at once, or later in the turn
+  Duration write_gap;            // from one send() to the next
+  bool write_early = false;      // client: send() before the handshake is complete
+  bool send_static = false;      // send_static() instead of send()
+  bool inside_callbacks = true;  // act at once, or later in the turn
   CloseWhen close_when = CloseWhen::kReceived;
-  bool use_close = false;       // close() where shutdown() would do, once nothing more can come
+  bool use_close = false;  // close() where shutdown() would do, once nothing more can come
 
-  double take_less = 0;         // chance that on_data takes only a part ...
+  double take_less = 0;                   // chance that on_data takes only a part ...
   Duration pause_max = milliseconds(20);  // ... and goes on after at most this
-  uint32_t stall_at = 0;        // stop reading once, at this many bytes, ...
-  Duration stall;               // ... for so long; 0: never
+  uint32_t stall_at = 0;                  // stop reading once, at this many bytes, ...
+  Duration stall;                         // ... for so long; 0: never
 
   AbortHow abort_how = AbortHow::kNever;
-  Duration abort_after;         // counted from the connection's start
+  Duration abort_after;  // counted from the connection's start
 };
 
 struct ConnectionPlan {
   Instant start;
   uint8_t client_host = 0;
   uint8_t server_host = 1;
-  uint8_t listener = 0;         // index into the server host's listeners
-  bool refused = false;         // to a port where nobody listens
-  bool unreachable = false;     // to an address that nobody has
-  bool simultaneous = false;    // both ends open actively, at the same time
+  uint8_t listener = 0;       // index into the server host's listeners
+  bool refused = false;       // to a port where nobody listens
+  bool unreachable = false;   // to an address that nobody has
+  bool simultaneous = false;  // both ends open actively, at the same time
   // 0: streams. Else so many rounds of request and response, `bytes` of each end divided evenly.
   uint32_t rounds = 0;
   TcpOptions options;           // the client's; of both, when simultaneous
@@ -77,13 +77,13 @@ struct Scenario {
   std::string name;
   uint64_t seed = 0;
   std::array<HostPlan, 2> hosts;
-  std::array<LinkConfig, 2> links;    // from host 0 to host 1, and back
+  std::array<LinkConfig, 2> links;  // from host 0 to host 1, and back
   std::vector<ConnectionPlan> connections;
-  Instant faults_end;                 // no faults from here on ...
+  Instant faults_end;                     // no faults from here on ...
   Duration finish_within = seconds(900);  // ... and everything is over within this
-  double noise = 0;                   // chance, per frame, that a stranger's frame comes with it
-  bool tight_memory = false;          // so few blocks that sends and segments are turned away
-  bool ports_scarce = false;          // connect() may find no port, and is tried again
+  double noise = 0;           // chance, per frame, that a stranger's frame comes with it
+  bool tight_memory = false;  // so few blocks that sends and segments are turned away
+  bool ports_scarce = false;  // connect() may find no port, and is tried again
 };
 
 inline constexpr uint16_t kFirstListenPort = 80;

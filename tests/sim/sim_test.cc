@@ -488,14 +488,14 @@ TEST(Sim, Swarm) {
 
   // The swarm goes where it is meant to.
   for (size_t i = 0; i < kFateCount; ++i) EXPECT_GT(covered.fates[i], 0u) << i;
-  for (const State state : {State::kSynSent, State::kSynReceived, State::kEstablished,
-                            State::kFinWait1, State::kFinWait2, State::kCloseWait, State::kClosing,
-                            State::kLastAck}) {
+  for (const State state :
+       {State::kSynSent, State::kSynReceived, State::kEstablished, State::kFinWait1,
+        State::kFinWait2, State::kCloseWait, State::kClosing, State::kLastAck}) {
     EXPECT_GT(count(covered, state), 0u) << millrace::to_string(state);
   }
-  for (const CloseReason reason : {CloseReason::kNormal, CloseReason::kPeerReset,
-                                   CloseReason::kRefused, CloseReason::kNeighborUnreachable,
-                                   CloseReason::kLocalAbort}) {
+  for (const CloseReason reason :
+       {CloseReason::kNormal, CloseReason::kPeerReset, CloseReason::kRefused,
+        CloseReason::kNeighborUnreachable, CloseReason::kLocalAbort}) {
     EXPECT_GT(count(covered, reason), 0u) << millrace::to_string(reason);
   }
   for (const Counter counter :

@@ -66,8 +66,8 @@ void draw_faults(Random& random, LinkConfig& link) {
 }
 
 void draw_wire(Random& random, LinkConfig& link) {
-  link.delay = random.pick({microseconds(10), microseconds(500), milliseconds(5), milliseconds(40),
-                            milliseconds(150)});
+  link.delay = random.pick(
+      {microseconds(10), microseconds(500), milliseconds(5), milliseconds(40), milliseconds(150)});
   if (random.chance(0.4)) {
     link.bits_per_second = random.pick<uint64_t>({1'000'000, 10'000'000, 100'000'000});
     link.queue_frames = static_cast<uint32_t>(random.between(8, 120));

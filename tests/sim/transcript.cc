@@ -75,7 +75,9 @@ void Transcript::show(const Entry& entry) const {
 std::string Transcript::line(const Entry& entry) {
   char head[64];
   const char host = static_cast<char>('A' + entry.host);
-  const char* arrow = entry.kind == Kind::kSent ? "->" : entry.kind == Kind::kReceived ? "<-" : "  ";
+  const char* arrow = entry.kind == Kind::kSent       ? "->"
+                      : entry.kind == Kind::kReceived ? "<-"
+                                                      : "  ";
   std::snprintf(head, sizeof head, "%14.6f %c%s ", static_cast<double>(entry.time.ns) * 1e-9, host,
                 arrow);
   if (entry.kind == Kind::kEvent) {
@@ -84,7 +86,8 @@ std::string Transcript::line(const Entry& entry) {
                   static_cast<unsigned long long>(entry.value));
     return std::string(head) + text;
   }
-  std::string text = std::string(head) + format(decode(entry.bytes), entry.seq_base, entry.ack_base);
+  std::string text =
+      std::string(head) + format(decode(entry.bytes), entry.seq_base, entry.ack_base);
   if (entry.fate != Fate::kDelivered) text += std::string("  *** ") + to_string(entry.fate);
   return text;
 }

@@ -18,7 +18,13 @@ constexpr Duration kOrphanAge = seconds(120);
 constexpr Duration kRound = seconds(5);
 
 // Rolls that are made from one seed for different parts of the world.
-enum Label : uint64_t { kLinkDice = 1, kHostDice = 10, kEndDice = 20, kStreamDice = 30, kNoise = 40 };
+enum Label : uint64_t {
+  kLinkDice = 1,
+  kHostDice = 10,
+  kEndDice = 20,
+  kStreamDice = 30,
+  kNoise = 40
+};
 
 World* current = nullptr;
 
@@ -233,7 +239,8 @@ void World::look_after_orphans() {
       if (!end.alive() || !end.established || end.gave_up || peer.alive()) continue;
       const bool peer_failed =
           !peer.opened || (peer.closed && peer.reason != CloseReason::kNormal) || peer.broke_off;
-      const Instant since = std::max(scenario_.faults_end, peer.closed ? peer.closed_at : Instant{});
+      const Instant since =
+          std::max(scenario_.faults_end, peer.closed ? peer.closed_at : Instant{});
       if (!peer_failed || now_ < since + kOrphanAge) continue;
       const auto info = hosts_[end.host]->shard().info(end.id);
       if (!info || info->unsent_bytes != 0 || info->unacked_bytes != 0) continue;
@@ -310,7 +317,8 @@ void World::receiving(size_t host, std::span<const std::byte> frame, bool noise)
 }
 
 // A frame from a stranger who cannot see the connection: rubbish, somebody else's, or a guess at a
-// segment that is far out of the window. None of it may do harm (RFC 5961, RFC 9293 section 3.10.7).
+// segment that is far out of the window. None of it may do harm (RFC 5961, RFC 9293
+// section 3.10.7).
 void World::maybe_noise(size_t host, const Packet& like) {
   std::vector<std::byte> frame;
   TcpFields fields;
@@ -370,7 +378,8 @@ void World::maybe_noise(size_t host, const Packet& like) {
   hosts_[host]->arrive(now_, std::move(frame), true);
 }
 
-// --- Who is who ------------------------------------------------------------------------------------
+// --- Who is who
+// ------------------------------------------------------------------------------------
 
 uint64_t World::cookie_of(const End& end) { return uint64_t{end.connection} * 2 + end.side + 1; }
 
@@ -399,7 +408,8 @@ End* World::accepting_end(const FlowKey& key) {
   return found == flows_.end() ? nullptr : &found->second->ends[1];
 }
 
-// --- The judge ---------------------------------------------------------------------------------------
+// --- The judge
+// ---------------------------------------------------------------------------------------
 
 void World::judge(const End& end) {
   const Connection& connection = connection_of(end);
@@ -429,9 +439,9 @@ void World::judge(const End& end) {
                            : permit({kPeerReset, kRefused});
   } else if (scenario_.tight_memory) {
     good = permit({kNormal, kPeerReset, kRefused, kNoResources, kTimedOut});
-  } else if (all_done && (scenario_.hosts[0].shard.msl < seconds(30) ||
-                          scenario_.hosts[1].shard.msl < seconds(30) ||
-                          coverage_.tuples_reused != 0)) {
+  } else if (all_done &&
+             (scenario_.hosts[0].shard.msl < seconds(30) ||
+              scenario_.hosts[1].shard.msl < seconds(30) || coverage_.tuples_reused != 0)) {
     // The peer's TIME-WAIT may be over, or its tuple used again, before our FIN gets through.
     good = permit({kNormal, kPeerReset});
   } else {
@@ -458,7 +468,8 @@ void World::check_streams() {
     for (const End& end : connection.ends) {
       coverage_.bytes += end.taken;
       const ConnectionPlan& plan = *connection.plan;
-      if (connection.aborted || plan.refused || plan.unreachable || scenario_.tight_memory) continue;
+      if (connection.aborted || plan.refused || plan.unreachable || scenario_.tight_memory)
+        continue;
       if (!end.closed) return fail(end, "never closed");
       if (end.taken != end.expected) return fail(end, "not everything was delivered");
       if (!end.peer_closed && !end.plan->use_close) return fail(end, "never saw the peer's FIN");
@@ -466,7 +477,8 @@ void World::check_streams() {
   }
 }
 
-// --- Failure -----------------------------------------------------------------------------------------
+// --- Failure
+// -----------------------------------------------------------------------------------------
 
 void World::log(const End& end, const char* what, uint64_t value) {
   transcript_.event(now_, end.host, end.connection, what, value);
@@ -487,20 +499,20 @@ std::string World::report(const std::string& what) const {
   for (const Connection& connection : connections_) {
     for (const End& end : connection.ends) {
       if (!end.alive() || ++shown > 20) continue;
-      text += "open: #" + std::to_string(end.connection) +
-              (end.side == 0 ? " client" : " server") + " sent " +
-              std::to_string(end.sending.accepted_bytes) + "/" + std::to_string(end.plan->bytes) +
-              (end.sending.finished ? " closed" : "") + ", took " + std::to_string(end.taken) +
-              "/" + std::to_string(end.expected) + (end.paused ? " paused" : "") +
-              (end.blocked ? " blocked" : "") + (end.peer_closed ? " peer closed" : "");
+      text += "open: #" + std::to_string(end.connection) + (end.side == 0 ? " client" : " server") +
+              " sent " + std::to_string(end.sending.accepted_bytes) + "/" +
+              std::to_string(end.plan->bytes) + (end.sending.finished ? " closed" : "") +
+              ", took " + std::to_string(end.taken) + "/" + std::to_string(end.expected) +
+              (end.paused ? " paused" : "") + (end.blocked ? " blocked" : "") +
+              (end.peer_closed ? " peer closed" : "");
       if (end.host < hosts_.size()) {
         const auto info = hosts_[end.host]->shard().info(end.id);
         if (info) {
           text += ", " + std::string(millrace::to_string(info->state)) + " in flight " +
                   std::to_string(info->snd_nxt - info->snd_una) + " unsent " +
-                  std::to_string(info->unsent_bytes) + " snd_wnd " +
-                  std::to_string(info->snd_wnd) + " cwnd " + std::to_string(info->snd_cwnd) +
-                  " unread " + std::to_string(info->unread_bytes) + " out of order " +
+                  std::to_string(info->unsent_bytes) + " snd_wnd " + std::to_string(info->snd_wnd) +
+                  " cwnd " + std::to_string(info->snd_cwnd) + " unread " +
+                  std::to_string(info->unread_bytes) + " out of order " +
                   std::to_string(info->out_of_order_bytes) + " rto " +
                   std::to_string(info->rto.milliseconds()) + " ms";
         }
@@ -512,10 +524,9 @@ std::string World::report(const std::string& what) const {
   std::snprintf(time, sizeof time, "%.6f", static_cast<double>(now_.ns) * 1e-9);
   text += "simulator: " + scenario_.name + " failed at " + time + " s: " + what + "\nseed " + seed +
           ", replay: " +
-          (scenario_.name == "Swarm"
-               ? "./run sim --seed " + seed
-               : "MILLRACE_SIM_SEED=" + seed + " <test program> --gtest_filter=Sim." +
-                     scenario_.name) +
+          (scenario_.name == "Swarm" ? "./run sim --seed " + seed
+                                     : "MILLRACE_SIM_SEED=" + seed +
+                                           " <test program> --gtest_filter=Sim." + scenario_.name) +
           "   (MILLRACE_SIM_TRACE=1 prints every packet)\n";
   return text;
 }

@@ -41,7 +41,7 @@ struct Coverage {
 struct Outcome {
   std::string failure;  // empty: all is well
   uint64_t transcript_hash = 0;
-  Instant finished;     // when the last connection was over
+  Instant finished;  // when the last connection was over
   Coverage coverage;
 
   [[nodiscard]] bool ok() const { return failure.empty(); }
@@ -105,7 +105,8 @@ class World {
   std::vector<Link> links_;
   std::vector<std::unique_ptr<SimHost>> hosts_;
   std::vector<Connection> connections_;
-  std::unordered_map<uint64_t, Connection*> flows_;  // by the client's host, its port and the server's
+  std::unordered_map<uint64_t, Connection*>
+      flows_;  // by the client's host, its port and the server's
   std::string failure_;
   Coverage coverage_;
   Instant next_round_;  // of look_after_orphans()
