@@ -149,6 +149,8 @@ class Shard::Impl {
 
   // --- expire.cc: timers.
   void advance();
+  void starve();
+  void relieve(uint32_t budget);
   void on_timer(uint32_t index);
   void on_half_open_timer(uint32_t index);
   void on_neighbor_failed(uint32_t neighbor);
@@ -208,6 +210,11 @@ class Shard::Impl {
   bool recheck_blocked_ = false;
   uint32_t sending_control_ = kNil;  // control frames of the last transmit(), by next
   uint32_t delivering_ = kNil;       // the connection whose on_data is running
+
+  // Some send() found no block: those who wait for no acknowledgement are told to try again.
+  bool starved_ = false;
+  uint32_t relief_tick_ = 0;
+  uint32_t relief_cursor_ = 0;
 
   uint32_t time_wait_head_ = tcp::TimeWait::kIndexMask;
   uint32_t time_wait_tail_ = tcp::TimeWait::kIndexMask;

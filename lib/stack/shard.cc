@@ -119,6 +119,7 @@ Instant Shard::Impl::next_deadline() const {
   consider(wheel_.next_expiry());
   consider(half_open_wheel_.next_expiry());
   consider(neighbors_.next_deadline());
+  if (starved_) consider(relief_tick_);
   if (time_wait_head_ != tcp::TimeWait::kIndexMask) consider(time_wait_[time_wait_head_].deadline);
   if (drain_deadline_) earliest = std::min(earliest, std::max(*drain_deadline_, now_));
   return earliest;
@@ -272,8 +273,10 @@ bool may_send(const tcp::Connection& c) {
 size_t Shard::send(ConnectionId connection, std::span<const std::byte> data) {
   tcp::Connection* c = impl_->find(connection);
   if (c == nullptr || data.empty() || !may_send(*c)) return 0;
+  const size_t room = std::min(data.size(), tcp::send_space(*c, impl_->ctx_));
   const size_t taken = tcp::append(*c, impl_->ctx_, data);
   if (taken < data.size()) c->set(tcp::kWantsWritable);
+  if (taken < room) impl_->starve();
   if (taken != 0 && c->state != State::kSynSent) impl_->mark_dirty(connection.index);
   return taken;
 }
@@ -281,8 +284,10 @@ size_t Shard::send(ConnectionId connection, std::span<const std::byte> data) {
 size_t Shard::send_static(ConnectionId connection, std::span<const std::byte> data) {
   tcp::Connection* c = impl_->find(connection);
   if (c == nullptr || data.empty() || !may_send(*c)) return 0;
+  const size_t room = std::min(data.size(), tcp::send_space(*c, impl_->ctx_));
   const size_t taken = tcp::append_external(*c, impl_->ctx_, data);
   if (taken < data.size()) c->set(tcp::kWantsWritable);
+  if (taken < room) impl_->starve();
   if (taken != 0 && c->state != State::kSynSent) impl_->mark_dirty(connection.index);
   return taken;
 }

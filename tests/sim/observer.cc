@@ -139,7 +139,8 @@ std::optional<std::string> Observer::check_ack(Side& me, const Side& peer, const
   if (!fin_acked) {
     // Rounding to the window's scale may take back less than one unit (RFC 7323 section 2.4).
     const int64_t unit = window_unit(me, peer);
-    if (me.edge_sent && edge <= *me.edge_sent - unit) {
+    // A SYN-ACK that is sent again cannot say more than 65535.
+    if (!p.has(kSyn) && me.edge_sent && edge <= *me.edge_sent - unit) {
       return numbers("the right edge of the window goes back", edge, *me.edge_sent);
     }
     me.edge_sent = std::max(edge, me.edge_sent.value_or(edge));

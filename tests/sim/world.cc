@@ -428,9 +428,14 @@ void World::judge(const End& end) {
     return void(permit({kNeighborUnreachable, end.abort_due ? kLocalAbort : kRefused}));
   }
   if (end.abort_due || end.gave_up) return void(permit({kLocalAbort}));
-  const bool all_done = end.sending.finished && end.peer_closed &&
+  // After close() nobody is told of the peer's FIN.
+  const bool all_done = end.sending.finished && (end.peer_closed || end.plan->use_close) &&
                         end.sending.accepted_bytes == end.plan->bytes && end.taken == end.expected;
   bool good = true;
+  if (!end.established && end.reason == kNeighborUnreachable && scenario_.faults_end > Instant{}) {
+    connections_[end.connection].aborted = true;  // every ARP request or answer was lost
+    return;
+  }
   if (end.broke_off) {
     good = permit({kNormal, kLocalAbort, kPeerReset, kFinWait2Timeout});
   } else if (connection.aborted) {
