@@ -5,6 +5,11 @@
 #include "tcp/timeout.h"
 
 namespace millrace {
+namespace {
+
+constexpr uint32_t kReliefTicks = 10;
+
+}  // namespace
 
 void Shard::Impl::advance() {
   wheel_.advance(ctx_.tick, config_.timers_per_turn, [this](uint32_t index) { on_timer(index); });
@@ -18,7 +23,7 @@ void Shard::Impl::advance() {
         send_arp(true, MacAddress{}, target, interface_.source_for(target));
       },
       [this](uint32_t index) { on_neighbor_failed(index); });
-  if (starved_ && tcp::tick_reached(ctx_.tick, relief_tick_)) relieve(config_.timers_per_turn);
+  relieve(config_.timers_per_turn);
   if (drain_deadline_ && now_ >= *drain_deadline_) {
     drain_deadline_ = Instant::never();  // done; but still stopping
     for (uint32_t i = 0; i < connections_.high_water(); ++i) {
@@ -40,27 +45,29 @@ void Shard::Impl::on_timer(uint32_t index) {
 // A send() was cut short because the blocks are used up, by others perhaps: no acknowledgement of
 // this connection's need ever come, so time has to bring on_writable.
 void Shard::Impl::starve() {
-  constexpr uint32_t kReliefTicks = 10;
-  if (starved_) return;
   starved_ = true;
-  relief_tick_ = ctx_.tick + kReliefTicks;
-  relief_cursor_ = 0;
+  if (!relieving_) relief_tick_ = ctx_.tick + kReliefTicks;
 }
 
 // Goes over all connections, `budget` of them per turn.
 void Shard::Impl::relieve(uint32_t budget) {
+  if (!relieving_) {
+    if (!starved_ || !tcp::tick_reached(ctx_.tick, relief_tick_)) return;
+    relieving_ = true;
+    starved_ = false;
+    relief_cursor_ = 0;
+  }
   for (; budget != 0 && relief_cursor_ < connections_.high_water(); --budget) {
     const uint32_t index = relief_cursor_++;
     Connection& c = connections_[index];
     if (c.state == State::kClosed || !c.has(tcp::kWantsWritable) || c.has(tcp::kAborting)) continue;
     if (c.flight() != 0 || c.unsent() != 0) continue;
-    starved_ = false;  // a send() that fails again begins the next round
     c.clear(tcp::kWantsWritable);
     app_of(c).on_writable(*facade_, ref(index));
-    if (starved_) return;
-    starved_ = true;
   }
-  if (relief_cursor_ >= connections_.high_water()) starved_ = false;
+  if (relief_cursor_ < connections_.high_water()) return;
+  relieving_ = false;
+  relief_tick_ = ctx_.tick + kReliefTicks;
 }
 
 // The wheel knows one deadline for each connection, and may know one that is too early: a timer

@@ -212,7 +212,8 @@ class Shard::Impl {
   uint32_t delivering_ = kNil;       // the connection whose on_data is running
 
   // Some send() found no block: those who wait for no acknowledgement are told to try again.
-  bool starved_ = false;
+  bool starved_ = false;    // since the last round began
+  bool relieving_ = false;  // a round is under way
   uint32_t relief_tick_ = 0;
   uint32_t relief_cursor_ = 0;
 

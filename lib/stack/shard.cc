@@ -119,7 +119,7 @@ Instant Shard::Impl::next_deadline() const {
   consider(wheel_.next_expiry());
   consider(half_open_wheel_.next_expiry());
   consider(neighbors_.next_deadline());
-  if (starved_) consider(relief_tick_);
+  if (starved_ || relieving_) consider(relieving_ ? ctx_.tick : relief_tick_);
   if (time_wait_head_ != tcp::TimeWait::kIndexMask) consider(time_wait_[time_wait_head_].deadline);
   if (drain_deadline_) earliest = std::min(earliest, std::max(*drain_deadline_, now_));
   return earliest;

@@ -432,7 +432,7 @@ void World::judge(const End& end) {
   const bool all_done = end.sending.finished && (end.peer_closed || end.plan->use_close) &&
                         end.sending.accepted_bytes == end.plan->bytes && end.taken == end.expected;
   bool good = true;
-  if (!end.established && end.reason == kNeighborUnreachable && scenario_.faults_end > Instant{}) {
+  if (!end.established && end.reason == kNeighborUnreachable) {
     connections_[end.connection].aborted = true;  // every ARP request or answer was lost
     return;
   }
