@@ -2,6 +2,7 @@
 #include "nic/eal.h"
 
 #include <fmt/format.h>
+#include <rte_alarm.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -10,9 +11,11 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -74,6 +77,16 @@ void remove_runtime_folder() {
   const std::filesystem::path folder = rte_eal_get_runtime_dir();
   std::error_code ignored;
   if (folder.filename() == file_prefix(getpid())) std::filesystem::remove_all(folder, ignored);
+}
+
+// EAL's interrupt thread looks through its handles each time one is added or taken away, also when it
+// gets to run only later. rte_eal_cleanup() frees them and waits for nobody. An alarm is called by
+// that thread behind all it was told before, and then it looks at nothing until told again.
+void wait_for_interrupt_thread() {
+  static std::promise<void> reached;  // outlives an alarm that is too late
+  std::future<void> done = reached.get_future();
+  const auto tell = [](void*) { reached.set_value(); };
+  if (rte_eal_alarm_set(1, tell, nullptr) == 0) done.wait_for(std::chrono::seconds(1));
 }
 
 }  // namespace
@@ -184,6 +197,7 @@ std::string Eal::last_words() {
 
 Eal::~Eal() {
   if (!up_) return;
+  wait_for_interrupt_thread();
   rte_eal_cleanup();
   remove_runtime_folder();
 }

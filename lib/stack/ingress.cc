@@ -119,8 +119,10 @@ void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {
   const uint32_t index = flow_index(value);
   switch (flow_kind(value)) {
     case FlowKind::kConnection: {
+      Connection& c = connections_[index];
+      if (c.has(tcp::kAborting)) return;  // its RST waits to be sent; nothing matters any more
       tcp::Effects fx;
-      tcp::on_segment(connections_[index], p.segment, ctx_, fx);
+      tcp::on_segment(c, p.segment, ctx_, fx);
       apply(index, fx, &p);
       return;
     }

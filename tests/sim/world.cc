@@ -423,6 +423,10 @@ void World::judge(const End& end) {
     return false;
   };
   using enum CloseReason;
+  if (!end.established && end.reason == kNeighborUnreachable) {
+    connections_[end.connection].aborted = true;  // every ARP request or answer was lost
+    return;
+  }
   if (plan.refused) return void(permit({kRefused, end.abort_due ? kLocalAbort : kRefused}));
   if (plan.unreachable) {
     return void(permit({kNeighborUnreachable, end.abort_due ? kLocalAbort : kRefused}));
@@ -432,10 +436,6 @@ void World::judge(const End& end) {
   const bool all_done = end.sending.finished && (end.peer_closed || end.plan->use_close) &&
                         end.sending.accepted_bytes == end.plan->bytes && end.taken == end.expected;
   bool good = true;
-  if (!end.established && end.reason == kNeighborUnreachable) {
-    connections_[end.connection].aborted = true;  // every ARP request or answer was lost
-    return;
-  }
   if (end.broke_off) {
     good = permit({kNormal, kLocalAbort, kPeerReset, kFinWait2Timeout});
   } else if (connection.aborted) {
