@@ -16,10 +16,9 @@ namespace millrace::base {
 
 }  // namespace millrace::base
 
-#define MR_ASSERT(cond)          \
-  (__builtin_expect(!(cond), 0)  \
-       ? ::millrace::base::check_failed(#cond, __FILE__, __LINE__) \
-       : static_cast<void>(0))
+#define MR_ASSERT(cond)                                                                     \
+  (__builtin_expect(!(cond), 0) ? ::millrace::base::check_failed(#cond, __FILE__, __LINE__) \
+                                : static_cast<void>(0))
 
 #if defined(MILLRACE_DCHECK)
 #define MR_DCHECK(cond) MR_ASSERT(cond)

@@ -78,8 +78,8 @@ Duration Histogram::mean() const {
   uint64_t total = 0;
   for (size_t i = 0; i < kBucketCount; ++i) {
     if (const uint64_t n = bucket_count(i); n != 0) {
-      const double middle = 0.5 * (static_cast<double>(bucket_first_ns(i)) +
-                                   static_cast<double>(bucket_last_ns(i)));
+      const double middle =
+          0.5 * (static_cast<double>(bucket_first_ns(i)) + static_cast<double>(bucket_last_ns(i)));
       sum += middle * static_cast<double>(n);
       total += n;
     }
@@ -92,8 +92,8 @@ Duration Histogram::percentile(double percent) const {
   if (total == 0) {
     return {};
   }
-  const double wanted = std::ceil(std::clamp(percent, 0.0, 100.0) / 100 *
-                                  static_cast<double>(total));
+  const double wanted =
+      std::ceil(std::clamp(percent, 0.0, 100.0) / 100 * static_cast<double>(total));
   // Above 2^53 a double may round past the total.
   const uint64_t rank = std::clamp<uint64_t>(static_cast<uint64_t>(wanted), 1, total);
   uint64_t seen = 0;

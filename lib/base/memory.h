@@ -20,7 +20,8 @@ class Region {
  public:
   // Takes at least `bytes` zeroed bytes. `hugepages` asks for reserved 2 MiB pages; when there are
   // too few, or it is false, ordinary pages serve, with a hint that large ones would be welcome.
-  // Ensures: data() is aligned to 4096, and to 2 MiB from 2 MiB up. Nothing when the system refuses.
+  // Ensures: data() is aligned to 4096, and to 2 MiB from 2 MiB up. Nothing when the system
+  // refuses.
   [[nodiscard]] static std::optional<Region> allocate(size_t bytes, bool hugepages);
 
   Region(Region&& other) noexcept

@@ -48,9 +48,11 @@ class Table {
     for (uint32_t probes = bucket_count_; probes != 0; --probes) {
       for (uint32_t slots = slots_with_tag(*bucket, tag); slots != 0; slots &= slots - 1) {
         const uint32_t value = bucket->values[first_slot(slots)];
-        if (match(value)) [[likely]] return value;
+        if (match(value)) [[likely]]
+          return value;
       }
-      if (bucket->overflow == 0) [[likely]] return kNil;
+      if (bucket->overflow == 0) [[likely]]
+        return kNil;
       bucket = after(bucket);
     }
     return kNil;
@@ -89,9 +91,7 @@ class Table {
 
   // Scales the high bits to [0, bucket_count_) by multiplication, so that the number of buckets
   // need not be a power of two and a capacity costs what it needs.
-  [[nodiscard]] uint64_t home(uint64_t hash) const {
-    return ((hash >> 32) * bucket_count_) >> 32;
-  }
+  [[nodiscard]] uint64_t home(uint64_t hash) const { return ((hash >> 32) * bucket_count_) >> 32; }
   // 0 means empty, so it shares a tag with 1.
   [[nodiscard]] static uint16_t tag_of(uint64_t hash) {
     const auto tag = static_cast<uint16_t>(hash);

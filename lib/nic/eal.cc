@@ -79,9 +79,9 @@ void remove_runtime_folder() {
   if (folder.filename() == file_prefix(getpid())) std::filesystem::remove_all(folder, ignored);
 }
 
-// EAL's interrupt thread looks through its handles each time one is added or taken away, also when it
-// gets to run only later. rte_eal_cleanup() frees them and waits for nobody. An alarm is called by
-// that thread behind all it was told before, and then it looks at nothing until told again.
+// EAL's interrupt thread looks through its handles each time one is added or taken away, also when
+// it gets to run only later. rte_eal_cleanup() frees them and waits for nobody. An alarm is called
+// by that thread behind all it was told before, and then it looks at nothing until told again.
 void wait_for_interrupt_thread() {
   static std::promise<void> reached;  // outlives an alarm that is too late
   std::future<void> done = reached.get_future();

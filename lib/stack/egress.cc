@@ -84,8 +84,8 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
 
 namespace {
 
-// RFC 9293 section 3.10.5: in the other states the peer has nothing that a RST would tell it, unless
-// our FIN has never left.
+// RFC 9293 section 3.10.5: in the other states the peer has nothing that a RST would tell it,
+// unless our FIN has never left.
 bool aborts_with_reset(const tcp::Connection& c) {
   switch (c.state) {
     case State::kSynReceived:

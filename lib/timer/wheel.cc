@@ -62,8 +62,8 @@ std::optional<uint32_t> Wheel::next_expiry() const {
     if (occupied(list)) distance = std::min(distance, earliest_distance(list));
   }
   if (const std::optional<Slot> slot = first_ahead()) {
-    distance = std::min(distance, slot->level == 0 ? slot->start - position_
-                                                   : earliest_distance(slot->list));
+    distance = std::min(distance,
+                        slot->level == 0 ? slot->start - position_ : earliest_distance(slot->list));
   }
   return position_ + distance;
 }
@@ -97,8 +97,7 @@ void Wheel::splice_last(uint32_t list, uint32_t from) {
 // Requires: the deadline is at or after the position.
 void Wheel::place(uint32_t index) {
   const uint32_t deadline = node(index).deadline;
-  const auto high_bit =
-      31u - static_cast<uint32_t>(std::countl_zero((deadline ^ position_) | 1u));
+  const auto high_bit = 31u - static_cast<uint32_t>(std::countl_zero((deadline ^ position_) | 1u));
   const uint32_t level = high_bit / kLevelBits;
   const uint32_t slot = (deadline >> (level * kLevelBits)) % kSlotCount;
   link_last(level * kSlotCount + slot, index);

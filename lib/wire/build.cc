@@ -27,8 +27,8 @@ size_t tcp_header_bytes(const SegmentHeader& header) {
   return kTcpHeaderBytes + tcp_options_bytes(header);
 }
 
-void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
-               const FlowKey& key, const SegmentHeader& header) {
+void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
+               const SegmentHeader& header) {
   std::byte* l2 = out.header.data();
   std::byte* l3 = l2 + kEthernetHeaderBytes;
   std::byte* tcp = l3 + kIpv4HeaderBytes;

@@ -32,20 +32,20 @@ struct IpFields {
 // Bytes of the TCP header with the options that `header` carries: a multiple of 4, at most 60.
 size_t tcp_header_bytes(const SegmentHeader& header);
 
-// Writes Ethernet, IP and TCP headers into out.header and sets all other fields of out but the payload ones.
-// Requires: out.payload, out.payload_spans and out.payload_bytes are set; key is IPv4.
-// Ensures: the IP checksum is complete; the TCP checksum field holds the pseudo-header sum.
+// Writes Ethernet, IP and TCP headers into out.header and sets all other fields of out but the
+// payload ones. Requires: out.payload, out.payload_spans and out.payload_bytes are set; key is
+// IPv4. Ensures: the IP checksum is complete; the TCP checksum field holds the pseudo-header sum.
 // Options are laid out as Linux does: on SYN MSS, SACK-permitted + timestamps (or NOP NOP TS), NOP
 // WS; else NOP NOP TS; SACK blocks behind NOP NOP.
-void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
-               const FlowKey& key, const SegmentHeader& header);
+void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
+               const SegmentHeader& header);
 
 // Writes the ARP packet with its Ethernet header into out; returns the bytes written (60: padded
 // to the smallest frame). Requires: out.size() >= 60.
 size_t build_arp(std::span<std::byte> out, const EthernetHeader& ethernet, const ArpPacket& arp);
 
-// Writes Ethernet, IP and ICMP with `body` behind type, code and checksum; returns the bytes written.
-// Requires: out has room for 14 + 20 + 4 + body.size().
+// Writes Ethernet, IP and ICMP with `body` behind type, code and checksum; returns the bytes
+// written. Requires: out has room for 14 + 20 + 4 + body.size().
 size_t build_icmp(std::span<std::byte> out, const EthernetHeader& ethernet, const IpFields& ip,
                   const IpAddress& source, const IpAddress& destination, uint8_t type, uint8_t code,
                   std::span<const std::byte> body);

@@ -51,8 +51,8 @@ constexpr uint64_t sum_pseudo_header(uint32_t source, uint32_t destination, uint
 // The checksum field after one 16-bit word under it changed (RFC 1624 section 3, equation 3).
 // All three in memory order.
 constexpr uint16_t update_checksum(uint16_t checksum, uint16_t word_old, uint16_t word_new) {
-  const uint32_t sum = uint32_t{static_cast<uint16_t>(~checksum)} +
-                       static_cast<uint16_t>(~word_old) + word_new;
+  const uint32_t sum =
+      uint32_t{static_cast<uint16_t>(~checksum)} + static_cast<uint16_t>(~word_old) + word_new;
   return static_cast<uint16_t>(~fold(sum));
 }
 

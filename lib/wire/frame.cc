@@ -30,8 +30,8 @@ FrameKind drop(ParsedFrame& out, Counter reason) {
 constexpr uint32_t control_allowed() {
   uint32_t allowed = 0;
   for (uint32_t flags = 0; flags < 32; ++flags) {
-    const bool alone = std::has_single_bit(flags & (kSyn | kFin | kRst)) ||
-                       (flags & (kSyn | kFin | kRst)) == 0;
+    const bool alone =
+        std::has_single_bit(flags & (kSyn | kFin | kRst)) || (flags & (kSyn | kFin | kRst)) == 0;
     if (alone && (flags & (kSyn | kRst | kAck)) != 0) allowed |= 1u << flags;
   }
   return allowed;
@@ -42,7 +42,8 @@ constexpr uint32_t control_allowed() {
 bool source_invalid(uint32_t source, uint8_t protocol) {
   const uint32_t first = source & 0xff;
   // 1..223 without 127 is everything that is ordinary, in two compares.
-  if (first - 1 < 223 && first != 127) [[likely]] return false;
+  if (first - 1 < 223 && first != 127) [[likely]]
+    return false;
   if (source == 0) return protocol != kProtocolIcmp;
   return first == 127 || (first >= 224 && first < 240) || source == UINT32_MAX;
 }
@@ -57,7 +58,8 @@ bool checksum_bad(ChecksumVerdict verdict, Sum sum) {
 // Requires: out.ip and the addresses of out.key are set; `l4_bytes` lie behind the IP header.
 inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4_bytes,
                            ParsedFrame& out) {
-  if (l4_bytes < kTcpHeaderBytes) [[unlikely]] return drop(out, Counter::kDropTcpTruncated);
+  if (l4_bytes < kTcpHeaderBytes) [[unlikely]]
+    return drop(out, Counter::kDropTcpTruncated);
   const size_t header_bytes = (load8(tcp + 12) >> 4) * size_t{4};
   if (header_bytes < kTcpHeaderBytes || header_bytes > l4_bytes) [[unlikely]] {
     return drop(out, Counter::kDropTcpOffset);
@@ -73,7 +75,8 @@ inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4
   }
   const uint16_t peer_port = load_be16(tcp);
   const uint16_t local_port = load_be16(tcp + 2);
-  if (peer_port == 0 || local_port == 0) [[unlikely]] return drop(out, Counter::kDropTcpPortZero);
+  if (peer_port == 0 || local_port == 0) [[unlikely]]
+    return drop(out, Counter::kDropTcpPortZero);
   const uint8_t flags = load8(tcp + 13);
   if (((control_allowed() >> (flags & 0x1f)) & 1) == 0) [[unlikely]] {
     return drop(out, Counter::kDropTcpFlags);
@@ -115,7 +118,8 @@ inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
   }
   const auto sum = [&] {
     const uint64_t fixed = sum_ipv4_header(ip);
-    if (header_bytes == kIpv4HeaderBytes) [[likely]] return fixed;
+    if (header_bytes == kIpv4HeaderBytes) [[likely]]
+      return fixed;
     return sum_bytes({ip + kIpv4HeaderBytes, header_bytes - kIpv4HeaderBytes}, fixed);
   };
   if (checksum_bad(frame.ip_checksum, sum)) [[unlikely]] {
@@ -130,7 +134,8 @@ inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
   if (source_invalid(source, protocol)) [[unlikely]] {
     return drop(out, Counter::kDropIpSourceInvalid);
   }
-  if (source == destination) [[unlikely]] return drop(out, Counter::kDropLand);
+  if (source == destination) [[unlikely]]
+    return drop(out, Counter::kDropLand);
 
   out.protocol = protocol;
   out.ip_bytes = total_bytes;
@@ -158,7 +163,8 @@ MacAddress ParsedFrame::destination_mac() const { return load_mac(l2); }
 
 FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out) {
   const std::byte* l2 = frame.data;
-  if (frame.length < kEthernetHeaderBytes) [[unlikely]] return drop(out, Counter::kDropRunt);
+  if (frame.length < kEthernetHeaderBytes) [[unlikely]]
+    return drop(out, Counter::kDropRunt);
   // Source MAC in the lower 48 bits, ethertype in the upper 16.
   const uint64_t source_and_type = load64(l2 + 6);
   if ((source_and_type & 1) != 0 || source_and_type << 16 == 0) [[unlikely]] {
@@ -168,11 +174,12 @@ FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out) {
   out.ip = l2 + kEthernetHeaderBytes;
   out.l2_group = (load8(l2) & 1) != 0;
   const auto ethertype = static_cast<uint16_t>(source_and_type >> 48);
-  if (ethertype == kIpv4InMemory) [[likely]] return parse_ipv4(frame, out);
+  if (ethertype == kIpv4InMemory) [[likely]]
+    return parse_ipv4(frame, out);
   if (ethertype != kArpInMemory) return drop(out, Counter::kDropEthertype);
   out.protocol = 0;
-  out.ip_bytes = static_cast<uint16_t>(
-      std::min<size_t>(frame.length - kEthernetHeaderBytes, UINT16_MAX));
+  out.ip_bytes =
+      static_cast<uint16_t>(std::min<size_t>(frame.length - kEthernetHeaderBytes, UINT16_MAX));
   out.ip_header_bytes = 0;
   return out.kind = FrameKind::kArp;
 }

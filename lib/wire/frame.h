@@ -35,13 +35,13 @@ enum class FrameKind : uint8_t {
 
 struct ParsedFrame {
   FrameKind kind;
-  Counter drop;            // when kDropped
-  bool l2_group;           // sent to a multicast or broadcast MAC address
-  uint8_t protocol;        // IP protocol number
-  uint16_t ip_bytes;       // header and payload, as the IP header says
+  Counter drop;       // when kDropped
+  bool l2_group;      // sent to a multicast or broadcast MAC address
+  uint8_t protocol;   // IP protocol number
+  uint16_t ip_bytes;  // header and payload, as the IP header says
   uint8_t ip_header_bytes;
-  const std::byte* l2;     // the Ethernet header
-  const std::byte* ip;     // the IP header, or the ARP packet
+  const std::byte* l2;  // the Ethernet header
+  const std::byte* ip;  // the IP header, or the ARP packet
   FlowKey key;
   Segment segment;
 
@@ -50,13 +50,13 @@ struct ParsedFrame {
 };
 
 // Checks, in this order, each with its own Counter: at least 14 bytes (kDropRunt); source MAC not a
-// group address nor zero (kDropSourceMacInvalid); ethertype IPv4 or ARP (kDropEthertype); IPv4 version
-// (kDropIpVersion), header length 20..60 within the frame (kDropIpHeader), total length within the
-// frame and not less than the header (kDropIpTruncated; trailing padding is ignored), checksum
-// (kDropIpChecksum, by the device's verdict where it has one), not a fragment (kDropIpFragment),
-// source not multicast, broadcast, loopback or (but for ICMP) unspecified (kDropIpSourceInvalid),
-// source not equal to destination (kDropLand: land, for any port). TCP: 20 bytes there
-// (kDropTcpTruncated), data offset 5.. within the packet (kDropTcpOffset), checksum
+// group address nor zero (kDropSourceMacInvalid); ethertype IPv4 or ARP (kDropEthertype); IPv4
+// version (kDropIpVersion), header length 20..60 within the frame (kDropIpHeader), total length
+// within the frame and not less than the header (kDropIpTruncated; trailing padding is ignored),
+// checksum (kDropIpChecksum, by the device's verdict where it has one), not a fragment
+// (kDropIpFragment), source not multicast, broadcast, loopback or (but for ICMP) unspecified
+// (kDropIpSourceInvalid), source not equal to destination (kDropLand: land, for any port). TCP: 20
+// bytes there (kDropTcpTruncated), data offset 5.. within the packet (kDropTcpOffset), checksum
 // (kDropTcpChecksum), ports not 0 (kDropTcpPortZero), control bits: SYN+FIN, SYN+RST, FIN+RST and
 // none of SYN, ACK, RST (null, Xmas and bare FIN scans included) are kDropTcpFlags. Options with a
 // length below 2 or past the header's end end the option walk: the segment lives without those
@@ -82,8 +82,8 @@ std::optional<ArpPacket> parse_arp(std::span<const std::byte> packet);
 struct IcmpMessage {
   uint8_t type = 0;
   uint8_t code = 0;
-  uint16_t next_hop_mtu = 0;                // of "fragmentation needed" (RFC 1191)
-  std::span<const std::byte> body;          // all after the 4 bytes type, code and checksum
+  uint16_t next_hop_mtu = 0;        // of "fragmentation needed" (RFC 1191)
+  std::span<const std::byte> body;  // all after the 4 bytes type, code and checksum
   // Of an error about a TCP segment that we sent: its flow, as we see it, and sequence number.
   bool quotes_tcp = false;
   FlowKey quoted;

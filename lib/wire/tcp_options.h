@@ -44,8 +44,8 @@ inline void parse_tcp_options(const std::byte* options, size_t bytes, Segment& s
 
 // How many SACK blocks fit, of those that the header names.
 inline uint8_t sack_blocks_sent(const SegmentHeader& header) {
-  const auto room = static_cast<uint8_t>(header.has_timestamps ? kSackBlocksMax - 1
-                                                               : kSackBlocksMax);
+  const auto room =
+      static_cast<uint8_t>(header.has_timestamps ? kSackBlocksMax - 1 : kSackBlocksMax);
   return std::min(header.sack_count, room);
 }
 

@@ -3,7 +3,8 @@
 //
 // Three significant digits: HdrHistogram(lowest discernible value 64 ns, highest trackable 60 s,
 // 3 digits), so counts can be laid beside another HdrHistogram's bucket by bucket. In units of
-// 64 ns, buckets are one unit wide up to 2048 units (131 us), then twice as wide with each doubling:
+// 64 ns, buckets are one unit wide up to 2048 units (131 us), then twice as wide with each
+// doubling:
 //
 //     value     0 ......... 131 us ......... 262 us ......... 524 us ...            60 s
 //     width         64 ns          128 ns           256 ns          ...             34 ms
@@ -16,7 +17,8 @@
 //
 // Threading: one writer. record() is under twenty instructions, plain loads and stores (relaxed
 // atomics, no locked instruction), so another thread may merge() from a histogram that is being
-// written: it sees every count untorn, and counts of different buckets from slightly different times.
+// written: it sees every count untorn, and counts of different buckets from slightly different
+// times.
 #pragma once
 
 #include <atomic>
@@ -31,12 +33,12 @@ namespace millrace {
 
 class Histogram {
  public:
-  static constexpr unsigned kUnitShift = 6;            // 64 ns
-  static constexpr unsigned kHalfBits = 10;            // 1024 buckets for each doubling
+  static constexpr unsigned kUnitShift = 6;  // 64 ns
+  static constexpr unsigned kHalfBits = 10;  // 1024 buckets for each doubling
   static constexpr size_t kHalfCount = size_t{1} << kHalfBits;
-  static constexpr size_t kDoublings = 20;             // (2048 << 19) * 64 ns = 68.7 s
+  static constexpr size_t kDoublings = 20;  // (2048 << 19) * 64 ns = 68.7 s
   static constexpr size_t kBucketCount = (kDoublings + 1) * kHalfCount;
-  static constexpr Duration kMax = {60'000'000'000};   // 60 s
+  static constexpr Duration kMax = {60'000'000'000};  // 60 s
 
   // Allocates its memory once, here.
   Histogram();
