@@ -40,14 +40,12 @@ void update_window(Connection& c, const wire::Segment& s, Effects& fx) {
   // RFC 9293: only a segment newer than the one that set the window may set it. One that
   // acknowledges new data is newer whatever its sequence number: a retransmission that carries the
   // news of a closed window must be believed, or the old window would be counted from the new ACK.
-  if (s.ack > c.snd_una || c.snd_wl1 < s.seq ||
-      (c.snd_wl1 == s.seq && c.snd_wl2 <= s.ack)) {
+  if (s.ack > c.snd_una || c.snd_wl1 < s.seq || (c.snd_wl1 == s.seq && c.snd_wl2 <= s.ack)) {
     const uint32_t before = c.snd_wnd;
     set_window(c, s);
-    if (c.snd_wnd > before) {
-      fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
-    }
-    if (c.has(kPersist) && c.snd_wnd != 0 && s.ack == c.snd_una) leave_persist(c);
+    if (c.snd_wnd <= before) return;  // a probe's answer that repeats the window changes nothing
+    fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
+    if (c.has(kPersist) && s.ack == c.snd_una) leave_persist(c);
   }
 }
 

@@ -449,8 +449,10 @@ void World::judge(const End& end) {
               scenario_.hosts[1].shard.msl < seconds(30) || coverage_.tuples_reused != 0)) {
     // The peer's TIME-WAIT may be over, or its tuple used again, before our FIN gets through.
     good = permit({kNormal, kPeerReset});
+  } else if (end.plan->use_close && end.taken == end.expected) {
+    good = permit({kNormal, kFinWait2Timeout});  // the peer may take its time to read and close
   } else {
-    good = permit({kNormal});
+    good = permit({kNormal, end.options.keepalive ? kKeepaliveTimeout : kNormal});
   }
   if (!good || end.reason != kNormal) return;
   // A normal end says that both streams are complete, and nothing less.
