@@ -8,6 +8,7 @@
 // which does root.add_subcommand("load", ...) and keeps the parsed values in the object.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,5 +32,11 @@ class Command {
   // May throw CLI::ParseError, which main.cc prints as one sentence.
   virtual int run(std::vector<std::string> eal_args) = 0;
 };
+
+// Parses `words`, which are argv without the program's name, and runs the command that they name.
+// Whatever is wrong becomes one sentence on stderr and kExitUsage. Requires: every command's app
+// hangs below `root`.
+int run_commands(CLI::App& root, const std::vector<std::unique_ptr<Command>>& commands,
+                 std::vector<std::string> words);
 
 }  // namespace millrace::cli

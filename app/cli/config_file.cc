@@ -33,16 +33,6 @@ CLI::Option* find_option(CLI::App& command, const std::string& name) {
   return command.get_option_no_throw("--" + name);
 }
 
-std::vector<std::string> option_names(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      if (!is_for_command_line_only(name)) names.push_back(name);
-    }
-  }
-  return names;
-}
-
 std::string joined(const std::vector<std::string>& words, std::string_view between) {
   std::string out;
   for (const std::string& word : words) {
@@ -164,7 +154,7 @@ class Reader {
     const CLI::Option* option = find_option(command_, e.name);
     if (option == nullptr && is_for_command_line_only(e.name)) {
       mistake(e.where, fmt::format("'{}' can only be given on the command line", e.written));
-    } else if (option == nullptr && &into == &shared_ && is_anywhere(*root_, e.name)) {
+    } else if (option == nullptr && &into != &own_ && is_anywhere(*root_, e.name)) {
       return;  // only others have it
     } else if (option == nullptr) {
       const std::string nearest = nearest_name(e.name, option_names(command_));
@@ -254,6 +244,16 @@ std::string toml_value(const CLI::Option& option, const std::string& value) {
 }
 
 }  // namespace
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      if (!is_for_command_line_only(name)) names.push_back(name);
+    }
+  }
+  return names;
+}
 
 Result<void> load_config_text(std::string_view text, const std::string& path,
                               std::string_view section, CLI::App& command) {

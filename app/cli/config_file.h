@@ -21,6 +21,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/result.h"
 
@@ -41,6 +42,9 @@ Result<void> load_config_text(std::string_view text, const std::string& path,
 
 // Every option of `command` with the value in force, as a TOML table that load_config_file reads.
 [[nodiscard]] std::string config_to_toml(const CLI::App& command, std::string_view section);
+
+// The long names of the options of `command` that a file may set.
+[[nodiscard]] std::vector<std::string> option_names(const CLI::App& command);
 
 // The name of `names` that is nearest to `name` by edit distance; empty when none is near.
 [[nodiscard]] std::string nearest_name(std::string_view name,

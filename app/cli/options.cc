@@ -67,11 +67,25 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
         return {};
       },
       "pin the worker to this CPU; the system chooses unless given");
+  add_flag(command, "--poll-always", o.poll_always,
+           "never leave the CPU to others, not even when idle: lower latency for a whole CPU");
+  add_number(command, "--rx-descriptors", o.rx_descriptors, 64, 32768,
+             "frames that the device can hold for us; a power of two");
+  add_number(command, "--tx-descriptors", o.tx_descriptors, 64, 32768,
+             "frames that the device can take from us; a power of two");
+  add_number(command, "--mbufs", o.mbufs, 0, 16u << 20,
+             "frame buffers; 0: what the descriptors need");
+  add_number(command, "--memory", o.memory_mb, 0, 1u << 20,
+             "MiB for DPDK to work in; 0: what the frame buffers need");
 }
 
 void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_number(command, "--connections-max", o.connections_max, 1, 1u << 28,
-             "connections at a time; memory is reserved for all of them");
+             "connections at a time; memory is reserved for all of them, and touched on use");
+  add_number(command, "--half-open-max", o.half_open_max, 1, 1u << 28,
+             "SYNs whose handshake is not through, at a time; further ones are dropped");
+  add_number(command, "--time-wait-max", o.time_wait_max, 1, 1u << 28,
+             "TIME-WAIT records; past that the oldest gives way");
   add_duration(command, "--msl", o.msl, milliseconds(1), seconds(600),
                "maximum segment lifetime; TIME-WAIT lasts two of them");
   add_duration(command, "--keepalive", o.keepalive, Duration{}, seconds(604'800),
@@ -80,11 +94,13 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
                seconds(604'800), "between keep-alive probes");
   add_number(command, "--keepalive-probes", o.keepalive_probes, 1, 255,
              "unanswered probes before a connection is dead");
-  add_size(command, "--send-buffer", o.send_buffer_bytes, 4096, 1u << 30, "per connection");
+  add_size(command, "--send-buffer", o.send_buffer_bytes, 4096, 1u << 30,
+           "bytes per connection that are sent and not yet acknowledged, or wait to be sent");
   add_size(command, "--receive-buffer", o.receive_buffer_bytes, 1024, 1u << 29,
-           "per connection; the largest window that is offered");
+           "bytes per connection that wait to be read; the largest window that is offered");
   add_number(command, "--mss", o.mss, 0, 8960,
-             "largest segment's payload that we announce and send; 0: what the MTU allows");
+             "largest segment's payload that we announce and send, in bytes; 0: what the MTU "
+             "allows");
   add_duration(command, "--rto-min", o.rto_min, milliseconds(1), seconds(60),
                "least retransmission timeout (RFC 6298 says 1s; hosts use 200ms)");
   add_flag(command, "--no-timestamps", o.no_timestamps, "do not offer timestamps (RFC 7323)");
@@ -100,7 +116,7 @@ void add_run_options(CLI::App& command, CommonOptions& o) {
                "at the end, how long open connections have to close before they are reset");
   add_flag(command, "--json", o.json, "print the final report as one JSON object");
   add_flag(command, "-q,--quiet", o.quiet, "print nothing but errors and the final report");
-  add_flag(command, "--live", o.live, "a line each second, even when stdout is no terminal");
+  add_flag(command, "--live", o.live, "a line each second even when stdout is no terminal");
   add_flag(command, "--verbose", o.verbose, "let DPDK and its drivers talk");
   command.add_option("--config", o.config_path, "TOML file with any of these options")
       ->type_name("FILE");
@@ -142,8 +158,15 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.eal_args = std::move(eal_args);
   config.verbose = options.verbose;
   config.cpu = options.cpu;
+  config.poll_always = options.poll_always;
+  config.rx_descriptors = options.rx_descriptors;
+  config.tx_descriptors = options.tx_descriptors;
+  config.mbufs = options.mbufs;
+  config.memory_mb = options.memory_mb;
   config.drain_timeout = options.drain_timeout;
   config.shard.connections_max = options.connections_max;
+  config.shard.half_open_max = options.half_open_max;
+  config.shard.time_wait_max = options.time_wait_max;
   config.shard.msl = options.msl;
   InterfaceConfig& interface = config.shard.interface;
   interface.mac = options.mac;

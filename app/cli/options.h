@@ -35,9 +35,16 @@ struct CommonOptions {
   MacAddress mac;  // zero: the device's own
   uint16_t mtu = 1500;
   int32_t cpu = -1;
+  bool poll_always = false;
+  uint16_t rx_descriptors = 1024;
+  uint16_t tx_descriptors = 1024;
+  uint32_t mbufs = 0;      // 0: what the rings need
+  uint32_t memory_mb = 0;  // 0: what the mbufs need
 
   // TCP.
   uint32_t connections_max = 1u << 20;
+  uint32_t half_open_max = 1u << 16;
+  uint32_t time_wait_max = 1u << 20;
   Duration msl = seconds(30);
   Duration drain_timeout = seconds(2);
   Duration keepalive;  // 0: off, else the idle time before the first probe

@@ -235,7 +235,7 @@ CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& t
 
 CLI::Option* add_flag(CLI::App& command, const std::string& name, bool& target,
                       const std::string& description) {
-  return command.add_flag(name, target, description);
+  return command.add_flag(name, target, description)->disable_flag_override();
 }
 
 }  // namespace millrace::cli

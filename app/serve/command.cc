@@ -93,14 +93,13 @@ class ServeCommand final : public cli::Command {
         app_, "--nagle", nagle_,
         "let small segments wait for acknowledgements (RFC 9293 section 3.7.4); off unless "
         "given, as responses want it");
-    cli::add_duration(
-        app_, "--interval", interval_, milliseconds(10), seconds(86'400),
-        "between the lines that say what goes on; they come when stdout is a terminal, "
-        "or with --live");
+    cli::add_common_options(app_, common_);
+    app_.option_defaults()->group(cli::kRunGroup);
+    cli::add_duration(app_, "--interval", interval_, milliseconds(10), seconds(86'400),
+                      "between the live lines");
     app_.add_option("--ready-file", ready_path_,
                     "write our process id there once clients may come; removed at the end")
         ->type_name("FILE");
-    cli::add_common_options(app_, common_);
   }
 
   [[nodiscard]] const CLI::App& app() const override { return app_; }
@@ -185,13 +184,16 @@ class ServeCommand final : public cli::Command {
                         const cli::StopSignals& signals, Instant began) const {
     const bool live = cli::wants_live_line(common_);
     const Instant end = common_.duration.ns == 0 ? Instant::never() : began + common_.duration;
-    const Duration pause = live ? interval_ : seconds(1);
     Moment before = look(engine, program);
     while (signals.count() == 0 && engine.running()) {
       const Instant now = cli::monotonic_now();
       if (now >= end) return;
-      signals.sleep(std::min(end - now, pause));
-      if (!live) continue;
+      const Instant next_line = live ? before.at + interval_ : Instant::never();
+      if (now < next_line) {
+        // In short naps: a signal just before one would go unnoticed until its end.
+        signals.sleep(std::min({end - now, next_line - now, milliseconds(100)}));
+        continue;
+      }
       const Moment moment = look(engine, program);
       print_now(live_line(before, moment, began));
       before = moment;

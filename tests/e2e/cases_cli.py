@@ -219,7 +219,6 @@ def wrong_interfaces(lab):
 @CASES.case(WRONG + "missing permission")
 def missing_permission(lab):
     program = lab.for_everybody()
-    lab.open_folder()
     for device in ("af_packet:lo", "af_xdp:lo", "tap:mr9"):
         refused(lab, on(device), device, program=program,
                 unprivileged=True)

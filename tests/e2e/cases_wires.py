@@ -27,7 +27,7 @@ PAIRS = {
 @contextlib.contextmanager
 def pair(lab, kind, services, unprivileged=False):
     """A server on one end. Yields client(mode, options...) -> its process, ended and fine."""
-    path = lab.open_folder() / "wire.sock"
+    path = lab.open_folder / "wire.sock"
     server_device, client_device = (text.format(socket=path) for text in PAIRS[kind])
     program = lab.for_everybody() if unprivileged else lab.millrace
     server = lab.start(program, "serve", "--device", server_device, "--address", f"{SERVER}/24",
@@ -77,7 +77,7 @@ def bulk_echo(lab):
 
 @CASES.case("memif: SIGTERM in the middle of a load leaves nothing on either side", root=False)
 def stopped_in_mid_load(lab):
-    path = lab.open_folder() / "wire.sock"
+    path = lab.open_folder / "wire.sock"
     server = lab.start(lab.millrace, "serve", "--device", f"memif:{path},server", "--address",
                        f"{SERVER}/24", "--http", HTTP)
     wait_until(path.exists, 10, "the server's socket")
@@ -93,7 +93,7 @@ def stopped_in_mid_load(lab):
 
 @CASES.case("memif: a server that is killed fails the load, a new one serves the next", root=False)
 def killed_server(lab):
-    path = lab.open_folder() / "wire.sock"
+    path = lab.open_folder / "wire.sock"
 
     def serve():
         return lab.start(lab.millrace, "serve", "--device", f"memif:{path},server", "--address",

@@ -139,6 +139,10 @@ class Lab:
         self.name = f"mr{os.getpid()}x{number}"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"millrace-e2e-{number}-"))
         self.folder.chmod(0o755)
+        # In here an unprivileged user may create files, too.
+        self.open_folder = self.folder / "open"
+        self.open_folder.mkdir()
+        self.open_folder.chmod(0o777)
         self.processes = []
         self.namespaces = []
         self.complaints = []
@@ -155,14 +159,6 @@ class Lab:
             copy.chmod(0o755)
         return copy
 
-    def open_folder(self):
-        """A folder in which an unprivileged user may create files, too."""
-        folder = self.folder / "open"
-        if not folder.exists():
-            folder.mkdir()
-            folder.chmod(0o777)
-        return folder
-
     # ---- processes --------------------------------------------------------------------------
 
     def start(self, *argv, ns=None, unprivileged=False, stdin=None):
@@ -176,7 +172,7 @@ class Lab:
             options = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
         if options or os.geteuid() != 0:
             # Without a folder of its own DPDK makes one in /tmp, and leaves it.
-            environment["XDG_RUNTIME_DIR"] = str(self.open_folder())
+            environment["XDG_RUNTIME_DIR"] = str(self.open_folder)
         label = f"{len(self.processes)}-{pathlib.Path(argv[0]).name}"
         with contextlib.ExitStack() as files:
             out = files.enter_context(open(self.folder / f"{label}.out", "wb"))

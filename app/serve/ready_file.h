@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A file that says "clients may come": a script waits until it is there, and finds the process id
+// in it. Whole or not there at all; gone when the object is.
+#pragma once
+
+#include <string>
+
+#include "millrace/result.h"
+
+namespace millrace::serve {
+
+class ReadyFile {
+ public:
+  ReadyFile() = default;
+  ~ReadyFile();
+  ReadyFile(const ReadyFile&) = delete;
+  ReadyFile& operator=(const ReadyFile&) = delete;
+
+  // Whether write() will probably succeed: for an error before a device is opened. An empty path
+  // is no file, and always right.
+  [[nodiscard]] static Result<void> check(const std::string& path);
+  Result<void> write(const std::string& path);
+
+ private:
+  std::string path_;
+};
+
+}  // namespace millrace::serve
