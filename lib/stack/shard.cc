@@ -126,7 +126,8 @@ Instant Shard::Impl::next_deadline() const {
 }
 
 bool Shard::Impl::has_output() const {
-  return !control_.empty() || dirty_.head != kNil || doomed_.head != kNil ||
+  // Control frames whose payload was lent out go back with the next transmit().
+  return !control_.empty() || sending_control_ != kNil || dirty_.head != kNil || doomed_.head != kNil ||
          (blocked_.head != kNil && (recheck_blocked_ || blocked_epoch_ != neighbors_.epoch()));
 }
 
@@ -210,7 +211,7 @@ void Shard::Impl::drain(Instant deadline) {
 }
 
 bool Shard::Impl::drained() const {
-  return connections_.used() == 0 && half_open_.used() == 0 && control_.empty();
+  return connections_.used() == 0 && half_open_.used() == 0 && control_.used() == 0;
 }
 
 // --- The public face --------------------------------------------------------------------------

@@ -493,8 +493,11 @@ void SimHost::check_end(End& end) {
   must(static_cast<int32_t>(info->snd_nxt - info->snd_una) >= 0, "snd_una <= snd_nxt");
   must(!end.abort_due && !end.gave_up, "abort() was not carried out by transmit()");
   must(info->unread_bytes == shard_->unread(end.id), "unread() and info() differ");
-  must(info->unread_bytes <= end.options.receive_buffer_bytes, "unread <= receive buffer");
-  must(uint64_t{info->unread_bytes} + info->out_of_order_bytes <= end.options.receive_buffer_bytes,
+  // A promise that is rounded up to the window's scale may be used in full.
+  const uint64_t room =
+      uint64_t{end.options.receive_buffer_bytes} + (uint64_t{1} << info->rcv_wscale) - 1;
+  must(info->unread_bytes <= room, "unread <= receive buffer");
+  must(uint64_t{info->unread_bytes} + info->out_of_order_bytes <= room,
        "unread and out of order <= receive buffer");
   must(end.paused || end.broke_off || info->unread_bytes == 0, "unread though nobody paused");
   must(queued <= end.options.send_buffer_bytes || end.plan->send_static, "queue <= send buffer");

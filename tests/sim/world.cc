@@ -454,6 +454,10 @@ void World::judge(const End& end) {
   } else {
     good = permit({kNormal, end.options.keepalive ? kKeepaliveTimeout : kNormal});
   }
+  // An end that gave up answers what still comes with RST.
+  if (end.reason == kFinWait2Timeout || end.reason == kKeepaliveTimeout) {
+    connections_[end.connection].aborted = true;
+  }
   if (!good || end.reason != kNormal) return;
   // A normal end says that both streams are complete, and nothing less.
   if (!end.sending.finished) return fail(end, "normal end, but we have not closed");
