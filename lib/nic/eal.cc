@@ -2,6 +2,7 @@
 #include "nic/eal.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <rte_alarm.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -79,14 +80,19 @@ void remove_runtime_folder() {
   if (folder.filename() == file_prefix(getpid())) std::filesystem::remove_all(folder, ignored);
 }
 
-// EAL's interrupt thread looks through its handles each time one is added or taken away, also when
-// it gets to run only later. rte_eal_cleanup() frees them and waits for nobody. An alarm is called
-// by that thread behind all it was told before, and then it looks at nothing until told again.
-void wait_for_interrupt_thread() {
-  static std::promise<void> reached;  // outlives an alarm that is too late
-  std::future<void> done = reached.get_future();
-  const auto tell = [](void*) { reached.set_value(); };
-  if (rte_eal_alarm_set(1, tell, nullptr) == 0) done.wait_for(std::chrono::seconds(1));
+// Whenever a handle is added or taken away, EAL's interrupt thread looks through all of them.
+// rte_eal_cleanup() takes one away and, without waiting, unmaps the others: the listener of
+// net_memif stays among them when its device is gone. So the thread has to end first. It holds no
+// lock where it can be cancelled; an alarm tells which thread it is.
+void end_interrupt_thread() {
+  static std::promise<pthread_t> self;  // outlives an alarm that comes too late
+  std::future<pthread_t> answer = self.get_future();
+  const auto tell = [](void*) { self.set_value(pthread_self()); };
+  if (rte_eal_alarm_set(1, tell, nullptr) != 0) return;
+  if (answer.wait_for(std::chrono::seconds(1)) != std::future_status::ready) return;
+  const pthread_t thread = answer.get();
+  pthread_cancel(thread);
+  pthread_join(thread, nullptr);
 }
 
 }  // namespace
@@ -197,7 +203,7 @@ std::string Eal::last_words() {
 
 Eal::~Eal() {
   if (!up_) return;
-  wait_for_interrupt_thread();
+  end_interrupt_thread();
   rte_eal_cleanup();
   remove_runtime_folder();
 }

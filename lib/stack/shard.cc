@@ -127,7 +127,8 @@ Instant Shard::Impl::next_deadline() const {
 
 bool Shard::Impl::has_output() const {
   // Control frames whose payload was lent out go back with the next transmit().
-  return !control_.empty() || sending_control_ != kNil || dirty_.head != kNil || doomed_.head != kNil ||
+  return !control_.empty() || sending_control_ != kNil || dirty_.head != kNil ||
+         doomed_.head != kNil ||
          (blocked_.head != kNil && (recheck_blocked_ || blocked_epoch_ != neighbors_.epoch()));
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "tcp/rtt.h"
+
 namespace millrace::tcp {
 namespace {
 
@@ -24,7 +26,10 @@ void start_congestion(Connection& c, const Context& ctx, bool syn_was_lost) {
   const uint32_t mss = c.snd_mss;
   const uint32_t segments = ctx.options(c).initial_window_segments;
   c.cwnd = std::min(segments * mss, std::max(2 * mss, segments * 1460));
-  if (syn_was_lost) c.cwnd = mss;
+  if (syn_was_lost) {
+    c.cwnd = mss;
+    if (c.srtt_us8 == 0) c.rttvar_us4 = kSynWasLost;
+  }
   c.ssthresh = UINT32_MAX;
 }
 

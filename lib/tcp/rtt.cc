@@ -23,10 +23,8 @@ void take_rtt_sample(Connection& c, uint32_t rtt_us) {
 uint32_t rto_base_ticks(const Connection& c, const Context& ctx) {
   const TcpOptions& options = ctx.options(c);
   if (c.srtt_us8 == 0) {
-    // RFC 6298 section 5.7: a lost SYN makes the first data wait at least 3 s.
-    const bool syn_was_lost = c.state >= State::kEstablished && c.total_retrans != 0;
     const uint32_t initial = to_ticks(options.rto_initial);
-    return syn_was_lost ? std::max(initial, 3000u) : initial;
+    return c.rttvar_us4 == kSynWasLost ? std::max(initial, 3000u) : initial;
   }
   // SRTT + max(G, 4 * RTTVAR); G is the tick.
   const uint32_t us = (c.srtt_us8 >> 3) + std::max(1000u, c.rttvar_us4);

@@ -12,6 +12,10 @@ namespace millrace::tcp {
 
 void take_rtt_sample(Connection& c, uint32_t rtt_us);
 
+// In place of a variance while nothing is measured: the SYN was sent more than once, so the first
+// data waits for three seconds at least (RFC 6298 section 5.7).
+inline constexpr uint32_t kSynWasLost = 1;
+
 // Begins to time the segment that ends at `end`, unless one is being timed.
 inline void time_segment(Connection& c, const Context& ctx, SeqNum end) {
   if (c.has(kRttTiming)) return;

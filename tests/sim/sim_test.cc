@@ -455,8 +455,8 @@ TEST(Sim, SameSeedSameTranscript) {
   }
 }
 
-// What these seeds found, each once: a probe's answer that disarmed the persist timer, a sender that
-// waited for memory in vain, segments taken after abort(), a window announced unscaled.
+// What these seeds found, each once: a probe's answer that disarmed the persist timer, a sender
+// that waited for memory in vain, segments taken after abort(), a window announced unscaled.
 TEST(Sim, SeedsThatFailedOnce) {
   for (const uint64_t seed : {3, 43, 58, 164, 606, 723, 1877, 11978, 13529, 15141, 23486}) {
     const Outcome outcome = play(swarm_scenario(seed, Faults::kDrawn));

@@ -96,7 +96,7 @@ class Scene {
     }
   };
 
-  explicit Scene(const Setup& setup);
+  explicit Scene(const Setup& setup, Where where = Where::current());
   ~Scene();
   Scene(const Scene&) = delete;
   Scene& operator=(const Scene&) = delete;
@@ -173,6 +173,7 @@ class Scene {
 
   void start(Instant epoch);
   void set_the_stage();
+  void tear_down();
   void hidden_in(const std::string& line);
   void hidden_out(const std::string& line);
   std::string hidden_timestamps() const;
@@ -202,6 +203,7 @@ class Scene {
   void fail(const Where& where, const std::string& message);
 
   Setup setup_;
+  Where where_;  // the scene begins there
   std::unique_ptr<Host> host_;
   ListenerId listener_;
   std::map<std::pair<uint16_t, uint16_t>, Flow> flows_;  // by peer and local port

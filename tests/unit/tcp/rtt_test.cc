@@ -49,8 +49,10 @@ TEST_F(TcpRtt, EachBackOffDoublesUpToTheMaximum) {
 }
 
 TEST_F(TcpRtt, ALostSynMakesTheFirstDataWaitThreeSeconds) {
-  c.total_retrans = 1;  // RFC 6298 section 5.7
+  c.rttvar_us4 = kSynWasLost;  // RFC 6298 section 5.7
   EXPECT_EQ(rto_ticks(c, ctx), 3000u);
+  take_rtt_sample(c, 80'000);
+  EXPECT_EQ(rto_ticks(c, ctx), 240u);
 }
 
 }  // namespace

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames as lines and lines as frames: what the peer sends is built here, and what the host sent is
+// compared with what the test expected.
+#include <cstdio>
+
+#include "support/scene.h"
+
+namespace millrace::test {
+namespace {
+
+constexpr std::byte kPeerSalt{0x5a};
+
+std::string ip_text(uint32_t ip) { return IpAddress::v4(ip).to_string(); }
+
+// "arp who-has A tell B" or "arp reply A is-at MAC".
+std::string arp_text(const NaiveArp& arp) {
+  if (arp.operation == 1) {
+    return "arp who-has " + ip_text(arp.target_ip) + " tell " + ip_text(arp.sender_ip);
+  }
+  return "arp reply " + ip_text(arp.sender_ip) + " is-at " + arp.sender_mac.to_string();
+}
+
+std::string icmp_text(const NaiveIcmp& icmp) {
+  if (icmp.type == 0 || icmp.type == 8) {
+    return std::string("icmp ") + (icmp.type == 0 ? "echo-reply " : "echo ") +
+           std::to_string(get16(icmp.body, 0)) + " " + std::to_string(get16(icmp.body, 2)) + " " +
+           std::to_string(icmp.body.size() - 4);
+  }
+  return "icmp " + std::to_string(icmp.type) + " " + std::to_string(icmp.code);
+}
+
+}  // namespace
+
+std::byte local_byte(uint64_t offset) {
+  return static_cast<std::byte>((offset * 31 + (offset >> 8) * 7) & 0xff);
+}
+std::byte peer_byte(uint64_t offset) { return local_byte(offset) ^ kPeerSalt; }
+
+// --- Lines ---------------------------------------------------------------------------------------
+
+bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
+  SegmentLine s;
+  if (auto wrong = parse_segment_line(line, s)) {
+    fail(where, "in(\"" + std::string(line) + "\"): " + *wrong);
+    return false;
+  }
+  Flow& flow = current();
+  const auto number = [](const LineNumber& n, uint32_t base) {
+    return static_cast<uint32_t>(n.value) + (n.kind == LineNumber::Kind::kRelative ? base : 0);
+  };
+  if (!s.ack && (s.flags & kAck) != 0) {
+    fail(where, "in(\"" + std::string(line) + "\"): a segment with ACK must name its ack");
+    return false;
+  }
+  if (s.ack && s.ack->kind == LineNumber::Kind::kRelative && !flow.local_isn) {
+    fail(where, "in(\"" + std::string(line) + "\"): the host's ISN is not known yet; use ack =N");
+    return false;
+  }
+  tcp.destination_mac = kLocalMac;
+  tcp.source_mac = kPeerMac;
+  tcp.source_ip = kPeerIp;
+  tcp.destination_ip = kLocalIp;
+  tcp.source_port = flow.peer_port;
+  tcp.destination_port = flow.local_port;
+  tcp.flags = s.flags;
+  tcp.seq = number(s.seq, flow.peer_isn);
+  if (s.ack) tcp.ack = number(*s.ack, flow.local_isn.value_or(0));
+  tcp.window = s.window.value_or(setup_.peer_window);
+  tcp.mss = s.mss;
+  tcp.window_shift = s.window_shift;
+  tcp.sack_permitted = s.sack_permitted;
+  if (s.ts_value) {
+    uint32_t echo = flow.ts_latest;
+    if (s.ts_echo->kind != LineNumber::Kind::kAny) echo = number(*s.ts_echo, *flow.ts_base);
+    tcp.timestamps = {number(*s.ts_value, 0), echo};
+  }
+  for (uint8_t byte : s.raw_options) tcp.option_bytes.push_back(static_cast<std::byte>(byte));
+  // Bytes are numbered by their place in the stream; the first has sequence number 1.
+  const int64_t first = s.seq.value + ((s.flags & kSyn) != 0 ? 1 : 0) - 1;
+  for (int64_t i = 0; i < s.payload_bytes; ++i) {
+    tcp.payload.push_back(peer_byte(static_cast<uint64_t>(first + i)));
+  }
+  return true;
+}
+
+std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where) {
+  const auto words = split_words(line);
+  const auto ip = [](const std::string& text) { return IpAddress::parse(text).value().v4_value(); };
+  if (!words.empty() && words[0] == "arp") {
+    NaiveArp arp{MacAddress::broadcast(), kPeerMac, 1, kPeerMac, MacAddress{}, 0, 0};
+    if (words.size() == 5 && words[1] == "who-has" && words[3] == "tell") {
+      arp.target_ip = ip(words[2]);
+      arp.sender_ip = ip(words[4]);
+      return build(arp);
+    }
+    if (words.size() == 5 && words[1] == "reply" && words[3] == "is-at") {
+      arp.operation = 2;
+      arp.destination_mac = arp.target_mac = kLocalMac;
+      arp.sender_mac = MacAddress::parse(words[4]).value();
+      arp.sender_ip = ip(words[2]);
+      arp.target_ip = kLocalIp;
+      return build(arp);
+    }
+    fail(where, "in(\"" + std::string(line) + "\") is no ARP packet");
+    return std::nullopt;
+  }
+  if (!words.empty() && words[0] == "icmp" && words.size() == 5) {
+    NaiveIcmp icmp{kLocalMac, kPeerMac, kPeerIp, kLocalIp, 8, 0, {}};
+    if (words[1] == "echo") {  // icmp echo ID SEQ BYTES
+      icmp.body.resize(4 + static_cast<size_t>(std::stoul(words[4])));
+      put16(icmp.body, 0, static_cast<uint16_t>(std::stoul(words[2])));
+      put16(icmp.body, 2, static_cast<uint16_t>(std::stoul(words[3])));
+      for (size_t i = 4; i < icmp.body.size(); ++i) icmp.body[i] = peer_byte(i);
+      return build(icmp);
+    }
+    if (words[3] == "quote") {  // icmp TYPE CODE quote SEQ: of a segment of ours
+      icmp.type = static_cast<uint8_t>(std::stoul(words[1]));
+      icmp.code = static_cast<uint8_t>(std::stoul(words[2]));
+      const Flow& flow = current();
+      NaiveTcp ours;
+      ours.source_ip = kLocalIp;
+      ours.destination_ip = kPeerIp;
+      ours.source_port = flow.local_port;
+      ours.destination_port = flow.peer_port;
+      ours.seq = flow.local_isn.value_or(0) + static_cast<uint32_t>(std::stoll(words[4]));
+      ours.flags = kAck;
+      const Bytes quoted = build(ours);
+      icmp.body.resize(4);
+      icmp.body.insert(icmp.body.end(), quoted.begin() + 14, quoted.begin() + 14 + 28);
+      return build(icmp);
+    }
+  }
+  NaiveTcp tcp;
+  if (!fill_tcp(line, tcp, where)) return std::nullopt;
+  return build(tcp);
+}
+
+Bytes Scene::frame(std::string_view line) {
+  if (failed_) return Bytes(60);
+  return make_frame(line, Where::current()).value_or(Bytes(60));
+}
+
+Scene& Scene::in(std::string_view line, Where where) {
+  if (failed_) return *this;
+  if (auto frame = make_frame(line, where)) in(*frame, where);
+  return *this;
+}
+
+Scene& Scene::in(const Bytes& bytes, Where /*where*/) {
+  if (failed_) return *this;
+  NaiveFrame frame = decode(bytes);
+  // The peer's new initial number is where its SYN is.
+  note(host_->now(), "in ", format(frame, false));
+  host_->inject(bytes);
+  pull();
+  return *this;
+}
+
+std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& sent) {
+  if (!sent.frame.tcp) return "not a TCP segment";
+  const NaiveTcp& tcp = *sent.frame.tcp;
+  Flow& flow = flow_of(tcp, true);
+  if (&flow != &current()) return "of another flow";
+  const auto differs = [](const LineNumber& n, uint32_t base, uint32_t actual) {
+    if (n.kind == LineNumber::Kind::kAny) return false;
+    const uint32_t wanted = static_cast<uint32_t>(n.value);
+    return actual != (n.kind == LineNumber::Kind::kRelative ? wanted + base : wanted);
+  };
+  const uint8_t free = static_cast<uint8_t>(want.flags_optional | kPsh);
+  if (((tcp.flags ^ want.flags) & ~free) != 0) return "flags";
+  if ((want.flags & kPsh) != 0 && (tcp.flags & kPsh) == 0) return "PSH";
+  if (want.seq.kind == LineNumber::Kind::kRelative && !flow.local_isn) {
+    return "seq: the host's ISN is not known";
+  }
+  if (differs(want.seq, flow.local_isn.value_or(0), tcp.seq)) return "seq";
+  if (static_cast<int64_t>(tcp.payload.size()) != want.payload_bytes) return "payload length";
+  if (!want.ack && (want.flags & kAck) != 0) return "ack: the line must name it, or say 'ack *'";
+  if (want.ack && differs(*want.ack, flow.peer_isn, tcp.ack) && (tcp.flags & kAck) != 0) {
+    return "ack";
+  }
+  if (want.window && *want.window != tcp.window) return "win";
+  if (want.mss && want.mss != tcp.mss) return "mss";
+  if (want.no_mss && tcp.mss) return "mss where none was expected";
+  if (want.window_shift && !tcp.window_shift) return "ws is missing";
+  if (want.window_shift && *want.window_shift != 0xff && want.window_shift != tcp.window_shift) {
+    return "ws";
+  }
+  if (want.no_window_shift && tcp.window_shift) return "ws where none was expected";
+  if (want.no_timestamps && tcp.timestamps) return "ts where none was expected";
+  if (want.sack_permitted && !tcp.sack_permitted) return "sackOK is missing";
+  if (want.ts_value) {
+    if (!tcp.timestamps) return "ts is missing";
+    // The clock that timestamps show may be in the middle of a tick.
+    if (differs(*want.ts_value, *flow.ts_base, tcp.timestamps->value) &&
+        differs(*want.ts_value, *flow.ts_base, tcp.timestamps->value - 1)) {
+      return "ts value";
+    }
+    if (differs(*want.ts_echo, 0, tcp.timestamps->echo)) return "ts echo";
+  }
+  // Payload: every byte at its place in the stream.
+  const uint32_t first = tcp.seq - flow.local_isn.value_or(0) + ((tcp.flags & kSyn) != 0 ? 1 : 0);
+  for (size_t i = 0; i < tcp.payload.size(); ++i) {
+    if (tcp.payload[i] != local_byte(first - 1 + i)) {
+      return "payload byte " + std::to_string(i) + " is not what the application wrote";
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Scene::mismatch(std::string_view line, const Sent& sent) {
+  if (line.starts_with("arp") || line.starts_with("icmp")) {
+    if (sent.frame.tcp || format(sent.frame, true) != line) return "another frame";
+    return std::nullopt;
+  }
+  SegmentLine want;
+  if (auto wrong = parse_segment_line(line, want)) return "the line makes no sense: " + *wrong;
+  return mismatch(want, sent);
+}
+
+// Takes the next frame off the queue, or fails.
+bool Scene::match_next(std::string_view line, const Where& where) {
+  if (queue_.empty()) {
+    fail(where, "expected  " + std::string(line) + "\n  actual  silence");
+    return false;
+  }
+  const Sent sent = std::move(queue_.front());
+  queue_.pop_front();
+  std::optional<std::string> wrong = mismatch(line, sent);
+  const double sent_ms = ms(sent.time);
+  const double shown = static_cast<double>(now_ms_);
+  if (!wrong && (sent_ms < shown || sent_ms > shown + 1)) wrong = "time";
+  if (!wrong) return true;
+  char times[96];
+  std::snprintf(times, sizeof times, "\n    time  %.3f ms, sent at %.3f ms", shown, sent_ms);
+  fail(where, "expected  " + std::string(line) + "\n  actual  " + format(sent.frame, true) +
+                  times + "\n differs  " + *wrong);
+  return false;
+}
+
+Scene& Scene::out(std::string_view line, Where where) {
+  if (failed_) return *this;
+  if (queue_.empty()) {
+    // A deadline in whole ticks may be due up to one tick later.
+    const Instant last = zero_ + milliseconds(now_ms_ + 1);
+    if (host_->next_deadline() <= last) advance_to(host_->next_deadline());
+    if (queue_.empty() && host_->next_deadline() <= last) advance_to(last);
+  }
+  if (!failed_) match_next(line, where);
+  return *this;
+}
+
+Scene& Scene::out_by(int64_t limit_ms, std::string_view line, Where where) {
+  if (failed_) return *this;
+  const Instant limit = zero_ + milliseconds(limit_ms);
+  while (queue_.empty() && !failed_ && host_->now() < limit) {
+    const Instant next = std::max(host_->next_deadline(), host_->now() + microseconds(1));
+    advance_to(std::min(limit, next));
+  }
+  if (!queue_.empty()) {
+    now_ms_ = std::max(now_ms_, (queue_.front().time - zero_).milliseconds());
+  }
+  if (!failed_) match_next(line, where);
+  return *this;
+}
+
+Scene& Scene::maybe(std::string_view line, Where /*where*/) {
+  if (failed_ || queue_.empty() || mismatch(line, queue_.front())) return *this;
+  queue_.pop_front();
+  return *this;
+}
+
+Scene& Scene::silence(Where where) {
+  if (!failed_) check_unclaimed(where);
+  return *this;
+}
+
+void Scene::check_unclaimed(const Where& where) {
+  if (queue_.empty()) return;
+  std::string text;
+  for (const Sent& sent : queue_) {
+    char time[32];
+    std::snprintf(time, sizeof time, "%10.3f  ", ms(sent.time));
+    text += "\n  " + (time + format(sent.frame, true));
+  }
+  fail(where, "expected  silence\n  actual  " + std::to_string(queue_.size()) +
+                  " unclaimed frame(s):" + text);
+}
+
+// --- Words ---------------------------------------------------------------------------------------
+
+std::string Scene::format(const NaiveTcp& tcp, bool from_host) {
+  Flow& flow = flow_of(tcp, from_host);
+  const std::optional<uint32_t> seq_base = from_host ? flow.local_isn : flow.peer_isn;
+  const std::optional<uint32_t> ack_base = from_host ? flow.peer_isn : flow.local_isn;
+  const auto number = [](uint32_t n, std::optional<uint32_t> base) {
+    // Relative numbers are printed as small signed ones.
+    return base ? std::to_string(static_cast<int32_t>(n - *base)) : "=" + std::to_string(n);
+  };
+  std::string text;
+  const std::pair<uint16_t, uint16_t> ports = {flow.peer_port, flow.local_port};
+  if (ports != current_) {
+    text += "[" + std::to_string(flow.peer_port) + "-" + std::to_string(flow.local_port) + "] ";
+  }
+  text += flag_letters(tcp.flags) + " " + number(tcp.seq, seq_base);
+  if (!tcp.payload.empty()) {
+    text += ":" + number(tcp.seq + static_cast<uint32_t>(tcp.payload.size()), seq_base);
+  }
+  if ((tcp.flags & kAck) != 0) text += " ack " + number(tcp.ack, ack_base);
+  text += " win " + std::to_string(tcp.window);
+  std::string options;
+  if (tcp.mss) options += ",mss " + std::to_string(*tcp.mss);
+  if (tcp.window_shift) options += ",ws " + std::to_string(*tcp.window_shift);
+  if (tcp.sack_permitted) options += ",sackOK";
+  if (tcp.timestamps) {
+    const uint32_t base = flow.ts_base.value_or(0);
+    options += ",ts " + std::to_string(tcp.timestamps->value - (from_host ? base : 0)) + " " +
+               (from_host || tcp.timestamps->echo == 0
+                    ? std::to_string(tcp.timestamps->echo)
+                    : std::to_string(static_cast<int32_t>(tcp.timestamps->echo - base)));
+  }
+  if (!options.empty()) text += " <" + options.substr(1) + ">";
+  return text;
+}
+
+std::string Scene::format(const NaiveFrame& frame, bool from_host) {
+  if (frame.tcp) return format(*frame.tcp, from_host);
+  if (frame.arp) return arp_text(*frame.arp);
+  if (frame.icmp) return icmp_text(*frame.icmp);
+  return "(" + frame.problem + ")";
+}
+
+void Scene::note(Instant time, std::string_view what, const std::string& text) {
+  char front[48];
+  std::snprintf(front, sizeof front, "%12.3f  %.*s  ", ms(time), static_cast<int>(what.size()),
+                what.data());
+  transcript_.push_back(front + text);
+}
+
+}  // namespace millrace::test
