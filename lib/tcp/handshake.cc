@@ -110,6 +110,7 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   c.set(kAckNow);
   touch_keepalive(c, ctx);
   fx.established = true;
+  fx.acked = true;  // a send() before the handshake may be waiting for room
   fx.dirty = true;
   // Text or FIN on the SYN-ACK begins right behind the SYN.
   if (s.payload_bytes != 0 || s.has(wire::kFin)) {

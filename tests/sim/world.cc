@@ -435,6 +435,7 @@ void World::judge(const End& end) {
   // After close() nobody is told of the peer's FIN.
   const bool all_done = end.sending.finished && (end.peer_closed || end.plan->use_close) &&
                         end.sending.accepted_bytes == end.plan->bytes && end.taken == end.expected;
+  const CloseReason unanswered = end.options.keepalive ? kKeepaliveTimeout : kNormal;
   bool good = true;
   if (end.broke_off) {
     good = permit({kNormal, kLocalAbort, kPeerReset, kFinWait2Timeout});
@@ -448,11 +449,12 @@ void World::judge(const End& end) {
              (scenario_.hosts[0].shard.msl < seconds(30) ||
               scenario_.hosts[1].shard.msl < seconds(30) || coverage_.tuples_reused != 0)) {
     // The peer's TIME-WAIT may be over, or its tuple used again, before our FIN gets through.
-    good = permit({kNormal, kPeerReset});
+    good = permit({kNormal, kPeerReset, unanswered});
   } else if (end.plan->use_close && end.taken == end.expected) {
-    good = permit({kNormal, kFinWait2Timeout});  // the peer may take its time to read and close
+    // The peer may take its time to read and close.
+    good = permit({kNormal, kFinWait2Timeout, unanswered});
   } else {
-    good = permit({kNormal, end.options.keepalive ? kKeepaliveTimeout : kNormal});
+    good = permit({kNormal, unanswered});
   }
   // An end that gave up answers what still comes with RST.
   if (end.reason == kFinWait2Timeout || end.reason == kKeepaliveTimeout) {
