@@ -91,7 +91,10 @@ inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4
       .payload = tcp + header_bytes,
       .flags = flags,
   };
-  parse_tcp_options(tcp + kTcpHeaderBytes, header_bytes - kTcpHeaderBytes, out.segment);
+  if (!parse_tcp_options(tcp + kTcpHeaderBytes, header_bytes - kTcpHeaderBytes, out.segment))
+      [[unlikely]] {
+    return drop(out, Counter::kDropTcpOptions);
+  }
   return out.kind = FrameKind::kTcp;
 }
 

@@ -59,9 +59,9 @@ struct ParsedFrame {
 // bytes there (kDropTcpTruncated), data offset 5.. within the packet (kDropTcpOffset), checksum
 // (kDropTcpChecksum), ports not 0 (kDropTcpPortZero), control bits: SYN+FIN, SYN+RST, FIN+RST and
 // none of SYN, ACK, RST (null, Xmas and bare FIN scans included) are kDropTcpFlags. Options with a
-// length below 2 or past the header's end end the option walk: the segment lives without those
-// (RFC 9293 MUST-7 asks to survive them); unknown ones are skipped (MUST-6).
-// Requires: frame.data points to frame.length bytes. Returns out.kind.
+// length below 2 or past the header's end are kDropTcpOptions (RFC 9293 MUST-7: survive them);
+// unknown ones are skipped (MUST-6). Requires: frame.data points to frame.length bytes. Returns
+// out.kind.
 FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out);
 
 // --- ARP (RFC 826) ----------------------------------------------------------------------------

@@ -70,21 +70,22 @@ size_t write_sack(std::byte* to, const SegmentHeader& header) {
 
 }  // namespace
 
-void walk_tcp_options(const std::byte* options, size_t bytes, Segment& segment) {
+bool walk_tcp_options(const std::byte* options, size_t bytes, Segment& segment) {
   size_t at = 0;
   while (at < bytes) {
     const uint8_t kind = load8(options + at);
-    if (kind == kEndOfList) return;
+    if (kind == kEndOfList) return true;
     if (kind == kNop) {
       ++at;
       continue;
     }
-    if (at + 1 == bytes) return;  // no room for a length
+    if (at + 1 == bytes) return false;  // no room for a length
     const uint8_t length = load8(options + at + 1);
-    if (length < 2 || at + length > bytes) return;  // RFC 9293 MUST-7
+    if (length < 2 || at + length > bytes) return false;
     take_option(options + at, length, segment);
     at += length;
   }
+  return true;
 }
 
 size_t write_rare_tcp_options(std::byte* to, const SegmentHeader& header) {

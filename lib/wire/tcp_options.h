@@ -2,9 +2,9 @@
 // TCP options: the only code that walks option bytes. In: the bytes between the fixed header and
 // the payload, sent by anybody. Out: fields of a Segment; and back again from a SegmentHeader.
 //
-// What is not sound is skipped, never fatal (RFC 9293 MUST-6, MUST-7): an unknown kind by its
-// length; a known kind of the wrong length likewise; a length below 2 or past the header's end
-// ends the walk, and what stood before it counts. An option that comes twice: the last one counts,
+// An unknown kind is skipped by its length, and so is a known kind of the wrong length (RFC 9293
+// MUST-6). A length below 2 or past the header's end says that the header is not what its sender
+// meant: the segment is refused (MUST-7). An option that comes twice: the last one counts,
 // as with Linux and the BSDs. MSS, window scale and SACK-permitted are looked for on SYN only,
 // SACK on all others.
 // RFC 9293 section 3.2, RFC 7323 sections 2.2 and 3.2, RFC 2018 sections 2 and 3.
@@ -28,18 +28,20 @@ inline constexpr uint8_t kSackBlocksMax = 4;    // 3 beside timestamps
 inline constexpr uint32_t kTimestampsPrefix = 0x0a080101;
 
 // The walk itself; use parse_tcp_options().
-void walk_tcp_options(const std::byte* options, size_t bytes, Segment& segment);
+[[nodiscard]] bool walk_tcp_options(const std::byte* options, size_t bytes, Segment& segment);
 
 // Requires: segment.flags is set, its option fields have their defaults; `bytes` is readable.
-inline void parse_tcp_options(const std::byte* options, size_t bytes, Segment& segment) {
-  if (bytes == 0) return;
+// False when a length makes no sense.
+[[nodiscard]] inline bool parse_tcp_options(const std::byte* options, size_t bytes,
+                                            Segment& segment) {
+  if (bytes == 0) return true;
   if (bytes == kTimestampsBytes && load32(options) == kTimestampsPrefix) [[likely]] {
     segment.has_timestamps = true;
     segment.ts_value = load_be32(options + 4);
     segment.ts_echo = load_be32(options + 8);
-    return;
+    return true;
   }
-  walk_tcp_options(options, bytes, segment);
+  return walk_tcp_options(options, bytes, segment);
 }
 
 // How many SACK blocks fit, of those that the header names.

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -107,6 +108,8 @@ class Scene {
   // --- Frames.
   Scene& in(std::string_view line, Where where = Where::current());
   Scene& in(const Bytes& frame, Where where = Where::current());
+  // Several at once: one turn of the host's loop.
+  Scene& in_burst(std::initializer_list<std::string_view> lines, Where where = Where::current());
   // The next frame the host sent, at the time the clock shows (up to one tick later).
   Scene& out(std::string_view line, Where where = Where::current());
   // The same, at any time up to `ms`; the clock then shows when it was.

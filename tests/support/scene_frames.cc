@@ -156,6 +156,23 @@ Scene& Scene::in(const Bytes& bytes, Where /*where*/) {
   return *this;
 }
 
+Scene& Scene::in_burst(std::initializer_list<std::string_view> lines, Where where) {
+  std::vector<Bytes> frames;
+  std::vector<RxFrame> burst;
+  for (std::string_view line : lines) {
+    if (failed_) return *this;
+    if (auto frame = make_frame(line, where)) frames.push_back(std::move(*frame));
+  }
+  if (failed_) return *this;
+  for (const Bytes& frame : frames) {
+    note(host_->now(), "in ", format(decode(frame), false));
+    burst.push_back({.data = frame.data(), .length = static_cast<uint32_t>(frame.size())});
+  }
+  host_->shard().receive(host_->now(), burst);
+  pull();
+  return *this;
+}
+
 std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& sent) {
   if (!sent.frame.tcp) return "not a TCP segment";
   const NaiveTcp& tcp = *sent.frame.tcp;

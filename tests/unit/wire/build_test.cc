@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What we send is read back by a reader that shares nothing with the builder.
+#include "wire/build.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "support/naive_frame.h"
+
+namespace millrace::wire {
+namespace {
+
+using test::Bytes;
+using test::NaiveFrame;
+
+constexpr MacAddress kOurs{{2, 0, 0, 0, 0, 1}};
+constexpr MacAddress kTheirs{{2, 0, 0, 0, 0, 2}};
+
+TEST(WireBuild, RandomSegmentsComeBackAsTheyWereMeant) {
+  base::Random random(21);
+  const EthernetHeader ethernet = make_ethernet(kTheirs, kOurs, kEthertypeIpv4);
+  Bytes body(6000);
+  for (size_t i = 0; i < body.size(); ++i) body[i] = static_cast<std::byte>(i * 13);
+  for (int i = 0; i < 5000; ++i) {
+    const FlowKey key{IpAddress::v4(static_cast<uint32_t>(random.next())),
+                      IpAddress::v4(static_cast<uint32_t>(random.next())),
+                      static_cast<uint16_t>(1 + random.below(65535)),
+                      static_cast<uint16_t>(1 + random.below(65535))};
+    SegmentHeader h;
+    h.seq = SeqNum(static_cast<uint32_t>(random.next()));
+    h.ack = SeqNum(static_cast<uint32_t>(random.next()));
+    h.window = static_cast<uint16_t>(random.next());
+    h.flags = random.below(4) == 0 ? kSyn : kAck;
+    if (h.flags == kSyn && random.below(2) != 0) h.mss = 1460;
+    if (h.flags == kSyn && random.below(2) != 0) h.window_shift = 7;
+    h.has_timestamps = random.below(2) != 0;
+    h.ts_value = static_cast<uint32_t>(random.next());
+    h.ts_echo = static_cast<uint32_t>(random.next());
+
+    TxFrame frame;
+    frame.payload_spans = static_cast<uint8_t>(random.below(5));
+    frame.payload_bytes = 0;
+    Bytes payload;
+    for (uint8_t s = 0; s < frame.payload_spans; ++s) {
+      const size_t n = 1 + random.below(367);  // odd lengths, so that sums must be turned
+      frame.payload[s] = std::span(body).subspan(random.below(5000), n);
+      payload.insert(payload.end(), frame.payload[s].begin(), frame.payload[s].end());
+      frame.payload_bytes = static_cast<uint16_t>(frame.payload_bytes + n);
+    }
+    build_tcp(frame, ethernet, {.ttl = 33}, key, h);
+    Bytes bytes(frame.total_bytes());
+    ASSERT_EQ(write_frame(frame, bytes), bytes.size());
+
+    const NaiveFrame read = test::decode(bytes);
+    ASSERT_EQ(read.problem, "") << i;
+    ASSERT_TRUE(read.tcp);
+    EXPECT_EQ(read.tcp->source_mac, kOurs);
+    EXPECT_EQ(read.tcp->destination_mac, kTheirs);
+    EXPECT_EQ(read.tcp->source_ip, key.local.v4_value());
+    EXPECT_EQ(read.tcp->destination_ip, key.peer.v4_value());
+    EXPECT_EQ(read.tcp->source_port, key.local_port);
+    EXPECT_EQ(read.tcp->destination_port, key.peer_port);
+    EXPECT_EQ(read.tcp->seq, h.seq.raw());
+    EXPECT_EQ(read.tcp->ack, h.ack.raw());
+    EXPECT_EQ(read.tcp->flags, h.flags);
+    EXPECT_EQ(read.tcp->window, h.window);
+    EXPECT_EQ(read.tcp->ttl, 33);
+    EXPECT_EQ(read.tcp->mss.value_or(0), h.mss);
+    EXPECT_EQ(read.tcp->window_shift.value_or(kNoWindowShift), h.window_shift);
+    ASSERT_EQ(read.tcp->timestamps.has_value(), h.has_timestamps);
+    EXPECT_EQ(read.tcp->payload, payload);
+  }
+}
+
+TEST(WireBuild, AnArpPacketIsPaddedToTheSmallestFrame) {
+  Bytes bytes(60, std::byte{0xee});
+  const ArpPacket arp{true, kOurs, IpAddress::v4(0x0a000001), MacAddress{},
+                      IpAddress::v4(0x0a000002)};
+  ASSERT_EQ(build_arp(bytes, make_ethernet(MacAddress::broadcast(), kOurs, kEthertypeArp), arp),
+            60u);
+  const NaiveFrame read = test::decode(bytes);
+  ASSERT_EQ(read.problem, "");
+  ASSERT_TRUE(read.arp);
+  EXPECT_EQ(read.arp->operation, 1);
+  EXPECT_EQ(read.arp->sender_ip, 0x0a000001u);
+  EXPECT_EQ(read.arp->target_ip, 0x0a000002u);
+  EXPECT_EQ(read.arp->destination_mac, MacAddress::broadcast());
+  // And our own reader agrees.
+  const auto parsed = parse_arp(std::span(bytes).subspan(14));
+  ASSERT_TRUE(parsed);
+  EXPECT_TRUE(parsed->request);
+  EXPECT_EQ(parsed->sender_mac, kOurs);
+}
+
+TEST(WireBuild, IcmpOfEveryLengthHasARightChecksum) {
+  for (size_t n = 4; n < 70; ++n) {
+    Bytes body(n, std::byte{0x5a});
+    Bytes bytes(14 + 20 + 4 + n);
+    ASSERT_EQ(build_icmp(bytes, make_ethernet(kTheirs, kOurs, kEthertypeIpv4), {}, IpAddress::v4(1),
+                         IpAddress::v4(2), kIcmpEchoReply, 0, body),
+              bytes.size());
+    const NaiveFrame read = test::decode(bytes);
+    ASSERT_EQ(read.problem, "") << n;
+    ASSERT_TRUE(read.icmp);
+    EXPECT_EQ(read.icmp->body, body);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::wire
