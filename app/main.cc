@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The program: subcommands are declared, the one that is named on the command line runs.
-#include <fmt/format.h>
+#include <fcntl.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <exception>
 #include <memory>
 #include <new>
 #include <string>
@@ -12,10 +12,19 @@
 
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/print.h"
 #include "load/command.h"
 #include "serve/command.h"
 
 namespace {
+
+// A program may be started with stdin, stdout or stderr closed; the next file to be opened, such as
+// a device, would be taken for it then.
+void open_missing_streams() {
+  for (int stream = 0; stream <= 2; ++stream) {
+    if (fcntl(stream, F_GETFD) == -1 && open("/dev/null", O_RDWR) == -1) return;
+  }
+}
 
 int run(int argc, char** argv) {
   CLI::App root(
@@ -49,10 +58,14 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_missing_streams();
   try {
     return run(argc, argv);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "millrace: out of memory; lower --connections-max or the buffers\n");
+    millrace::cli::complain("millrace: out of memory; lower --connections-max or the buffers\n");
     return millrace::cli::kExitUsage;
+  } catch (const std::exception& error) {  // nobody foresaw it; devices are closed by now
+    millrace::cli::complain(std::string("millrace: ") + error.what() + "; please report this\n");
+    return millrace::cli::kExitFailed;
   }
 }

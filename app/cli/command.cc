@@ -5,9 +5,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
+#include <sstream>
 
 #include "cli/config_file.h"
+#include "cli/print.h"
 
 namespace millrace::cli {
 namespace {
@@ -40,6 +41,12 @@ std::string suggestion(const std::string& nearest, const CLI::App& app) {
 std::string explain_words(const CLI::App& root) {
   const CLI::App& app = innermost(root);
   const std::vector<std::string> words = root.remaining(true);
+  const std::vector<std::string> commands = subcommand_names(app);
+  const bool wrong_command = !commands.empty() && !words.empty() && !words.front().starts_with('-');
+  if (wrong_command) {  // the options behind it are not looked at, since they are its own
+    return fmt::format("there is no command \"{}\"; {}", words.front(),
+                       suggestion(nearest_name(words.front(), commands), app));
+  }
   const auto option = std::find_if(words.begin(), words.end(),
                                    [](const std::string& w) { return w.starts_with('-'); });
   if (option != words.end()) {
@@ -48,14 +55,9 @@ std::string explain_words(const CLI::App& root) {
     if (!nearest.empty()) nearest = "--" + nearest;
     return fmt::format("there is no option {}; {}", name, suggestion(nearest, app));
   }
-  const std::vector<std::string> commands = subcommand_names(app);
-  if (!commands.empty() && words.empty()) {
+  if (!commands.empty()) {
     return fmt::format("{} needs to be told what to do: {}; see {} --help", full_name(app),
                        fmt::join(commands, " or "), full_name(app));
-  }
-  if (!commands.empty()) {
-    return fmt::format("there is no command \"{}\"; {}", words.front(),
-                       suggestion(nearest_name(words.front(), commands), app));
   }
   return fmt::format("\"{}\" is a word too many: options begin with --; see {} --help",
                      words.empty() ? "" : words.front(), full_name(app));
@@ -108,9 +110,12 @@ int run_commands(CLI::App& root, const std::vector<std::unique_ptr<Command>>& co
     }
     return kExitUsage;
   } catch (const CLI::Success& asked) {  // --help, --version
-    return root.exit(asked);
+    std::ostringstream text;
+    root.exit(asked, text, text);
+    say(text.str());
+    return kExitOk;
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "millrace: {}\n", explain(root, error));
+    complain(fmt::format("millrace: {}\n", explain(root, error)));
     return kExitUsage;
   }
 }

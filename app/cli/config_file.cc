@@ -206,7 +206,7 @@ class Reader {
       values.push_back(*typed);
     }
     if (values.empty()) return {};
-    if (option->get_expected_max() < static_cast<int>(values.size())) {
+    if (value.is_array() && option->get_expected_max() < static_cast<int>(values.size())) {
       return at(value.source(), fmt::format("'{}' takes one value, not a list", e.written));
     }
     try {

@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t kLeftColumns = 34;
 constexpr size_t kColumns = 100;
+constexpr char kUnbroken = '\1';  // stands for a space at which no line ends
 
 // Words broken into lines, each after the first beginning at kLeftColumns.
 void add_wrapped(std::string& out, const std::string& text) {
@@ -33,6 +34,7 @@ std::string two_columns(std::string left, const std::string& right) {
     left.resize(kLeftColumns, ' ');
   }
   add_wrapped(left, right);
+  std::replace(left.begin(), left.end(), kUnbroken, ' ');
   return left;
 }
 
@@ -47,7 +49,8 @@ std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positi
   std::string right = option->get_description();
   if (option->get_type_size() != 0) {
     left += " " + option->get_type_name();
-    if (!option->get_default_str().empty()) right += " (default " + option->get_default_str() + ")";
+    const std::string value = option->get_default_str();
+    if (!value.empty()) right += std::string(" (default") + kUnbroken + value + ")";
   }
   return two_columns(left, right);
 }

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include "cli/print.h"
 
 namespace millrace::cli {
 namespace {
@@ -210,7 +210,7 @@ bool wants_live_line(const CommonOptions& options) {
 }
 
 int fail(const Error& error) {
-  fmt::print(stderr, "millrace: {}\n", error.message);
+  complain(fmt::format("millrace: {}\n", error.message));
   return kExitUsage;
 }
 

@@ -7,12 +7,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/format.h"
 #include "cli/options.h"
+#include "cli/print.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "serve/ready_file.h"
@@ -52,11 +52,6 @@ std::string failures(const Totals& totals) {
                        to_string(reason));
   }
   return out.empty() ? out : out + ")";
-}
-
-void print_now(const std::string& text) {
-  fmt::print("{}", text);
-  std::fflush(stdout);
 }
 
 class ServeCommand final : public cli::Command {
@@ -109,7 +104,7 @@ class ServeCommand final : public cli::Command {
       return cli::fail(loaded.error());
     }
     if (common_.print_config) {
-      print_now(cli::config_to_toml(app_, "serve"));
+      cli::say(cli::config_to_toml(app_, "serve"));
       return cli::kExitOk;
     }
     if (Result<void> valid = choose_services(); !valid) return cli::fail(valid.error());
@@ -177,7 +172,7 @@ class ServeCommand final : public cli::Command {
       where += fmt::format("{}{} on {}", where.empty() ? "" : ", ", service.name,
                            Endpoint{common_.address->address, service.port}.to_string());
     }
-    print_now(fmt::format("{}\nready: {}\n", engine.describe(), where));
+    cli::say(fmt::format("{}\nready: {}\n", engine.describe(), where));
   }
 
   void serve_until_told(Engine& engine, const ServeProgram& program,
@@ -195,7 +190,7 @@ class ServeCommand final : public cli::Command {
         continue;
       }
       const Moment moment = look(engine, program);
-      print_now(live_line(before, moment, began));
+      cli::say(live_line(before, moment, began));
       before = moment;
     }
   }
@@ -255,9 +250,9 @@ class ServeCommand final : public cli::Command {
           {"requests", {{"answered", totals.requests}, {"refused", totals.refused}}},
           {"bytes", {{"in", totals.bytes_in}, {"out", totals.bytes_out}}},
           {"stack", cli::stack_totals_to_json(counters, report)}};
-      print_now(json.dump(2) + "\n");
+      cli::say(json.dump(2) + "\n");
     } else {
-      print_now(fmt::format(
+      cli::say(fmt::format(
           "served for {}: {} connections{}, {} requests ({} refused), {} in, {} out\n{}",
           cli::format_duration(took), cli::format_count(totals.accepted), failures(totals),
           cli::format_count(totals.requests), cli::format_count(totals.refused),
@@ -265,7 +260,7 @@ class ServeCommand final : public cli::Command {
           cli::format_stack_totals(counters, report)));
     }
     if (!leaked) return cli::kExitOk;
-    fmt::print(stderr, "{}", complaints);
+    cli::complain(complaints);
     return cli::kExitFailed;
   }
 

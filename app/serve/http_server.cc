@@ -29,14 +29,14 @@ std::string_view reason_phrase(uint16_t status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
     case 414:
       return "URI Too Long";
     case 431:
       return "Request Header Fields Too Large";
     case 501:
       return "Not Implemented";
-    case 503:
-      return "Service Unavailable";
     default:
       return "HTTP Version Not Supported";
   }
@@ -63,6 +63,7 @@ class ShortText {
 // How many bytes a path asks for; nothing when there is no such path.
 std::optional<uint64_t> bytes_asked_for(std::string_view target, uint64_t root_bytes) {
   constexpr std::string_view kBytes = "/bytes/";
+  if (target == "/") return root_bytes;
   target = target.substr(0, target.find('?'));
   if (target == "/") return root_bytes;
   if (!target.starts_with(kBytes)) return std::nullopt;
@@ -198,10 +199,7 @@ size_t HttpServer::take_request(Shard& shard, ConnectionId id, Session& s, std::
   }
   switch (reader->read(whole)) {
     case Outcome::kMore:
-      if (s.head == kNone && !hold_head(s, bytes, fresh)) {
-        s.refusing = true;
-        refuse(shard, id, s, 503, Ending::kClose, true);
-      }
+      if (s.head == kNone) hold_head(shard, id, bytes, fresh);
       return bytes.size();
     case Outcome::kRefused: {
       const uint16_t status = reader->status();
@@ -328,21 +326,39 @@ void HttpServer::end_first_lingering(Shard& shard) {
 
 // --- Heads that arrive in pieces --------------------------------------------------------------
 
-bool HttpServer::hold_head(Session& s, std::string_view bytes, const http::RequestReader& reader) {
+void HttpServer::hold_head(Shard& shard, ConnectionId id, std::string_view bytes,
+                           const http::RequestReader& reader) {
+  if (free_heads_.empty() && heads_.size() == kHeadsMax) {
+    // Who has been at it for longest gives way: whoever holds back requests on purpose cannot keep
+    // others out.
+    const ConnectionId slowest = heads_[oldest_head_].id;
+    Session& s = sessions_[slowest.index];
+    release_head(s);
+    s.refusing = true;
+    refuse(shard, slowest, s, 408, Ending::kClose, true);
+  }
   if (free_heads_.empty()) {
-    if (heads_.size() == kHeadsMax) return false;
     free_heads_.push_back(static_cast<uint32_t>(heads_.size()));
     heads_.emplace_back();
   }
-  s.head = free_heads_.back();
+  const uint32_t index = free_heads_.back();
   free_heads_.pop_back();
-  heads_[s.head].bytes = bytes;
-  heads_[s.head].reader = reader;
-  return true;
+  Head& head = heads_[index];
+  head.bytes = bytes;
+  head.reader = reader;
+  head.id = id;
+  head.older = newest_head_;
+  head.newer = kNone;
+  (newest_head_ == kNone ? oldest_head_ : heads_[newest_head_].newer) = index;
+  newest_head_ = index;
+  sessions_[id.index].head = index;
 }
 
 void HttpServer::release_head(Session& s) {
   if (s.head == kNone) return;
+  const Head& head = heads_[s.head];
+  (head.older == kNone ? oldest_head_ : heads_[head.older].newer) = head.newer;
+  (head.newer == kNone ? newest_head_ : heads_[head.newer].older) = head.older;
   free_heads_.push_back(s.head);
   s.head = kNone;
 }

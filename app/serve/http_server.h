@@ -46,7 +46,7 @@ class HttpServer final : public App {
   void on_peer_closed(Shard& shard, ConnectionRef connection) override;
   void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
 
-  // Partly arrived heads held at a time; one more is refused with 503.
+  // Partly arrived heads held at a time; for one more, the oldest is refused with 408.
   static constexpr size_t kHeadsMax = 16384;
   // How long what a refused client still sends is read and thrown away before it gets an RST.
   static constexpr Duration kLinger = seconds(2);
@@ -71,9 +71,13 @@ class HttpServer final : public App {
     bool refusing;         // whatever still comes is ignored
     bool peer_closed;
   };
+  // A head that has arrived in part, in a list by age.
   struct Head {
     std::string bytes;
     http::RequestReader reader;
+    ConnectionId id;
+    uint32_t older = kNone;
+    uint32_t newer = kNone;
   };
   struct Lingering {
     ConnectionId id;
@@ -94,7 +98,8 @@ class HttpServer final : public App {
   void finish(Shard& shard, ConnectionId id, Session& s);
   void linger(Shard& shard, ConnectionId id);
   void end_first_lingering(Shard& shard);
-  bool hold_head(Session& s, std::string_view bytes, const http::RequestReader& reader);
+  void hold_head(Shard& shard, ConnectionId id, std::string_view bytes,
+                 const http::RequestReader& reader);
   void release_head(Session& s);
 
   ServiceCounts& counts_;
@@ -105,6 +110,8 @@ class HttpServer final : public App {
   std::unique_ptr<Session[]> sessions_;
   std::vector<Head> heads_;
   std::vector<uint32_t> free_heads_;
+  uint32_t oldest_head_ = kNone;
+  uint32_t newest_head_ = kNone;
   std::vector<Lingering> lingering_;  // a ring
   size_t lingering_first_ = 0;
   size_t lingering_count_ = 0;

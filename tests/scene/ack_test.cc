@@ -138,7 +138,7 @@ TEST(SceneNagle, TurningItOffOnTheWayReleasesTheTail) {
   TcpOptions options = *s.host().shard().options(s.connection());
   options.nodelay = true;
   s.claim(s.host().set_options(s.connection(), options).ok(), "the options are good");
-  s.at(1).out("P. 11:21 ack 1");
+  s.out("P. 11:21 ack 1");
 }
 
 TEST(SceneNagle, FinReleasesTheTail) {

@@ -158,12 +158,12 @@ TEST(SceneRetransmit, WhatTheAcknowledgementCoversIsNotGoneOver) {
   s.at(400).in(ack(1 + 3 * kMss)).out("4381:5841 ack 1").silence();
 }
 
-TEST(SceneRetransmit, NewDataWaitsUntilTheOldIsGoneOver) {
+TEST(SceneRetransmit, NewDataFollowsWhenTheOldIsGoneOver) {
   Scene s(established_client().rtt(100));
   fill_pipe(s, 2);
   s.at(300).out("1:1461 ack 1").app("write 1460").silence();
-  s.at(400).in(ack(1 + kMss)).out("1461:2921 ack 1");
-  s.at(500).in(ack(1 + 2 * kMss)).out("2921:4381 ack 1");
+  s.at(400).in(ack(1 + kMss)).out("1461:2921 ack 1").out("2921:4381 ack 1").silence();
+  s.at(500).in(ack(1 + 3 * kMss)).silence();
 }
 
 TEST(SceneRetransmit, ASecondTimeoutOfTheSameDataLeavesTheThreshold) {
@@ -227,9 +227,9 @@ TEST(SceneRetransmit, AvoidanceAddsOneSegmentForEachWindow) {
 
 TEST(SceneRetransmit, TheReceiversWindowBoundsWhatIsInFlight) {
   Scene s(established().window(4000));
-  s.at(0).app("write 10000").out("1:1461 ack 1").out("1461:2921 ack 1").silence();
-  s.at(10).in(". 1 ack 2921 win 4380");
-  s.out("2921:4381 ack 1").out("4381:5841 ack 1").out("5841:7301 ack 1").silence();
+  s.at(0).app("write 10000").out("1:1461 ack 1").out("1461:2921 ack 1").out("2921:4001 ack 1");
+  s.silence().at(10).in(". 1 ack 4001 win 4380");
+  s.out("4001:5461 ack 1").out("5461:6921 ack 1").out("6921:8381 ack 1").silence();
 }
 
 // --- Duplicates -----------------------------------------------------------------------------------

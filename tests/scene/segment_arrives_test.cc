@@ -242,7 +242,7 @@ constexpr Row kRows[] = {
     {"TIME-WAIT", "R 100", "", "TIME-WAIT"},
 };
 
-Setup set_up(const std::string& state) {
+Stage set_up(const std::string& state) {
   if (state == "CLOSED") return client();
   if (state == "LISTEN") return server();
   return in_state(state);

@@ -25,8 +25,9 @@ TEST(SceneWindow, AProbeThatWasTakenIsNotSentAgain) {
   s.at(0).in(". 1 ack 1 win 0").app("write 100").silence();
   s.at(1000).out("1:2 ack 1");
   s.at(1001).in(". 1 ack 2 win 0").silence();
-  s.at(2001).out("2:3 ack 1");
-  s.at(2002).in(". 1 ack 3 win 1000").out("P. 3:101 ack 1");
+  s.claim(s.info().rto == milliseconds(200), "the probe was measured");
+  s.at(1201).out("2:3 ack 1");
+  s.at(1202).in(". 1 ack 3 win 1000").out("P. 3:101 ack 1");
 }
 
 TEST(SceneWindow, APeerThatAnswersProbesIsNeverGivenUp) {

@@ -342,7 +342,7 @@ End* SimHost::end_of(ConnectionRef connection, const char* event) {
 
 End* SimHost::accept(ConnectionRef connection) {
   const auto info = shard_->info(connection.id);
-  End* end = info ? world_.accepting_end(info->key) : nullptr;
+  End* end = info ? world_.accepting_end(info->key, info->rcv_nxt) : nullptr;
   if (end == nullptr) {
     world_.fail("on_established of a connection that nobody opened: " +
                 (info ? info->key.to_string() : std::string("no info()")));

@@ -259,9 +259,9 @@ World::FlowRef World::flow_of(const Packet& p) const {
   const size_t destination = p.destination_ip - host_ip(0);
   if (source > 1 || destination > 1) return {};
   auto found = flows_.find(flow_key(source, p.source_port, p.destination_port));
-  if (found != flows_.end()) return {found->second, 0};
+  if (found != flows_.end()) return {found->second.back(), 0};
   found = flows_.find(flow_key(destination, p.destination_port, p.source_port));
-  if (found != flows_.end()) return {found->second, 1};
+  if (found != flows_.end()) return {found->second.back(), 1};
   return {};
 }
 
@@ -394,18 +394,23 @@ End& World::peer_of(const End& end) { return connections_[end.connection].ends[1
 void World::opened(const End& client, const FlowKey& key) {
   Connection& connection = connection_of(client);
   if (connection.plan->unreachable) return;  // its tuple is with nobody, who has no flows
-  Connection*& flow = flows_[flow_key(client.host, key.local_port, key.peer_port)];
-  if (flow != nullptr) {
+  auto& flows = flows_[flow_key(client.host, key.local_port, key.peer_port)];
+  if (!flows.empty()) {
     ++coverage_.tuples_reused;
     connection.observer->relax();
   }
-  flow = &connection;
+  flows.push_back(&connection);
 }
 
-End* World::accepting_end(const FlowKey& key) {
+// A segment that completes a handshake may be late, and the client on its next use of the tuple.
+End* World::accepting_end(const FlowKey& key, uint32_t first_seq) {
   const auto found =
       flows_.find(flow_key(key.peer.v4_value() - host_ip(0), key.peer_port, key.local_port));
-  return found == flows_.end() ? nullptr : &found->second->ends[1];
+  if (found == flows_.end()) return nullptr;
+  for (Connection* connection : found->second) {
+    if (connection->observer->iss(0) + 1 == first_seq) return &connection->ends[1];
+  }
+  return &found->second.back()->ends[1];
 }
 
 // --- The judge
@@ -431,11 +436,14 @@ void World::judge(const End& end) {
   if (plan.unreachable) {
     return void(permit({kNeighborUnreachable, end.abort_due ? kLocalAbort : kRefused}));
   }
+  if (end.reason == kKeepaliveTimeout && end.options.keepalive && end.established) {
+    connections_[end.connection].aborted = true;  // every probe or answer was lost
+    return;
+  }
   if (end.abort_due || end.gave_up) return void(permit({kLocalAbort}));
   // After close() nobody is told of the peer's FIN.
   const bool all_done = end.sending.finished && (end.peer_closed || end.plan->use_close) &&
                         end.sending.accepted_bytes == end.plan->bytes && end.taken == end.expected;
-  const CloseReason unanswered = end.options.keepalive ? kKeepaliveTimeout : kNormal;
   bool good = true;
   if (end.broke_off) {
     good = permit({kNormal, kLocalAbort, kPeerReset, kFinWait2Timeout});
@@ -449,17 +457,15 @@ void World::judge(const End& end) {
              (scenario_.hosts[0].shard.msl < seconds(30) ||
               scenario_.hosts[1].shard.msl < seconds(30) || coverage_.tuples_reused != 0)) {
     // The peer's TIME-WAIT may be over, or its tuple used again, before our FIN gets through.
-    good = permit({kNormal, kPeerReset, unanswered});
+    good = permit({kNormal, kPeerReset});
   } else if (end.plan->use_close && end.taken == end.expected) {
     // The peer may take its time to read and close.
-    good = permit({kNormal, kFinWait2Timeout, unanswered});
+    good = permit({kNormal, kFinWait2Timeout});
   } else {
-    good = permit({kNormal, unanswered});
+    good = permit({kNormal});
   }
   // An end that gave up answers what still comes with RST.
-  if (end.reason == kFinWait2Timeout || end.reason == kKeepaliveTimeout) {
-    connections_[end.connection].aborted = true;
-  }
+  if (end.reason == kFinWait2Timeout) connections_[end.connection].aborted = true;
   if (!good || end.reason != kNormal) return;
   // A normal end says that both streams are complete, and nothing less.
   if (!end.sending.finished) return fail(end, "normal end, but we have not closed");

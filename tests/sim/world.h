@@ -76,7 +76,7 @@ class World {
   [[nodiscard]] Shard& shard_of(size_t host) { return hosts_[host]->shard(); }
   // `local` of the client is known from now on.
   void opened(const End& client, const FlowKey& key);
-  [[nodiscard]] End* accepting_end(const FlowKey& key);
+  [[nodiscard]] End* accepting_end(const FlowKey& key, uint32_t first_seq);
   // An end is over: is the reason one that it may have?
   void judge(const End& end);
 
@@ -105,8 +105,8 @@ class World {
   std::vector<Link> links_;
   std::vector<std::unique_ptr<SimHost>> hosts_;
   std::vector<Connection> connections_;
-  std::unordered_map<uint64_t, Connection*>
-      flows_;  // by the client's host, its port and the server's
+  // By the client's host, its port and the server's; the newest connection last.
+  std::unordered_map<uint64_t, std::vector<Connection*>> flows_;
   std::string failure_;
   Coverage coverage_;
   Instant next_round_;  // of look_after_orphans()

@@ -42,7 +42,7 @@ std::string describe(const TcpInfo& info) {
 
 // --- The stage -----------------------------------------------------------------------------------
 
-Scene::Scene(const Setup& setup, Where where) : setup_(setup), where_(where) {
+Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
   // Our initial sequence number is a 4-microsecond clock plus a constant of the tuple (RFC 6528),
   // so starting the clock later moves it to where we want it. A first host tells the constant.
   static std::map<std::pair<uint64_t, uint32_t>, int64_t> shifts_ms;
@@ -218,7 +218,7 @@ void Scene::advance_to(Instant time) {
 // --- Frames from the host ------------------------------------------------------------------------
 
 void Scene::pull() {
-  while (!failed_) {
+  while (!failed_ && host_ != nullptr) {
     auto sent = host_->collect_timed();
     if (sent.empty()) break;
     for (auto& one : sent) take({one.time, std::move(one.bytes), {}});

@@ -44,7 +44,7 @@ inline constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
 
 // Where a scene begins. Scenes are plain by default: no window scaling, no timestamps, and a
 // receive buffer that fits the window field.
-struct Setup {
+struct Stage {
   TcpOptions tcp;
   ShardConfig shard;
   bool active = false;              // the host connects; otherwise it listens on port 80
@@ -58,32 +58,32 @@ struct Setup {
   int peer_window_shift = -1;       // -1: the option is not sent
   bool manual_arp = false;          // the test answers ARP, and claims ARP frames
 
-  Setup();
+  Stage();
   // Each returns the set-up, so that a scene begins with one line.
-  Setup& timestamps();                    // both sides; the peer's clock shows 1000 at 0 ms
-  Setup& window_scale(int peer_shift);    // both sides
-  Setup& rtt(int64_t ms) { return rtt_ms = ms, *this; }
-  Setup& nodelay() { return tcp.nodelay = true, *this; }
-  Setup& receive_buffer(uint32_t bytes) { return tcp.receive_buffer_bytes = bytes, *this; }
-  Setup& send_buffer(uint32_t bytes) { return tcp.send_buffer_bytes = bytes, *this; }
-  Setup& mss(uint16_t bytes) { return peer_mss = bytes, *this; }
-  Setup& window(uint16_t field) { return peer_window = field, *this; }
-  Setup& keepalive(int64_t idle_ms, int64_t interval_ms, uint8_t probes);
-  Setup& tune(const std::function<void(TcpOptions&)>& change) { return change(tcp), *this; }
-  Setup& tune_shard(const std::function<void(ShardConfig&)>& change) {
+  Stage& timestamps();                    // both sides; the peer's clock shows 1000 at 0 ms
+  Stage& window_scale(int peer_shift);    // both sides
+  Stage& rtt(int64_t ms) { return rtt_ms = ms, *this; }
+  Stage& nodelay() { return tcp.nodelay = true, *this; }
+  Stage& receive_buffer(uint32_t bytes) { return tcp.receive_buffer_bytes = bytes, *this; }
+  Stage& send_buffer(uint32_t bytes) { return tcp.send_buffer_bytes = bytes, *this; }
+  Stage& mss(uint16_t bytes) { return peer_mss = bytes, *this; }
+  Stage& window(uint16_t field) { return peer_window = field, *this; }
+  Stage& keepalive(int64_t idle_ms, int64_t interval_ms, uint8_t probes);
+  Stage& tune(const std::function<void(TcpOptions&)>& change) { return change(tcp), *this; }
+  Stage& tune_shard(const std::function<void(ShardConfig&)>& change) {
     return change(shard), *this;
   }
-  Setup& arp_by_hand() { return manual_arp = true, *this; }
+  Stage& arp_by_hand() { return manual_arp = true, *this; }
 };
 
-Setup server();                         // listens; nothing has happened
-Setup client();                         // app("connect") starts it
-Setup established();                    // the peer connected to us
-Setup established_client();             // we connected to the peer
+Stage server();                         // listens; nothing has happened
+Stage client();                         // app("connect") starts it
+Stage established();                    // the peer connected to us
+Stage established_client();             // we connected to the peer
 // "SYN-SENT", "SYN-RECEIVED" (from LISTEN: a half-open entry), "SYN-RECEIVED-SIMULTANEOUS",
 // "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT".
 // We closed by shutdown(), so the application still reads.
-Setup in_state(std::string state);
+Stage in_state(std::string state);
 
 class Scene {
  public:
@@ -97,7 +97,7 @@ class Scene {
     }
   };
 
-  explicit Scene(const Setup& setup, Where where = Where::current());
+  explicit Scene(const Stage& setup, Where where = Where::current());
   ~Scene();
   Scene(const Scene&) = delete;
   Scene& operator=(const Scene&) = delete;
@@ -205,7 +205,7 @@ class Scene {
   void check_unclaimed(const Where& where);
   void fail(const Where& where, const std::string& message);
 
-  Setup setup_;
+  Stage setup_;
   Where where_;  // the scene begins there
   std::unique_ptr<Host> host_;
   ListenerId listener_;

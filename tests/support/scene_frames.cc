@@ -255,6 +255,7 @@ bool Scene::match_next(std::string_view line, const Where& where) {
 }
 
 Scene& Scene::out(std::string_view line, Where where) {
+  pull();
   if (failed_) return *this;
   if (queue_.empty()) {
     // A deadline in whole ticks may be due up to one tick later.
@@ -287,6 +288,7 @@ Scene& Scene::maybe(std::string_view line, Where /*where*/) {
 }
 
 Scene& Scene::silence(Where where) {
+  pull();
   if (!failed_) check_unclaimed(where);
   return *this;
 }

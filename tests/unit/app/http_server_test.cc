@@ -256,18 +256,25 @@ TEST(HttpServer, HoldsABoundedNumberOfHalfRequests) {
   EXPECT_EQ(pair.counts().refused.get(), 0u);
   const ConnectionId one_more = pair.connect(kPort);
   pair.say(one_more, "GET /");
-  std::string refusal = pair.hear(one_more);
-  EXPECT_EQ(next_response(refusal).status, 503);
+  EXPECT_EQ(pair.counts().refused.get(), 1u);
+  std::string refusal = pair.hear(halves.front());
+  EXPECT_EQ(next_response(refusal).status, 408) << "the one that has been at it for longest";
+  EXPECT_TRUE(pair.client().peer_closed(halves.front()));
   // Requests that come in one piece need no room.
   const ConnectionId whole = pair.connect(kPort);
   pair.say(whole, get("/"));
-  std::string heard = pair.hear(whole);
-  EXPECT_EQ(next_response(heard).status, 200);
-  // And one that is completed makes room.
-  pair.say(halves.front(), " HTTP/1.1\r\nHost: a\r\n\r\n");
-  const ConnectionId another = pair.connect(kPort);
-  pair.say(another, "GET /");
+  EXPECT_EQ(pair.counts().requests.get(), 1u);
+  // One that is completed makes room, wherever it stands in the order of age.
+  for (const ConnectionId id : {halves[1], halves[100], halves.back(), one_more}) {
+    pair.say(id, " HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
+  EXPECT_EQ(pair.counts().requests.get(), 5u);
+  for (int i = 0; i < 4; ++i) pair.say(pair.connect(kPort), "GET /");
   EXPECT_EQ(pair.counts().refused.get(), 1u);
+  pair.say(pair.connect(kPort), "GET /");
+  EXPECT_EQ(pair.counts().refused.get(), 2u);
+  refusal = pair.hear(halves[2]);
+  EXPECT_EQ(next_response(refusal).status, 408);
 }
 
 // --- Clients that do not read -----------------------------------------------------------------
@@ -310,6 +317,45 @@ TEST(HttpServer, LeavesRequestsUnreadWhileResponsesAreInTheWay) {
   std::string heard = pair.converse(id, left, kZeroWindowPatience);
   for (int i = 0; i < kRequests; ++i) ASSERT_EQ(next_response(heard).status, 200) << i;
   EXPECT_EQ(heard, "");
+}
+
+// --- Little room ------------------------------------------------------------------------------
+
+TEST(HttpServer, ManagesWithTheSmallestSendBuffer) {
+  for (const size_t size : {64u, 10'000u, 500'000u}) {
+    ServeConfig config = http(size);
+    config.tcp.send_buffer_bytes = 4096;
+    ServicePair pair(config);
+    const ConnectionId id = pair.connect(kPort);
+    std::string requests;
+    for (int i = 0; i < 50; ++i) requests += get("/");
+    std::string heard = pair.converse(id, requests);
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(next_response(heard).body == body(size)) << size;
+    EXPECT_EQ(heard, "");
+  }
+}
+
+TEST(HttpServer, LeavesNoConnectionWithoutAnEndWhenMemoryIsOut) {
+  constexpr uint32_t kBlocks = 8;
+  ServicePair pair(http(64), 1024, kBlocks);
+  std::vector<ConnectionId> clients;
+  for (int i = 0; i < 50; ++i) {
+    clients.push_back(pair.connect(kPort));
+    pair.say(clients.back(), get("/bytes/1000000"));
+  }
+  // Nobody reads: a few hold all the memory, the others learn at once that there is none.
+  EXPECT_GT(pair.counts().ended[static_cast<size_t>(CloseReason::kLocalAbort)].get(), 30u);
+  EXPECT_GT(pair.counts().open.get(), 0u);
+  for (const ConnectionId id : clients) {
+    if (pair.client().closed(id)) continue;
+    std::string heard = pair.converse(id, "");
+    const Response response = next_response(heard);
+    EXPECT_TRUE(response.body == body(1'000'000) || pair.client().closed(id));
+    pair.client().shutdown(id);
+  }
+  const ConnectionId later = pair.connect(kPort);
+  std::string heard = pair.converse(later, get("/"));
+  EXPECT_EQ(next_response(heard).status, 200);
 }
 
 // --- Endings ----------------------------------------------------------------------------------

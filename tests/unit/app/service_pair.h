@@ -20,9 +20,13 @@ namespace millrace::serve {
 
 class ServicePair {
  public:
-  explicit ServicePair(const ServeConfig& serve, uint32_t connections_max = 1024)
+  // `blocks_max`: of either size, that the server has for what it sends and has not delivered.
+  explicit ServicePair(const ServeConfig& serve, uint32_t connections_max = 1024,
+                       uint32_t blocks_max = 4096)
       : program_(serve) {
     ShardConfig config = shard_config(connections_max, 1);
+    config.small_blocks_max = blocks_max;
+    config.large_blocks_max = blocks_max;
     server_ = std::move(Shard::create(config, Instant{}).value());
     EXPECT_TRUE(program_.start(*server_).ok());
     client_ = std::move(Host::create(shard_config(connections_max, 2), Instant{}).value());

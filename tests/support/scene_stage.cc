@@ -6,7 +6,7 @@
 
 namespace millrace::test {
 
-Setup::Setup() {
+Stage::Stage() {
   tcp.timestamps = false;
   tcp.window_scale = false;
   tcp.receive_buffer_bytes = 65535;
@@ -26,13 +26,13 @@ Setup::Setup() {
   shard.seed = seed != nullptr ? std::strtoull(seed, nullptr, 10) : 1;
 }
 
-Setup& Setup::timestamps() { return tcp.timestamps = true, *this; }
-Setup& Setup::window_scale(int peer_shift) {
+Stage& Stage::timestamps() { return tcp.timestamps = true, *this; }
+Stage& Stage::window_scale(int peer_shift) {
   tcp.window_scale = true;
   peer_window_shift = peer_shift;
   return *this;
 }
-Setup& Setup::keepalive(int64_t idle_ms, int64_t interval_ms, uint8_t probes) {
+Stage& Stage::keepalive(int64_t idle_ms, int64_t interval_ms, uint8_t probes) {
   tcp.keepalive = true;
   tcp.keepalive_idle = milliseconds(idle_ms);
   tcp.keepalive_interval = milliseconds(interval_ms);
@@ -40,22 +40,22 @@ Setup& Setup::keepalive(int64_t idle_ms, int64_t interval_ms, uint8_t probes) {
   return *this;
 }
 
-Setup server() { return {}; }
-Setup client() {
-  Setup setup;
+Stage server() { return {}; }
+Stage client() {
+  Stage setup;
   setup.active = true;
   setup.local_port = 40000;
   setup.peer_port = 80;
   return setup;
 }
-Setup established() { return in_state("ESTABLISHED"); }
-Setup established_client() {
-  Setup setup = client();
+Stage established() { return in_state("ESTABLISHED"); }
+Stage established_client() {
+  Stage setup = client();
   setup.state = "ESTABLISHED";
   return setup;
 }
-Setup in_state(std::string state) {
-  Setup setup;
+Stage in_state(std::string state) {
+  Stage setup;
   if (state == "SYN-SENT" || state == "SYN-RECEIVED-SIMULTANEOUS") setup = client();
   setup.state = std::move(state);
   return setup;

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the script `instructions` runs under callgrind. Plays each kind of round, each end of it by
+// itself, with one connection per turn and with many, and says of each on a line of its own:
+//     ROUND END BURST UNITS
+// After every line millrace_bench_row_done() is called, at which callgrind writes down what it has
+// counted in millrace_bench_measured() since the last one: one dump per line, in this order.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+
+#include "support/shard_pair.h"
+
+namespace millrace::bench {
+namespace {
+
+struct Row {
+  const char* name;
+  Pair::Round round;
+};
+
+constexpr Row kRows[] = {
+    {"server-closes", Pair::Round::kServerCloses},
+    {"client-closes", Pair::Round::kClientCloses},
+    {"request", Pair::Round::kRequest},
+    {"ack", Pair::Round::kAcknowledge},
+    {"syn", Pair::Round::kSyn},
+    {"bulk", Pair::Round::kBulk},
+};
+
+}  // namespace
+
+extern "C" [[gnu::noinline]] void millrace_bench_row_done() { asm volatile(""); }
+
+int run() {
+  for (const Row& row : kRows) {
+    for (const End end : {End::kClient, End::kServer}) {
+      // The end of an acknowledgement that is measured is the one that gets it.
+      if (row.round == Pair::Round::kAcknowledge && end == End::kServer) continue;
+      for (const uint32_t burst : {1u, 32u}) {
+        Pair pair(row.round, burst);
+        const uint32_t plays = 6400 / burst / (burst == 1 ? 4 : 1);
+        for (uint32_t i = 0; i < plays; ++i) pair.play(end);
+        if (!pair.consistent()) {
+          std::fprintf(stderr, "the round %s did not do what it says\n", row.name);
+          return 1;
+        }
+        std::printf("%s %s %u %u\n", row.name, end == End::kClient ? "client" : "server", burst,
+                    plays * burst);
+        millrace_bench_row_done();
+      }
+    }
+  }
+  return 0;
+}
+
+}  // namespace millrace::bench
+
+int main() { return millrace::bench::run(); }
