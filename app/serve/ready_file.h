@@ -16,9 +16,10 @@ class ReadyFile {
   ReadyFile(const ReadyFile&) = delete;
   ReadyFile& operator=(const ReadyFile&) = delete;
 
-  // Whether write() will probably succeed: for an error before a device is opened. An empty path
-  // is no file, and always right.
-  [[nodiscard]] static Result<void> check(const std::string& path);
+  // Before a device is opened: whether write() will probably succeed. A file that a process left
+  // behind when it was killed is removed, so that nobody takes it for ours. An empty path is no
+  // file, and always right.
+  [[nodiscard]] static Result<void> prepare(const std::string& path);
   Result<void> write(const std::string& path);
 
  private:
