@@ -92,7 +92,8 @@ TEST(SceneAck, AbortIsNoLongerDelayedThanAnythingElse) {
   s.at(100).silence();
 }
 
-// --- Nagle ----------------------------------------------------------------------------------------
+// --- Nagle
+// ----------------------------------------------------------------------------------------
 
 TEST(SceneNagle, OneSmallSegmentMayBeInFlight) {
   Scene s(established());

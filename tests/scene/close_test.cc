@@ -100,7 +100,8 @@ TEST(SceneClose, AFinInTimeAfterCloseIsANormalEnd) {
   s.at(59000).in("F. 1 ack 2").out(". 2 ack 2").closed("normal").state("TIME-WAIT");
 }
 
-// --- The peer closes first ------------------------------------------------------------------------
+// --- The peer closes first
+// ------------------------------------------------------------------------
 
 TEST(SceneClose, PassiveCloseGoesThroughCloseWaitAndLastAck) {
   Scene s(established());
@@ -144,7 +145,8 @@ TEST(SceneClose, DataMayCrossTheFinOfThePeer) {
   s.at(2).in(". 2 ack 101").silence().app("shutdown").out("F. 101 ack 2");
 }
 
-// --- Both at once ---------------------------------------------------------------------------------
+// --- Both at once
+// ---------------------------------------------------------------------------------
 
 TEST(SceneClose, SimultaneousCloseGoesThroughClosing) {
   // RFC 9293 figure 13.
@@ -162,7 +164,12 @@ TEST(SceneClose, InClosingFinIsSentAgain) {
 
 TEST(SceneClose, SimultaneousCloseWithDataInBothFins) {
   Scene s(established());
-  s.at(0).app("write 10").out("P. 1:11 ack 1").app("write 10").app("shutdown").out("F. 11:21 ack 1");
+  s.at(0)
+      .app("write 10")
+      .out("P. 1:11 ack 1")
+      .app("write 10")
+      .app("shutdown")
+      .out("F. 11:21 ack 1");
   s.at(10).in("F. 1:31 ack 11").out(". 22 ack 32").state("CLOSING").received(30);
   s.at(20).app("read").in(". 32 ack 22").silence().state("TIME-WAIT").closed("normal");
 }

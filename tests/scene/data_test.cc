@@ -187,7 +187,8 @@ TEST(SceneData, TheEdgeThatWasPromisedIsKeptWhileNobodyReads) {
   s.received(4000);
 }
 
-// --- FIN ------------------------------------------------------------------------------------------
+// --- FIN
+// ------------------------------------------------------------------------------------------
 
 TEST(SceneData, AFinAheadOfAGapWaitsForTheText) {
   Scene s(established());

@@ -263,8 +263,8 @@ TEST(SceneHandshake, AResetWithoutAckDoesNotRefuseAConnect) {
 
 TEST(SceneHandshake, AConnectToATupleInUseIsAnError) {
   Scene s(established_client());
-  const auto again = s.host().connect({IpAddress::v4(kPeerIp), 80}, {},
-                                      {IpAddress::v4(kLocalIp), 40000});
+  const auto again =
+      s.host().connect({IpAddress::v4(kPeerIp), 80}, {}, {IpAddress::v4(kLocalIp), 40000});
   s.claim(!again.ok(), "the tuple is in use");
 }
 

@@ -15,7 +15,8 @@ void expect_first_segment(Scene& s, int64_t bytes) {
   s.app("write " + std::to_string(bytes)).out("1:" + std::to_string(1 + bytes) + " ack 1");
 }
 
-// --- MSS ------------------------------------------------------------------------------------------
+// --- MSS
+// ------------------------------------------------------------------------------------------
 
 TEST(SceneOptions, APeerThatNamesNoMssTakes536) {
   Scene s(server());
@@ -70,7 +71,8 @@ TEST(SceneOptions, TimestampsTakeTheirBytesFromTheSegment) {
   expect_first_segment(s, 1448);
 }
 
-// --- Window scale ---------------------------------------------------------------------------------
+// --- Window scale
+// ---------------------------------------------------------------------------------
 
 TEST(SceneOptions, TheWindowIsScaledOnlyWhenBothSidesSay) {
   Scene s(server().window_scale(-1).receive_buffer(1u << 20));
@@ -87,7 +89,8 @@ TEST(SceneOptions, AScaleThatWeDidNotOfferIsNotTaken) {
 
 TEST(SceneOptions, AScaleBeyond14Is14) {
   // RFC 7323 section 2.3.
-  for (const char* syn : {"S 0 <mss 1460,ws 15>", "S 0 <mss 1460,ws 254>", "S 0 <mss 1460,ws 255>"}) {
+  for (const char* syn :
+       {"S 0 <mss 1460,ws 15>", "S 0 <mss 1460,ws 254>", "S 0 <mss 1460,ws 255>"}) {
     Scene s(server().window_scale(14));
     s.at(0).in(syn).out("S. 0 ack 1 <ws *>").in(". 1 ack 1 win 3");
     s.claim(s.info().snd_wnd == 3u << 14, "3 << 14");
@@ -106,7 +109,8 @@ TEST(SceneOptions, AScaleOfZeroIsStillAnAgreement) {
   s.claim(s.info().snd_wnd == 3200, "100 << 5");
 }
 
-// --- Timestamps -----------------------------------------------------------------------------------
+// --- Timestamps
+// -----------------------------------------------------------------------------------
 
 TEST(SceneOptions, TimestampsAreUsedOnlyWhenBothSidesSay) {
   Scene s(server().timestamps());
@@ -197,7 +201,8 @@ TEST(SceneOptions, OtherConnectionsHaveOtherTimestampOffsets) {
     for (const Bytes& bytes : host.collect()) {
       const NaiveFrame frame = decode(bytes);
       if (frame.arp && frame.arp->target_ip == kPeerIp) {
-        host.inject(build(NaiveArp{kLocalMac, kPeerMac, 2, kPeerMac, kLocalMac, kPeerIp, kLocalIp}));
+        host.inject(
+            build(NaiveArp{kLocalMac, kPeerMac, 2, kPeerMac, kLocalMac, kPeerIp, kLocalIp}));
       }
     }
     for (const Bytes& bytes : host.collect()) shown[i] = decode(bytes).tcp->timestamps->value;
@@ -205,7 +210,8 @@ TEST(SceneOptions, OtherConnectionsHaveOtherTimestampOffsets) {
   EXPECT_GT(std::max(shown[0], shown[1]) - std::min(shown[0], shown[1]), 1000u);
 }
 
-// --- Strange ones ---------------------------------------------------------------------------------
+// --- Strange ones
+// ---------------------------------------------------------------------------------
 
 TEST(SceneOptions, UnknownOptionsAreSkipped) {
   Scene s(server());
@@ -219,18 +225,12 @@ TEST(SceneOptions, SackPermittedIsNotAnswered) {
   s.at(0).in("S 0 <mss 1460,sackOK>").out("S. 0 ack 1 <mss 1460>").in(". 1 ack 1").silence();
 }
 
-TEST(SceneOptions, BrokenOptionsAreSurvived) {
+TEST(SceneOptions, KnownOptionsOfTheWrongLengthAreSkipped) {
   for (const char* options : {
-           "raw 2",                 // no length
-           "nop,nop,nop,raw 2",     // no length, at the very end
-           "raw 2 0 5 b4",          // length 0
-           "raw 2 1 5 b4",          // length 1
-           "raw 2 3 5 b4",          // not the length of an MSS
-           "raw 2 ff 5 b4",         // beyond the header
-           "raw 8 a 1 2",           // a timestamp cut off
-           "raw 3 2 7 1",           // not the length of a window scale
+           "raw 2 3 5 1",                  // not the length of an MSS
+           "raw 3 2 1 1",                  // not the length of a window scale
            "raw 5 9 1 2 3 4 5 6 7 1 1 1",  // not the length of SACK blocks
-           "eol,raw ff ff ff",      // behind the end of the list
+           "eol,raw ff ff ff",             // behind the end of the list
        }) {
     SCOPED_TRACE(options);
     Scene s(server());
@@ -238,6 +238,24 @@ TEST(SceneOptions, BrokenOptionsAreSurvived) {
     s.at(0).in("S 0" + text).out("S. 0 ack 1").in(". 1 ack 1" + text).silence();
     s.claim(s.info().snd_mss == 536, "no MSS was understood");
     s.in("1:11 ack 1" + text).silence().received(10);
+  }
+}
+
+TEST(SceneOptions, LengthsThatMakeNoSenseRefuseTheSegment) {
+  // RFC 9293 MUST-7: be prepared for them.
+  for (const char* options : {
+           "nop,nop,nop,raw 2",  // no length, at the very end
+           "raw 2 0 5 b4",       // length 0
+           "raw 2 1 5 b4",       // length 1
+           "raw 2 ff 5 b4",      // beyond the header
+           "raw 8 a 1 2",        // a timestamp cut off
+       }) {
+    SCOPED_TRACE(options);
+    Scene s(server());
+    const std::string text = std::string(" <") + options + ">";
+    s.at(0).in("S 0" + text).silence().half_open(0).counter("DropTcpOptions", 1);
+    s.at(1).in("S 0").out("S. 0 ack 1").in(". 1 ack 1").silence();
+    s.in("1:11 ack 1" + text).silence().received(0).counter("DropTcpOptions", 2);
   }
 }
 

@@ -9,7 +9,8 @@
 namespace millrace::test {
 namespace {
 
-// --- Ours -----------------------------------------------------------------------------------------
+// --- Ours
+// -----------------------------------------------------------------------------------------
 
 TEST(SceneReset, AbortOfAnEstablishedConnectionTellsThePeer) {
   Scene s(established());
@@ -87,7 +88,8 @@ TEST(SceneReset, AnIdOfAnEndedConnectionDoesNothing) {
   s.silence().state("ESTABLISHED");
 }
 
-// --- Theirs ---------------------------------------------------------------------------------------
+// --- Theirs
+// ---------------------------------------------------------------------------------------
 
 TEST(SceneReset, AResetAtTheNextNumberIsBelieved) {
   Scene s(established());

@@ -175,7 +175,8 @@ TEST(SceneRetransmit, ASecondTimeoutOfTheSameDataLeavesTheThreshold) {
   s.claim(s.info().snd_ssthresh == 5 * kMss, "still");
 }
 
-// --- How much at once -----------------------------------------------------------------------------
+// --- How much at once
+// -----------------------------------------------------------------------------
 
 TEST(SceneRetransmit, TheInitialWindowIsTenSegments) {
   Scene s(established());
@@ -232,7 +233,8 @@ TEST(SceneRetransmit, TheReceiversWindowBoundsWhatIsInFlight) {
   s.out("4001:5461 ack 1").out("5461:6921 ack 1").out("6921:8381 ack 1").silence();
 }
 
-// --- Duplicates -----------------------------------------------------------------------------------
+// --- Duplicates
+// -----------------------------------------------------------------------------------
 
 TEST(SceneRetransmit, ThreeDuplicatesResendTheHoleAtOnce) {
   Scene s(established_client().rtt(100));
@@ -324,7 +326,8 @@ TEST(SceneRetransmit, AnOldDuplicateAcknowledgementDoesNotMoveBack) {
   s.at(10).in(". 1 ack 51").silence().app("write 100").out("P. 101:201 ack 1");
 }
 
-// --- Giving up by time ----------------------------------------------------------------------------
+// --- Giving up by time
+// ----------------------------------------------------------------------------
 
 TEST(SceneRetransmit, TheUserTimeoutEndsAConnectionBeforeTheRetriesDo) {
   Scene s(established().tune([](TcpOptions& o) { o.user_timeout = seconds(5); }));

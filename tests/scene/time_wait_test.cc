@@ -57,7 +57,8 @@ TEST(SceneTimeWait, NoResetCutsItShortWhileBytesAreUnread) {
   s.app("read").closed("normal").state("TIME-WAIT");
 }
 
-// --- The peer begins anew -------------------------------------------------------------------------
+// --- The peer begins anew
+// -------------------------------------------------------------------------
 
 TEST(SceneTimeWait, ANewerSynBeginsAnew) {
   Scene s(in_state("TIME-WAIT"));
@@ -124,7 +125,8 @@ TEST(SceneTimeWait, AnOldDuplicateWithAnOlderTimestampDoesNotStartTheTimeAnew) {
   s.at(60001).silence().state("CLOSED");
 }
 
-// --- We begin anew --------------------------------------------------------------------------------
+// --- We begin anew
+// --------------------------------------------------------------------------------
 
 Stage closed_client() {
   Stage setup = established_client();
@@ -164,15 +166,15 @@ TEST(SceneTimeWait, WithoutTimestampsOurOwnConnectMustWait) {
 }
 
 TEST(SceneTimeWait, ReuseCanBeTurnedOff) {
-  Scene s(closed_client().timestamps().tune_shard([](ShardConfig& c) {
-    c.time_wait_reuse = false;
-  }));
+  Scene s(
+      closed_client().timestamps().tune_shard([](ShardConfig& c) { c.time_wait_reuse = false; }));
   close_client(s, " <ts 1000 *>");
   const Endpoint peer{IpAddress::v4(kPeerIp), 80}, local{IpAddress::v4(kLocalIp), 40000};
   s.at(1000).claim(!s.host().connect(peer, {}, local).ok(), "the tuple is in use");
 }
 
-// --- Many -----------------------------------------------------------------------------------------
+// --- Many
+// -----------------------------------------------------------------------------------------
 
 TEST(SceneTimeWait, PastTheBoundTheOldestGivesWay) {
   Scene s(server().tune_shard([](ShardConfig& c) { c.time_wait_max = 2; }));

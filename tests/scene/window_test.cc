@@ -124,7 +124,8 @@ TEST(SceneWindow, ANewerAcknowledgementSetsTheWindowWhateverItsNumber) {
   s.claim(s.info().snd_wnd == 0, "the window is closed");
 }
 
-// --- Our window -----------------------------------------------------------------------------------
+// --- Our window
+// -----------------------------------------------------------------------------------
 
 TEST(SceneWindow, UnreadBytesCloseIt) {
   Scene s(established().receive_buffer(4000));
@@ -179,7 +180,8 @@ TEST(SceneWindow, ReadingAfterTheFinSaysNothing) {
   s.at(1).app("read").silence();
 }
 
-// --- Scaled ---------------------------------------------------------------------------------------
+// --- Scaled
+// ---------------------------------------------------------------------------------------
 
 TEST(SceneWindow, TheWindowFieldIsScaledAfterTheSyn) {
   Scene s(server().receive_buffer(1u << 20).window_scale(3));

@@ -1,0 +1,609 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A whole shard, its peers and its application at the mercy of the input. The bytes are a script:
+// raw frames, segments with right checksums and numbers near those that matter, ARP and ICMP, steps
+// of time, socket verbs (also from within events), turns that send only a part.
+// Must hold: every frame sent is sound, and its payload the application's; what is delivered is
+// what the peer sent at that place; each connection ends once and is then silent; nothing grows
+// past its bound; when it is over, all is given back.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "millrace/shard.h"
+#include "support/naive_frame.h"
+
+namespace millrace {
+namespace {
+
+void require(bool holds, int line = __builtin_LINE()) {
+  if (holds) return;
+  std::fprintf(stderr, "fuzz/shard.cc:%d does not hold\n", line);
+  std::abort();
+}
+
+// The script. Past its end everything is 0.
+class Script {
+ public:
+  Script(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+  [[nodiscard]] bool over() const { return at_ >= size_; }
+  uint8_t byte() { return over() ? uint8_t{0} : data_[at_++]; }
+  uint16_t word() {
+    const uint16_t high = byte();
+    return static_cast<uint16_t>(high << 8 | byte());
+  }
+  uint32_t below(uint32_t n) { return byte() % n; }
+  test::Bytes bytes(size_t count) {
+    test::Bytes out(count);
+    for (std::byte& b : out) b = std::byte{byte()};
+    return out;
+  }
+
+ private:
+  const uint8_t* data_;
+  size_t size_;
+  size_t at_ = 0;
+};
+
+constexpr uint32_t kOurIp = 0x0a000001;
+constexpr uint32_t kPeerIp = 0x0a000002;  // and the next kPeers - 1
+constexpr uint32_t kPeers = 2;
+constexpr uint32_t kPorts = 3;  // of each peer: 1000, 1001, ...
+constexpr MacAddress kOurMac{{2, 0, 0, 0, 0, 1}};
+constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
+constexpr uint16_t kFirstPort = 80;
+constexpr uint32_t kLocalPorts = 3;  // two listeners and the port that connect() uses
+constexpr size_t kConnectionsMax = 6;
+
+ShardConfig config() {
+  ShardConfig c;
+  c.interface.mac = kOurMac;
+  c.interface.addresses = {{IpAddress::v4(kOurIp), 24}};
+  c.interface.mtu = 1000;
+  c.connections_max = kConnectionsMax;
+  c.half_open_max = 4;
+  c.time_wait_max = 4;
+  c.listeners_max = 3;
+  c.neighbors_max = 4;
+  c.profiles_max = 6;
+  c.small_blocks_max = 40;
+  c.large_blocks_max = 10;
+  c.control_frames_max = 8;
+  c.timers_per_turn = 4;
+  c.frames_per_connection_per_turn = 4;
+  c.rst_per_second = 20;
+  c.challenge_ack_per_second = 10;
+  c.icmp_per_second = 10;
+  c.msl = seconds(2);
+  c.port_first = kFirstPort + 2;
+  c.port_last = kFirstPort + 2;
+  c.seed = 7;
+  return c;
+}
+
+// What a stream holds at a place: what we send counts from its start, what peers send by sequence
+// number, so that any cut, copy or overlap of segments agrees with any other.
+std::byte ours_at(uint32_t offset) { return static_cast<std::byte>(offset * 37 + (offset >> 8)); }
+std::byte theirs_at(uint32_t seq) { return static_cast<std::byte>(seq * 53 + (seq >> 8) + 1); }
+
+// Bytes for send_static(), which must outlive the shard: enough for any offset modulo 65536.
+const std::vector<std::byte>& stream() {
+  static const std::vector<std::byte> bytes = [] {
+    std::vector<std::byte> all(1 << 17);
+    for (uint32_t i = 0; i < all.size(); ++i) all[i] = ours_at(i);
+    return all;
+  }();
+  return bytes;
+}
+
+class Fuzzed final : private App {
+ public:
+  explicit Fuzzed(Script script) : script_(script) {
+    auto shard = Shard::create(config(), now_);
+    require(bool{shard});
+    shard_ = std::move(*shard);
+    listeners_[0] = listen(0);
+    listeners_[1] = listen(1);
+    introduce_peers();
+  }
+
+  void run() {
+    while (!script_.over()) {
+      step();
+      check_bounds();
+    }
+    finish();
+  }
+
+ private:
+  // What our shard and a peer have said on a tuple.
+  struct Flow {
+    uint32_t iss = 0;      // ours
+    uint32_t snd_nxt = 0;  // behind the last of ours
+    uint32_t rcv_nxt = 0;  // what we acknowledged last
+    uint32_t peer_iss = 0;
+    uint32_t echo = 0;  // our last timestamp
+    bool opened = false;
+  };
+  struct Socket {
+    ConnectionId id;
+    uint32_t sent = 0;      // bytes that the shard has accepted
+    uint32_t expected = 0;  // the next byte's sequence number
+    bool established = false;
+    bool peer_closed = false;
+  };
+
+  // --- Steps ------------------------------------------------------------------------------------
+
+  void step() {
+    switch (script_.below(16)) {
+      case 0:
+        tampered_ = true;
+        inject(script_.bytes(script_.byte()));
+        break;
+      case 1:
+        packet();
+        break;
+      case 2:
+        arp();
+        break;
+      case 3:
+        icmp();
+        break;
+      case 4:
+      case 5:
+        pass_time();
+        break;
+      case 6:
+        transmit(1 + script_.below(4));
+        break;
+      case 7:
+        connect();
+        break;
+      case 8:
+        listener();
+        break;
+      case 9:
+      case 10:
+        if (Socket* s = choose()) verb(*s);
+        break;
+      default:
+        segment();
+        break;
+    }
+    if (frames_at_once_ == 0) transmit(SIZE_MAX);
+  }
+
+  // An IPv4 packet of any bytes under a sound Ethernet header, its checksums put right.
+  void packet() {
+    tampered_ = true;
+    test::Bytes frame = sound_segment().first;
+    const test::Bytes patch = script_.bytes(1 + script_.below(24));
+    const size_t at = 14 + script_.below(60);
+    for (size_t i = 0; i < patch.size() && at + i < frame.size(); ++i) frame[at + i] = patch[i];
+    if (script_.below(2) == 0) frame.resize(14 + script_.below(64));
+    put_checksums_right(frame);
+    inject(frame);
+  }
+
+  static void put_checksums_right(test::Bytes& frame) {
+    if (frame.size() < 34) return;
+    const size_t ip_header = size_t{std::to_integer<uint8_t>(frame[14]) & 15u} * 4;
+    if (14 + ip_header > frame.size()) return;
+    test::fix_ip_checksum(frame);
+    const size_t total = test::get16(frame, 16);
+    if (ip_header >= 20 && total >= ip_header + 20 && 14 + total <= frame.size()) {
+      test::fix_tcp_checksum(frame);
+    }
+  }
+
+  void segment() { inject(sound_segment().first); }
+
+  // A segment on one of the tuples, its numbers at or near those that the peer should use.
+  std::pair<test::Bytes, Flow*> sound_segment() {
+    static constexpr std::array<uint8_t, 8> kFlags = {test::kAck,
+                                                      test::kAck,
+                                                      test::kAck | test::kPsh,
+                                                      test::kSyn,
+                                                      test::kSyn | test::kAck,
+                                                      test::kFin | test::kAck,
+                                                      test::kRst,
+                                                      test::kRst | test::kAck};
+    static constexpr std::array<int32_t, 8> kNear = {0, 0, 0, 1, -1, 100, -100, 1 << 30};
+    const uint32_t peer = script_.below(kPeers);
+    const uint8_t how = script_.byte();
+    test::NaiveTcp t;
+    t.destination_mac = kOurMac;
+    t.source_mac = kPeerMac;
+    t.source_ip = kPeerIp + peer;
+    t.destination_ip = kOurIp;
+    t.source_port = static_cast<uint16_t>(1000 + (how & 3) % kPorts);
+    t.destination_port = static_cast<uint16_t>(kFirstPort + (how >> 2 & 3) % kLocalPorts);
+    Flow& flow = flows_[{t.source_ip, t.source_port, t.destination_port}];
+    const uint8_t what = script_.byte();
+    t.flags = what < 0xf0 ? kFlags[what & 7] : script_.byte();
+    const uint8_t where = script_.byte();
+    const bool first = (t.flags & test::kSyn) != 0;
+    if (first && (where & 0x40) == 0) {
+      flow.peer_iss =
+          (where & 0x80) != 0 ? flow.peer_iss + 100'000 : uint32_t{script_.word()} << 16;
+    }
+    const uint32_t seq = first || !flow.opened ? flow.peer_iss : flow.rcv_nxt;
+    t.seq = seq + static_cast<uint32_t>(kNear[where & 7]);
+    t.ack = flow.snd_nxt + static_cast<uint32_t>(kNear[where >> 3 & 7]);
+    if ((how & 0x10) != 0) t.ack = flow.snd_nxt - script_.word();
+    t.window = (how & 0x20) != 0 ? script_.word() : uint16_t{0xffff};
+    if ((how & 0x40) != 0) t.payload.resize(script_.byte() * (1 + script_.below(4)));
+    for (uint32_t i = 0; i < t.payload.size(); ++i) {
+      t.payload[i] = theirs_at(t.seq + i + (first ? 1 : 0));
+    }
+    if ((how & 0x80) != 0) options(t, first, flow);
+    return {test::build(t), &flow};
+  }
+
+  void options(test::NaiveTcp& t, bool first, const Flow& flow) {
+    const uint8_t which = script_.byte();
+    if ((which & 1) != 0) {
+      timestamp_ += script_.byte();
+      t.timestamps = test::NaiveTcp::Timestamps{timestamp_, flow.echo};
+    }
+    if (first && (which & 2) != 0) t.mss = script_.word();
+    if (first && (which & 4) != 0) t.window_shift = script_.byte() & 15;
+    if (first && (which & 8) != 0) t.sack_permitted = true;
+    if ((which & 16) != 0) t.option_bytes = script_.bytes(4 * (1 + script_.below(3)));
+  }
+
+  void arp() {
+    test::NaiveArp a;
+    const uint8_t how = script_.byte();
+    a.destination_mac = (how & 1) != 0 ? kOurMac : MacAddress::broadcast();
+    a.source_mac = kPeerMac;
+    a.operation = (how & 2) != 0 ? 2 : 1;
+    a.sender_mac = (how & 4) != 0 ? MacAddress{{2, 0, 0, 0, 0, script_.byte()}} : kPeerMac;
+    a.sender_ip = (how & 8) != 0 ? kOurIp + script_.byte() : kPeerIp;
+    a.target_mac = kOurMac;
+    a.target_ip = (how & 16) != 0 ? kOurIp + script_.byte() : kOurIp;
+    inject(test::build(a));
+  }
+
+  // Echo requests, and errors that quote what we have sent last.
+  void icmp() {
+    test::NaiveIcmp m;
+    const uint8_t how = script_.byte();
+    m.destination_mac = kOurMac;
+    m.source_mac = kPeerMac;
+    m.source_ip = kPeerIp + (how & 1);
+    m.destination_ip = kOurIp;
+    if ((how & 2) != 0) {
+      m.type = 8;
+      m.body = script_.bytes(script_.byte() * (1 + script_.below(4)));
+    } else {
+      m.type = (how & 4) != 0 ? 3 : script_.byte();
+      m.code = script_.byte() & 15;
+      m.body = test::Bytes(4);
+      const size_t quoted = std::min<size_t>(last_sent_.size(), 14 + script_.below(60));
+      if (quoted > 14) {
+        m.body.insert(m.body.end(), last_sent_.begin() + 14,
+                      last_sent_.begin() + static_cast<std::ptrdiff_t>(quoted));
+      }
+    }
+    inject(test::build(m));
+  }
+
+  void pass_time() {
+    static constexpr std::array<int64_t, 8> kSteps = {1,    10,   50,     210,
+                                                      1100, 5000, 70'000, 8'000'000};
+    const uint8_t how = script_.byte();
+    if ((how & 8) != 0) {  // to the next deadline, as a loop that sleeps would
+      const Instant next = shard_->next_deadline();
+      if (next != Instant::never()) now_ = std::max(now_, next);
+    } else {
+      now_ = now_ + milliseconds(kSteps[how & 7]);
+    }
+    shard_->advance(now_);
+    frames_at_once_ = (how & 0x30) == 0x30 ? 1 + (how >> 6) : 0;
+  }
+
+  void listener() {
+    const uint32_t which = script_.below(2);
+    if (listeners_[which]) {
+      shard_->close_listener(*listeners_[which]);
+      listeners_[which].reset();
+    } else {
+      listeners_[which] = listen(which);
+    }
+  }
+
+  std::optional<ListenerId> listen(uint32_t which) {
+    const uint16_t port = static_cast<uint16_t>(kFirstPort + which);
+    auto listener = shard_->listen({IpAddress{}, port}, *this, habits());
+    return listener ? std::optional(*listener) : std::nullopt;
+  }
+
+  void connect() {
+    const uint8_t how = script_.byte();
+    // Sometimes to an address that nobody has.
+    const uint32_t ip = (how & 0x70) == 0x70 ? 0x0a0000c8 : kPeerIp + (how & 1);
+    const uint16_t port = static_cast<uint16_t>(1000 + (how >> 1 & 3) % kPorts);
+    const uint64_t cookie = next_cookie_++;
+    auto id = shard_->connect({IpAddress::v4(ip), port}, *this, cookie, habits());
+    if (!id) return;
+    require(sockets_.emplace(cookie, Socket{.id = *id}).second);
+  }
+
+  TcpOptions habits() {
+    const uint8_t how = script_.byte();
+    TcpOptions o;
+    o.send_buffer_bytes = (how & 1) != 0 ? 300 : 20'000;
+    o.receive_buffer_bytes = (how & 2) != 0 ? 200 : 20'000;
+    o.timestamps = (how & 4) == 0;
+    o.window_scale = (how & 8) == 0;
+    o.nodelay = (how & 16) != 0;
+    o.delayed_ack = (how & 32) == 0;
+    o.keepalive = (how & 64) != 0;
+    o.keepalive_idle = seconds(3);
+    o.keepalive_interval = seconds(1);
+    o.keepalive_probes = 2;
+    o.mss_max = (how & 128) != 0 ? 100 : 0;
+    o.syn_retries = 2;
+    o.data_retries = 4;
+    o.fin_wait2_timeout = seconds(4);
+    return o;
+  }
+
+  Socket* choose() {
+    const uint8_t which = script_.byte();
+    if (sockets_.empty()) return nullptr;
+    auto at = sockets_.begin();
+    std::advance(at, which % sockets_.size());
+    return &at->second;
+  }
+
+  void verb(Socket& s) {
+    const uint8_t what = script_.byte();
+    const ConnectionId id = s.id;
+    require(shard_->alive(id));
+    switch (what & 15) {
+      case 0:
+        shard_->shutdown(id);
+        break;
+      case 1:
+        shard_->close(id);
+        break;
+      case 2:
+        shard_->abort(id);
+        break;
+      case 3:
+        if (shard_->info(id)->unacked_bytes != 0) shard_->want_writable(id);
+        break;
+      case 4:
+        (void)shard_->set_options(id, habits());
+        break;
+      case 5:
+      case 6:
+      case 7:
+        appetite_ = what >> 4;
+        shard_->resume(id);
+        break;
+      default: {
+        const size_t wanted = size_t{script_.byte()} << (what >> 4 & 7);
+        const auto data = std::span(stream()).subspan(s.sent & 0xffff, wanted);
+        const size_t space = shard_->send_space(id);
+        const size_t taken =
+            (what & 8) != 0 ? shard_->send(id, data) : shard_->send_static(id, data);
+        require(taken <= wanted && taken <= space);
+        s.sent += static_cast<uint32_t>(taken);
+        break;
+      }
+    }
+  }
+
+  // --- The wire ---------------------------------------------------------------------------------
+
+  // In memory of its own, given back at once: a view that is kept, or one byte too far, is noticed.
+  void inject(const test::Bytes& frame) {
+    const auto memory = std::make_unique<std::byte[]>(frame.size());
+    std::copy(frame.begin(), frame.end(), memory.get());
+    const RxFrame received{.data = memory.get(), .length = static_cast<uint32_t>(frame.size())};
+    shard_->receive(now_, {&received, 1});
+  }
+
+  void transmit(size_t frames_max) {
+    std::array<TxFrame, 4> frames;
+    // All buffers in segments of one byte, and all control frames: more than that is a storm.
+    size_t bound = 10'000;
+    while (frames_max != 0) {
+      const size_t wanted = std::min(frames_max, frames.size());
+      const bool promised = shard_->has_output();
+      const size_t count = shard_->transmit(now_, std::span(frames).first(wanted));
+      require(count <= wanted && (count == 0 || promised));
+      if (count == 0) return;
+      frames_max -= count;
+      require(bound >= count);
+      bound -= count;
+      std::vector<test::Bytes> written;
+      for (const TxFrame& frame : std::span(frames).first(count)) {
+        written.emplace_back(frame.total_bytes());
+        require(write_frame(frame, written.back()) == written.back().size());
+      }
+      for (test::Bytes& bytes : written) sent(std::move(bytes));
+    }
+  }
+
+  void sent(test::Bytes frame) {
+    const test::NaiveFrame seen = test::decode(frame);
+    require(seen.problem.empty());
+    last_sent_ = std::move(frame);
+    if (!seen.tcp) return;
+    const test::NaiveTcp& t = *seen.tcp;
+    const bool reset = (t.flags & test::kRst) != 0;
+    require(t.source_ip == kOurIp && t.source_mac == kOurMac);
+    Flow& flow = flows_[{t.destination_ip, t.destination_port, t.source_port}];
+    if (t.timestamps) flow.echo = t.timestamps->value;
+    if (reset) return;
+    const bool syn = (t.flags & test::kSyn) != 0;
+    require((t.flags & test::kAck) != 0 || syn);
+    if (syn) {
+      flow.iss = t.seq;
+      flow.opened = true;
+    }
+    const uint32_t begin = t.seq - flow.iss - 1;
+    for (uint32_t i = 0; i < t.payload.size(); ++i) {
+      require(syn || t.payload[i] == stream()[(begin + i) & 0xffff]);
+    }
+    const uint32_t length = static_cast<uint32_t>(t.payload.size()) + (syn ? 1 : 0) +
+                            ((t.flags & test::kFin) != 0 ? 1 : 0);
+    flow.snd_nxt = t.seq + length;
+    if ((t.flags & test::kAck) != 0) flow.rcv_nxt = t.ack;
+  }
+
+  void introduce_peers() {
+    for (uint32_t i = 0; i < kPeers; ++i) {
+      test::NaiveArp a;
+      a.destination_mac = kOurMac;
+      a.source_mac = a.sender_mac = kPeerMac;
+      a.sender_ip = kPeerIp + i;
+      a.target_ip = kOurIp;
+      inject(test::build(a));
+    }
+    transmit(SIZE_MAX);
+  }
+
+  // --- Events -----------------------------------------------------------------------------------
+
+  Socket& socket(ConnectionRef ref) {
+    const auto found = sockets_.find(ref.cookie);
+    require(found != sockets_.end() && found->second.id == ref.id);
+    return found->second;
+  }
+
+  // Now and then the application acts from within an event.
+  void meddle() {
+    if (meddling_ || script_.below(4) != 3) return;
+    meddling_ = true;
+    if (Socket* s = choose()) verb(*s);
+    meddling_ = false;
+  }
+
+  void on_established(Shard& shard, ConnectionRef ref) override {
+    if (ref.cookie == 0) {
+      const uint64_t cookie = next_cookie_++;
+      require(shard.set_cookie(ref.id, cookie));
+      ref.cookie = cookie;
+      require(sockets_.emplace(cookie, Socket{.id = ref.id}).second);
+    }
+    Socket& s = socket(ref);
+    require(!std::exchange(s.established, true));
+    s.expected = shard.info(ref.id)->rcv_nxt;
+    meddle();
+  }
+
+  size_t on_data(Shard& /*shard*/, ConnectionRef ref, std::span<const std::byte> data) override {
+    Socket& s = socket(ref);
+    require(s.established && !s.peer_closed && !data.empty());
+    for (uint32_t i = 0; i < data.size(); ++i) {
+      require(tampered_ || data[i] == theirs_at(s.expected + i));
+    }
+    const size_t taken = appetite_ == 0 ? data.size() : data.size() * (appetite_ - 1u) / 15;
+    s.expected += static_cast<uint32_t>(taken);
+    meddle();
+    return taken;
+  }
+
+  void on_writable(Shard& /*shard*/, ConnectionRef ref) override {
+    require(socket(ref).established);
+    meddle();
+  }
+
+  void on_peer_closed(Shard& shard, ConnectionRef ref) override {
+    Socket& s = socket(ref);
+    require(s.established && !std::exchange(s.peer_closed, true));
+    require(shard.unread(ref.id) == 0);
+    if (script_.below(2) == 0) shard.shutdown(ref.id);
+    meddle();
+  }
+
+  void on_closed(Shard& shard, ConnectionRef ref, CloseReason /*reason*/) override {
+    const ConnectionId id = socket(ref).id;
+    require(!shard.alive(id));
+    require(shard.send(id, std::span(stream()).first(1)) == 0 && !shard.info(id));
+    shard.resume(id);
+    shard.abort(id);
+    sockets_.erase(ref.cookie);
+    meddle();
+  }
+
+  // --- Bounds and the end -----------------------------------------------------------------------
+
+  void check_bounds() {
+    const ShardUse use = shard_->use();
+    const ShardConfig& c = shard_->config();
+    require(use.connections <= c.connections_max && use.half_open <= c.half_open_max);
+    require(use.time_wait <= c.time_wait_max && use.listeners <= c.listeners_max);
+    require(use.neighbors <= c.neighbors_max && use.control_frames <= c.control_frames_max);
+    require(use.small_blocks <= c.small_blocks_max && use.large_blocks <= c.large_blocks_max);
+    require(use.loss_records <= use.connections);
+    require(use.timers <= use.connections + use.half_open);
+    // Less while one that has ended is still on a list of the flush.
+    require(use.flow_entries <= use.connections + use.half_open + use.time_wait);
+    require(sockets_.size() <= use.connections);
+  }
+
+  // The peers fall silent, the shard is drained, and all is given back.
+  void finish() {
+    appetite_ = 0;
+    frames_at_once_ = 0;
+    shard_->drain(now_ + seconds(30));
+    for (int turns = 0; !shard_->drained(); ++turns) {
+      require(turns < 5000);
+      transmit(SIZE_MAX);
+      if (shard_->drained()) break;
+      const Instant next = shard_->next_deadline();
+      require(next != Instant::never());
+      now_ = std::max(now_, next);
+      shard_->advance(now_);
+    }
+    now_ = now_ + seconds(10);
+    for (int turns = 0; turns < 10; ++turns) {
+      shard_->advance(now_);
+      transmit(SIZE_MAX);
+    }
+    require(sockets_.empty());
+    const ShardUse use = shard_->use();
+    require(use.connections == 0 && use.half_open == 0 && use.time_wait == 0);
+    require(use.small_blocks == 0 && use.large_blocks == 0 && use.loss_records == 0);
+    require(use.timers == 0 && use.control_frames == 0 && use.flow_entries == 0);
+    require(use.listeners == 0);
+  }
+
+  Script script_;
+  Instant now_ = Instant{} + seconds(1);
+  std::unique_ptr<Shard> shard_;
+  std::array<std::optional<ListenerId>, 2> listeners_;
+  std::map<std::array<uint32_t, 3>, Flow> flows_;
+  std::map<uint64_t, Socket> sockets_;  // by cookie
+  uint64_t next_cookie_ = 1;
+  uint32_t timestamp_ = 1000;
+  uint32_t appetite_ = 0;        // 0: all; else so many less one of 15 parts
+  uint32_t frames_at_once_ = 0;  // 0: all that there are
+  bool tampered_ = false;        // a peer's bytes may be any
+  bool meddling_ = false;
+  test::Bytes last_sent_;
+};
+
+}  // namespace
+}  // namespace millrace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size > 4096) return 0;
+  millrace::Fuzzed(millrace::Script(data, size)).run();
+  return 0;
+}
