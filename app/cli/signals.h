@@ -16,7 +16,7 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // How many have arrived: 1 asks for a clean stop, 2 for a quick one. A fourth kills the process.
+  // How many have arrived: the first asks for a clean stop, a fourth kills the process.
   [[nodiscard]] int count() const;
   // Sleeps for `duration`, or until a signal arrives.
   void sleep(Duration duration) const;

@@ -19,8 +19,6 @@
 namespace millrace::load {
 namespace {
 
-constexpr Duration kLongest = seconds(604'800);
-
 void print_now(const std::string& text) {
   fmt::print("{}", text);
   std::fflush(stdout);

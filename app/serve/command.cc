@@ -108,7 +108,8 @@ class ServeCommand final : public cli::Command {
       return cli::kExitOk;
     }
     if (Result<void> valid = choose_services(); !valid) return cli::fail(valid.error());
-    if (Result<void> valid = ReadyFile::prepare(ready_path_); !valid) return cli::fail(valid.error());
+    if (Result<void> valid = ReadyFile::prepare(ready_path_); !valid)
+      return cli::fail(valid.error());
     Result<EngineConfig> engine_config = cli::to_engine_config(common_, std::move(eal_args));
     if (!engine_config) return cli::fail(engine_config.error());
     if (engine_config->device.kind == DeviceKind::kLoopback) {

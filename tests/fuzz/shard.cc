@@ -370,7 +370,7 @@ class Fuzzed final : private App {
   void verb(Socket& s) {
     const uint8_t what = script_.byte();
     const ConnectionId id = s.id;
-    require(shard_->alive(id));
+    require(shard_->alive(id) && shard_->options(id) && shard_->info(id));
     switch (what & 15) {
       case 0:
         shard_->shutdown(id);
@@ -398,7 +398,7 @@ class Fuzzed final : private App {
         const auto data = std::span(stream()).subspan(s.sent & 0xffff, wanted);
         const size_t space = shard_->send_space(id);
         const size_t taken =
-            (what & 8) != 0 ? shard_->send(id, data) : shard_->send_static(id, data);
+            (what & 1) != 0 ? shard_->send(id, data) : shard_->send_static(id, data);
         require(taken <= wanted && taken <= space);
         s.sent += static_cast<uint32_t>(taken);
         break;
@@ -496,7 +496,7 @@ class Fuzzed final : private App {
   void on_established(Shard& shard, ConnectionRef ref) override {
     if (ref.cookie == 0) {
       const uint64_t cookie = next_cookie_++;
-      require(shard.set_cookie(ref.id, cookie));
+      require(shard.set_cookie(ref.id, cookie) && shard.cookie(ref.id) == cookie);
       ref.cookie = cookie;
       require(sockets_.emplace(cookie, Socket{.id = ref.id}).second);
     }
@@ -550,7 +550,7 @@ class Fuzzed final : private App {
     require(use.time_wait <= c.time_wait_max && use.listeners <= c.listeners_max);
     require(use.neighbors <= c.neighbors_max && use.control_frames <= c.control_frames_max);
     require(use.small_blocks <= c.small_blocks_max && use.large_blocks <= c.large_blocks_max);
-    require(use.loss_records <= use.connections);
+    require(use.loss_records <= 2 * use.connections);  // of each direction
     require(use.timers <= use.connections + use.half_open);
     // Less while one that has ended is still on a list of the flush.
     require(use.flow_entries <= use.connections + use.half_open + use.time_wait);

@@ -37,41 +37,48 @@ void set_flags(Bytes& frame, uint8_t flags) {
 const Damage kDamages[] = {
     {"DropRunt", "shorter than an Ethernet header", [](Bytes& f) { f.resize(13); }},
     {"DropRunt", "empty", [](Bytes& f) { f.clear(); }},
-    {"DropEthertype", "an ethertype that we do not speak",
-     [](Bytes& f) { put16(f, 12, 0x88cc); }},
+    {"DropEthertype", "an ethertype that we do not speak", [](Bytes& f) { put16(f, 12, 0x88cc); }},
     {"DropNotForUsL2", "to somebody else's MAC", [](Bytes& f) { put8(f, 5, 9); }},
-    {"DropNotForUsL2", "TCP to all", [](Bytes& f) {
+    {"DropNotForUsL2", "TCP to all",
+     [](Bytes& f) {
        for (size_t i = 0; i < 6; ++i) put8(f, i, 0xff);
      }},
     {"DropSourceMacInvalid", "from a group's MAC", [](Bytes& f) { put8(f, 6, 3); }},
-    {"DropSourceMacInvalid", "from MAC zero", [](Bytes& f) {
+    {"DropSourceMacInvalid", "from MAC zero",
+     [](Bytes& f) {
        for (size_t i = 6; i < 12; ++i) put8(f, i, 0);
      }},
     {"DropIpHeader", "no room for an IP header", [](Bytes& f) { f.resize(kIp + 19); }},
-    {"DropIpHeader", "an IP header of 16 bytes", [](Bytes& f) {
+    {"DropIpHeader", "an IP header of 16 bytes",
+     [](Bytes& f) {
        put8(f, kIp, 0x44);
        fix_ip_checksum(f);
      }},
     {"DropIpVersion", "version 5", [](Bytes& f) { put8(f, kIp, 0x55); }},
     {"DropIpChecksum", "a wrong IP checksum", [](Bytes& f) { put8(f, kIp + 10, 0x77); }},
     {"DropIpChecksum", "a changed TTL", [](Bytes& f) { put8(f, kIp + 8, 1); }},
-    {"DropIpTruncated", "a total length beyond the frame", [](Bytes& f) {
+    {"DropIpTruncated", "a total length beyond the frame",
+     [](Bytes& f) {
        put16(f, kIp + 2, static_cast<uint16_t>(f.size()));
        fix_ip_checksum(f);
      }},
-    {"DropIpTruncated", "a total length below the header", [](Bytes& f) {
+    {"DropIpTruncated", "a total length below the header",
+     [](Bytes& f) {
        put16(f, kIp + 2, 19);
        fix_ip_checksum(f);
      }},
-    {"DropIpFragment", "a first fragment", [](Bytes& f) {
+    {"DropIpFragment", "a first fragment",
+     [](Bytes& f) {
        put16(f, kIp + 6, 0x2000);
        fix_ip_checksum(f);
      }},
-    {"DropIpFragment", "a later fragment", [](Bytes& f) {
+    {"DropIpFragment", "a later fragment",
+     [](Bytes& f) {
        put16(f, kIp + 6, 0x0001);
        fix_ip_checksum(f);
      }},
-    {"DropIpNotForUs", "to somebody else's address", [](Bytes& f) {
+    {"DropIpNotForUs", "to somebody else's address",
+     [](Bytes& f) {
        put32(f, kIp + 16, kLocalIp + 7);
        fix_ip_checksum(f);
        fix_tcp_checksum(f);
@@ -83,25 +90,32 @@ const Damage kDamages[] = {
     {"DropIpSourceInvalid", "from all of our network",
      [](Bytes& f) { set_ip_source(f, 0x0a0000ff); }},
     {"DropLand", "from ourselves", [](Bytes& f) { set_ip_source(f, kLocalIp); }},
-    {"DropTcpTruncated", "no room for a TCP header", [](Bytes& f) {
+    {"DropTcpTruncated", "no room for a TCP header",
+     [](Bytes& f) {
        put16(f, kIp + 2, 20 + 19);
        fix_ip_checksum(f);
      }},
-    {"DropTcpOffset", "a TCP header of 16 bytes", [](Bytes& f) {
+    {"DropTcpOffset", "a TCP header of 16 bytes",
+     [](Bytes& f) {
        put8(f, kTcp + 12, 0x40);
        fix_tcp_checksum(f);
      }},
-    {"DropTcpOffset", "a TCP header beyond the packet", [](Bytes& f) {
-       put8(f, kTcp + 12, 0xf0);
+    {"DropTcpOffset", "a TCP header beyond the packet",
+     [](Bytes& f) {
+       put16(f, kIp + 2, 20 + 24);
+       fix_ip_checksum(f);
+       put8(f, kTcp + 12, 0x70);
        fix_tcp_checksum(f);
      }},
     {"DropTcpChecksum", "a wrong TCP checksum", [](Bytes& f) { put8(f, kTcp + 16, 0x77); }},
     {"DropTcpChecksum", "a changed byte of text", [](Bytes& f) { put8(f, f.size() - 1, 0xee); }},
-    {"DropTcpPortZero", "from port 0", [](Bytes& f) {
+    {"DropTcpPortZero", "from port 0",
+     [](Bytes& f) {
        put16(f, kTcp, 0);
        fix_tcp_checksum(f);
      }},
-    {"DropTcpPortZero", "to port 0", [](Bytes& f) {
+    {"DropTcpPortZero", "to port 0",
+     [](Bytes& f) {
        put16(f, kTcp + 2, 0);
        fix_tcp_checksum(f);
      }},

@@ -168,9 +168,11 @@ TEST(SceneOptions, AnOldTimestampOnAnAcknowledgementIsNotUsedEither) {
 
 TEST(SceneOptions, TimestampsWrapAround) {
   Scene s(server().timestamps());
-  s.at(0).in("S 0 <mss 1460,ts 4294967290 =0>").out("S. 0 ack 1 <ts 0 =4294967290>");
-  s.at(1).in("1:11 ack 1 <ts 4294967295 *>").silence().in("11:21 ack 1 <ts 5 *>").silence();
-  s.received(20).in("21:31 ack 1 <ts 4294967295 *>").out(". 1 ack 21").received(20);
+  s.at(0).in("S 0 <mss 1460,ts 4294967290 =0>").out("S. 0 ack 1 <ts 0 4294967290>");
+  s.at(1).in("1:11 ack 1 <ts 4294967295 *>").silence();
+  s.at(41).out(". 1 ack 11 <ts 41 4294967295>").in("11:21 ack 1 <ts 5 *>").silence();
+  s.at(81).out(". 1 ack 21 <ts 81 5>");
+  s.in("21:31 ack 1 <ts 4294967295 *>").out(". 1 ack 21").received(20);
 }
 
 TEST(SceneOptions, ASegmentWithoutTheAgreedTimestampIsDropped) {

@@ -124,6 +124,27 @@ TEST(SceneWindow, ANewerAcknowledgementSetsTheWindowWhateverItsNumber) {
   s.claim(s.info().snd_wnd == 0, "the window is closed");
 }
 
+TEST(SceneWindow, WhenItOpensTheProbedByteGoesFirstAndInFull) {
+  Scene s(established().nodelay().window(1000));
+  s.at(0).app("write 3000").out("1:1001 ack 1");
+  s.at(10).in(". 1 ack 1001 win 0");
+  s.out_by(2000, ". 1001:1002 ack 1");
+  s.at(300).in(". 1 ack 1001 win 4000").out("1001:2461 ack 1").out("P. 2461:3001 ack 1");
+}
+
+TEST(SceneWindow, SmallPiecesOfAWindowAreNotUsed) {
+  // Sender's silly-window avoidance (RFC 9293 section 3.8.6.2.1): 100 bytes of a 8-KB window.
+  Scene s(established().window(8000));
+  s.at(0)
+      .app("write 8000")
+      .out("1:1461 ack 1")
+      .out("1461:2921 ack 1")
+      .out("2921:4381 ack 1")
+      .out("4381:5841 ack 1")
+      .out("5841:7301 ack 1")
+      .silence();
+}
+
 // --- Our window
 // -----------------------------------------------------------------------------------
 
@@ -200,6 +221,17 @@ TEST(SceneWindow, AWindowOfASynIsNeverScaled) {
   s.at(0).app("connect").out("S 0 <mss 1460,ws 0>").app("write 2000").silence();
   s.at(1).in("S. 0 ack 1 win 1460 <mss 1460,ws 7>").out("1:1461 ack 1").silence();
   s.claim(s.info().snd_wnd == 1460, "as it was in the field");
+}
+
+TEST(SceneWindow, ScalingMultipliesBothWays) {
+  Scene s(established().nodelay().window_scale(2).receive_buffer(256 * 1024).window(1000));
+  s.at(0)
+      .app("write 6000")
+      .out("1:1461 ack 1 win 32768")
+      .out("1461:2921 ack 1")
+      .out("2921:4001 ack 1")
+      .silence();
+  s.at(10).in(". 1 ack 2921 win 1000").out("4001:5461 ack 1").out("P. 5461:6001 ack 1");
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
   const auto key = std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) |
                                                     (setup_.active ? 1u : 0u));
   if (!shifts_ms.contains(key)) {
+    const bool manual_arp = std::exchange(setup_.manual_arp, false);
     start(kEpoch);
     if (failed_) return;
     if (setup_.active) {
@@ -56,8 +57,9 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
     } else {
       in("S 0 <mss 1460>");
     }
-    const uint32_t isn = local_isn();
-    if (!failed_) shifts_ms[key] = isn == 0 ? 0 : (kIsnWanted - isn) / 250;
+    if (failed_) return;
+    shifts_ms[key] = (kIsnWanted - local_isn()) / 250;
+    setup_.manual_arp = manual_arp;
     queue_.clear();
     flows_.clear();
   }

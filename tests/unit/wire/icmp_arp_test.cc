@@ -2,6 +2,8 @@
 // ICMP messages and ARP packets as anybody may send them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support/naive_frame.h"
 #include "wire/frame.h"
 
@@ -26,11 +28,10 @@ Bytes unreachable_about(size_t quoted) {
   tcp.seq = 0x12345678;
   tcp.flags = test::kSyn;
   const Bytes original = build(tcp);
-  Bytes body(4);
-  body[3] = std::byte{0x80};  // a next-hop MTU of 128
-  body[2] = std::byte{0x05};  // and 5 * 256
-  body.insert(body.end(), original.begin() + 14,
-              original.begin() + 14 + static_cast<std::ptrdiff_t>(quoted));
+  Bytes body(4 + quoted);
+  body[2] = std::byte{0x05};  // a next-hop MTU of 0x580
+  body[3] = std::byte{0x80};
+  std::copy_n(original.begin() + 14, quoted, body.begin() + 4);
   return body;
 }
 
