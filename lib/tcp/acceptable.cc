@@ -25,7 +25,7 @@ bool in_window(const Connection& c, const wire::Segment& s) {
 }
 
 // In SYN-RECEIVED after a simultaneous open, the peer's SYN-ACK repeats a SYN that we have; only
-// its acknowledgement is news (RFC 9293 figure 8).
+// its acknowledgement is news (RFC 9293 figure 7).
 bool is_simultaneous_syn_ack(const Connection& c, const wire::Segment& s) {
   return c.state == State::kSynReceived &&
          (s.flags & (wire::kSyn | wire::kAck | wire::kRst)) == (wire::kSyn | wire::kAck) &&
@@ -78,11 +78,12 @@ bool acceptable(Connection& c, wire::Segment& s, Context& ctx, Effects& fx) {
   }
   // Step 1.
   if (c.has(kTimestamps) && !s.has(wire::kRst)) {
-    if (!s.has_timestamps) {  // RFC 7323 section 3.2
+    // RFC 7323 section 3.2; but the SYN of a peer that has restarted is to be challenged.
+    if (!s.has_timestamps && !s.has(wire::kSyn)) {
       ctx.count(Counter::kDropTcpPaws);
       return false;
     }
-    if (is_old_by_timestamp(c, s, ctx)) {
+    if (s.has_timestamps && is_old_by_timestamp(c, s, ctx)) {
       ctx.count(Counter::kDropTcpPaws);
       ctx.count(Counter::kTcpExtPAWSEstab);
       refuse(c, s, ctx, fx);

@@ -150,7 +150,8 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     return !fx.closed && !fx.time_wait;
   }
   if (s.payload_bytes == 0) ctx.count(Counter::kTcpExtTCPPureAcks);
-  if (c.has(kPersist)) c.probes = 0;  // an answered probe: the peer lives, however long it takes
+  // An answered probe: the peer lives, however long its window stays closed.
+  if (c.has(kPersist) || c.snd_wnd == 0) c.probes = 0;
   on_same_ack(c, s, ctx, fx, window_before);
   return true;
 }

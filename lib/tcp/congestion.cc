@@ -88,8 +88,9 @@ void on_timeout(Connection& c, Context& ctx) {
   // The first timeout halves; later ones of the same data leave ssthresh (RFC 5681 section 3.1).
   if (c.backoff <= 1) c.ssthresh = half_flight(c);
   c.cwnd = c.snd_mss;
+  const bool repeated = c.backoff > 1 && c.recovery != kNil;
   const uint32_t began =
-      c.backoff > 1 && c.recovery != kNil ? (*ctx.recoveries)[c.recovery].began_tick : ctx.tick;
+      repeated ? (*ctx.recoveries)[c.recovery].began_tick : ctx.tick - rto_base_ticks(c, ctx);
   Recovery* r = begin(c, ctx, RecoveryPhase::kTimeout);
   if (r == nullptr) return;
   r->rtx_end = c.snd_nxt;

@@ -94,7 +94,7 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   }
   accept_syn(c, s, ctx);
   if (!ack_ok) {
-    // Simultaneous open (RFC 9293 section 3.5, figure 8): SYN-ACK with the same ISS.
+    // Simultaneous open (RFC 9293 section 3.5, figure 7): SYN-ACK with the same ISS.
     c.state = State::kSynReceived;
     c.set(kSynDue);
     fx.dirty = true;
@@ -117,6 +117,11 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
     wire::Segment rest = s;
     rest.seq += 1;
     rest.flags &= static_cast<wire::Flags>(~wire::kSyn);
+    const uint32_t window = c.rcv_adv - c.rcv_nxt;
+    if (rest.payload_bytes > window) {  // what lies behind it will be sent again
+      rest.payload_bytes = static_cast<uint16_t>(window);
+      rest.flags &= static_cast<wire::Flags>(~wire::kFin);
+    }
     receive_text(c, rest, ctx, fx);
   }
 }

@@ -37,6 +37,12 @@ void arm_retransmit(Connection& c, const Context& ctx) {
   c.clear(kPersist);
   c.set(kRetransmitArmed);
   c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
+  if (c.backoff == 0 || c.recovery == kNil) return;
+  // The user timeout may be over before the next retransmission is due.
+  const uint32_t user_timeout = to_ticks(ctx.options(c).user_timeout);
+  if (user_timeout == 0) return;
+  const uint32_t end = (*ctx.recoveries)[c.recovery].began_tick + user_timeout;
+  if (static_cast<int32_t>(end - c.retransmit_deadline) < 0) c.retransmit_deadline = end;
 }
 
 void arm_persist(Connection& c, const Context& ctx) {
@@ -201,7 +207,9 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
   if (!c.has(kAckNow)) return false;
   out.payload_spans = 0;
   out.payload_bytes = 0;
-  fill(c, ctx, c.snd_nxt, 0, h);
+  // A probe of a closed window may have taken snd_nxt past the peer's right edge, where even an
+  // empty segment would be dropped, and its window update with it.
+  fill(c, ctx, min(c.snd_nxt, c.snd_una + c.snd_wnd), 0, h);
   return true;
 }
 

@@ -14,11 +14,14 @@ bool given_up(const Connection& c, const Context& ctx) {
   const TcpOptions& options = ctx.options(c);
   const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
   if (opening) return c.backoff >= options.syn_retries;
-  // A peer with a closed window that keeps answering is alive (RFC 9293 section 3.8.6.1); `probes`
-  // counts what was not answered.
-  if (c.has(kPersist)) return c.probes >= options.data_retries;
-  if (options.user_timeout.ns != 0 && c.recovery != kNil) {
-    const uint32_t began = (*ctx.recoveries)[c.recovery].began_tick;
+  // A peer with a closed window that keeps answering is alive (RFC 9293 section 3.8.6.1), also when
+  // it closed it on what was in flight (SHLD-18); `probes` counts what was not answered.
+  if (c.has(kPersist) || c.snd_wnd == 0) return c.probes >= options.data_retries;
+  if (options.user_timeout.ns != 0) {
+    // Since when nothing was acknowledged: before the first timeout, for the length of that.
+    const bool repeated = c.backoff != 0 && c.recovery != kNil;
+    const uint32_t began =
+        repeated ? (*ctx.recoveries)[c.recovery].began_tick : ctx.tick - rto_base_ticks(c, ctx);
     if (ctx.tick - began >= to_ticks(options.user_timeout)) return true;
   }
   return c.backoff >= options.data_retries;
@@ -39,8 +42,9 @@ void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
   }
   back_off(c);
   fx.dirty = true;
+  const bool window_closed = c.has(kPersist) || (c.snd_wnd == 0 && c.state >= State::kEstablished);
+  if (window_closed && c.probes < UINT8_MAX) ++c.probes;
   if (c.has(kPersist)) {
-    if (c.probes < UINT8_MAX) ++c.probes;
     c.clear(kPersist);
     c.set(kProbeNow);
     if (c.snd_wnd == 0) c.set(kPersist | kRetransmitArmed);

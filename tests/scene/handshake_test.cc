@@ -80,10 +80,16 @@ TEST(SceneHandshake, CloseBeforeTheHandshakeForgetsTheConnection) {
   s.at(5).in("S. 0 ack 1").out("R 1");
 }
 
+TEST(SceneHandshake, TextOnTheSynAckIsCutAtTheWindow) {
+  Scene s(client().receive_buffer(100));
+  s.at(0).app("connect").out("S 0 win 100");
+  s.in("S. 0:500 ack 1 <mss 1460>").out(". 1 ack 101 win 0").received(100);
+}
+
 // --- Both at once -----------------------------------------------------------------------------
 
 TEST(SceneHandshake, ASimultaneousOpenAnswersSynWithSynAck) {
-  // RFC 9293 figure 8.
+  // RFC 9293 figure 7.
   Scene s(client());
   s.at(0).app("connect").out("S 0 win 65535 <mss 1460>");
   s.at(5).in("S 0 <mss 1400>").out("S. 0 ack 1 <mss 1460>").state("SYN-RECEIVED");
@@ -190,7 +196,7 @@ TEST(SceneHandshake, AnAckOfSomethingElseInASimultaneousOpenIsReset) {
 }
 
 TEST(SceneHandshake, AnOldDuplicateSynIsCleanedUpByTheResetThatItCauses) {
-  // RFC 9293 figure 8 of section 3.5 ("Recovery from Old Duplicate SYN"), seen from the listener.
+  // RFC 9293 figure 8, seen from the listener.
   Scene s(server());
   s.at(0).in("S -1000 <mss 1460>").out("S. 0 ack -999");
   s.at(1).in("R -999").silence().half_open(0);
@@ -281,6 +287,28 @@ TEST(SceneHandshake, EstablishedConnectionsOutliveTheirListener) {
   Scene s(established());
   s.at(1).app("unlisten").in("1:11 ack 1").silence().received(10);
   s.at(41).out(". 1 ack 11").state("ESTABLISHED");
+}
+
+TEST(SceneHandshake, ShutdownInASimultaneousOpenSendsTheFinBehindIt) {
+  Scene s(in_state("SYN-RECEIVED-SIMULTANEOUS"));
+  s.at(1).app("write 10").app("shutdown").silence();
+  s.at(2).in(". 1 ack 1").out("F. 1:11 ack 1").state("FIN-WAIT-1");
+}
+
+TEST(SceneHandshake, EachListenerHasItsOwnConnections) {
+  Scene s(server());
+  const auto other = s.host().listen({IpAddress::v4(kLocalIp), 81});
+  s.claim(other.ok(), "another port");
+  s.at(0).flow(5001, 81).in("S 0").out("S. 0 ack 1").in(". 1 ack 1").silence();
+  s.claim(!s.host().accept(s.listener()), "nothing for the first");
+  s.claim(other.ok() && s.host().accept(other.value()), "one for the other");
+}
+
+TEST(SceneHandshake, TheConnectionOfAListenerOfThisVeryAddressIsItsOwn) {
+  Scene s(server());
+  const auto exact = s.host().listen({IpAddress::v4(kLocalIp), 80});
+  s.at(0).in("S 0").out("S. 0 ack 1").in(". 1 ack 1").silence();
+  s.claim(exact.ok() && s.host().accept(exact.value()), "the exact one comes first");
 }
 
 }  // namespace

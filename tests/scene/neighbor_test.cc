@@ -139,6 +139,27 @@ TEST(SceneArp, AConnectionOutlivesANeighbourThatIsGoneForAWhile) {
   s.out_by(80000, "P. 1:11 ack 1").in(". 1 ack 11").silence();
 }
 
+TEST(SceneArp, AnAttemptThatWaitsForTheAddressCanBeAborted) {
+  Scene s(client().arp_by_hand().tune_shard(silent_start));
+  s.at(0).app("connect").out(kAskPeer).app("abort").silence().closed("local-abort");
+  s.connections(0).at(5).in(kPeerIs).silence();
+}
+
+TEST(SceneArp, WhatIsWrittenWhileWaitingFollowsTheSyn) {
+  Scene s(client().arp_by_hand().tune_shard(silent_start));
+  s.at(0).app("connect").out(kAskPeer).app("write 10").silence();
+  s.at(5).in(kPeerIs).out("S 0").in("S. 0 ack 1 <mss 1460>").out("P. 1:11 ack 1");
+}
+
+TEST(SceneArp, AFailedConnectCanBeTriedAgain) {
+  Scene s(client().arp_by_hand().tune_shard(silent_start));
+  s.at(0).app("connect").out(kAskPeer);
+  s.at(1000).out(kAskPeer);
+  s.at(2000).out(kAskPeer);
+  s.at(3001).silence().closed("neighbor-unreachable");
+  s.at(5000).app("connect").out(kAskPeer).in(kPeerIs).out("S 0").silence();
+}
+
 // --- Routes
 // ---------------------------------------------------------------------------------------
 

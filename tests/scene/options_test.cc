@@ -212,6 +212,19 @@ TEST(SceneOptions, OtherConnectionsHaveOtherTimestampOffsets) {
   EXPECT_GT(std::max(shown[0], shown[1]) - std::min(shown[0], shown[1]), 1000u);
 }
 
+TEST(SceneOptions, ASynWithoutTheAgreedTimestampIsChallenged) {
+  // A peer that has restarted: its reset clears the way (RFC 5961 section 4.2).
+  Scene s(established().timestamps());
+  s.at(5).in("S 5000 <mss 1460>").out(". 1 ack 1 <ts 5 1000>").in("R 1").silence();
+  s.closed("peer-reset");
+}
+
+TEST(SceneOptions, ASynWithAnOlderTimestampIsChallengedToo) {
+  Scene s(established().timestamps());
+  s.at(5).in("S 5000 <mss 1460,ts 3 =0>").out(". 1 ack 1 <ts 5 1000>").in("R 1").silence();
+  s.closed("peer-reset");
+}
+
 // --- Strange ones
 // ---------------------------------------------------------------------------------
 

@@ -175,6 +175,27 @@ TEST(SceneRetransmit, ASecondTimeoutOfTheSameDataLeavesTheThreshold) {
   s.claim(s.info().snd_ssthresh == 5 * kMss, "still");
 }
 
+TEST(SceneRetransmit, BytesThatWereNotCopiedAreSentAgainToo) {
+  static const Bytes text = [] {
+    Bytes bytes(3000);
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = local_byte(i);
+    return bytes;
+  }();
+  Scene s(established());
+  s.claim(s.host().shard().send_static(s.connection(), text) == 3000, "all were taken");
+  s.at(0).out("1:1461 ack 1").out("1461:2921 ack 1").silence();
+  s.at(1000).out("1:1461 ack 1").in(ack(2921)).out("P. 2921:3001 ack 1");
+  s.in(ack(3001)).silence();
+}
+
+TEST(SceneRetransmit, WrittenInManyPiecesItIsSentAgainAsOne) {
+  Scene s(established());
+  s.at(0).app("write 1").out("P. 1:2 ack 1");
+  for (int i = 0; i < 700; ++i) s.app("write 2");
+  s.silence().at(1000).out("1:2 ack 1").in(ack(2)).out("P. 2:1402 ack 1");
+  s.at(1000 + s.info().rto.milliseconds()).out("P. 2:1402 ack 1").in(ack(1402)).silence();
+}
+
 // --- How much at once
 // -----------------------------------------------------------------------------
 
@@ -335,7 +356,22 @@ TEST(SceneRetransmit, TheUserTimeoutEndsAConnectionBeforeTheRetriesDo) {
   s.at(1000).out("P. 1:101 ack 1");
   s.at(3000).out("P. 1:101 ack 1");
   s.at(4999).silence().open();
-  s.at(8000).silence().closed("timed-out");
+  s.at(5001).silence().closed("timed-out").drained();
+}
+
+TEST(SceneRetransmit, AUserTimeoutBelowTheFirstRetransmissionEndsTheConnectionThen) {
+  Scene s(established().tune([](TcpOptions& o) { o.user_timeout = milliseconds(500); }));
+  s.at(0).app("write 100").out("P. 1:101 ack 1");
+  s.at(1001).silence().closed("timed-out");
+}
+
+TEST(SceneRetransmit, ProgressInRecoveryPutsTheUserTimeoutOff) {
+  Scene s(established_client().rtt(100).tune([](TcpOptions& o) { o.user_timeout = seconds(2); }));
+  fill_pipe(s, 10);
+  s.at(300).out("1:1461 ack 1");
+  for (int64_t i = 1; i <= 9; ++i) s.at(300 + i * 280).in(ack(1 + i * kMss)).whatever();
+  s.at(3200).whatever().open();  // the last segment is lost once more
+  s.at(3300).in(ack(1 + 10 * kMss)).whatever().open();
 }
 
 TEST(SceneRetransmit, ProgressPutsTheUserTimeoutOff) {

@@ -145,6 +145,50 @@ TEST(SceneWindow, SmallPiecesOfAWindowAreNotUsed) {
       .silence();
 }
 
+TEST(SceneWindow, APeerThatTookItsWindowBackAndAnswersIsNeverGivenUp) {
+  // RFC 9293 section 3.8.6: what lies beyond the right edge is no reason to time out.
+  Scene s(established().tune([](TcpOptions& o) {
+    o.data_retries = 2;
+    o.rto_max = seconds(2);
+  }));
+  s.at(0).app("write 100").out("P. 1:101 ack 1").in(". 1 ack 1 win 0").silence();
+  s.at(1000).out("P. 1:101 ack 1").in(". 1 ack 1 win 0");
+  for (int64_t ms = 3000; ms < 30000; ms += 2000) {
+    s.at(ms).out("P. 1:101 ack 1").in(". 1 ack 1 win 0").silence().open();
+  }
+  s.at(29500).in(". 1 ack 101 win 1000").silence();
+}
+
+TEST(SceneWindow, APeerThatTookItsWindowBackAndIsSilentIsGivenUp) {
+  Scene s(established().tune([](TcpOptions& o) { o.data_retries = 2; }));
+  s.at(0).app("write 100").out("P. 1:101 ack 1").in(". 1 ack 1 win 0").silence();
+  s.at(1000).out("P. 1:101 ack 1");
+  s.at(3000).out("P. 1:101 ack 1");
+  s.at(7001).silence().closed("timed-out");
+}
+
+TEST(SceneWindow, AConnectionMayBeginWithAClosedWindow) {
+  Scene s(server());
+  s.at(0).in("S 0 win 0 <mss 1460>").out("S. 0 ack 1").in(". 1 ack 1 win 0").app("write 100");
+  s.silence().at(1000).out("1:2 ack 1").in(". 1 ack 1 win 100").out("P. 1:101 ack 1");
+}
+
+TEST(SceneWindow, KeepaliveLeavesAProbedWindowAlone) {
+  Scene s(established().keepalive(1500, 500, 2));
+  s.at(0).in(". 1 ack 1 win 0").app("write 100").silence();
+  s.at(1000).out("1:2 ack 1").in(". 1 ack 1 win 0");
+  s.at(3000).out("1:2 ack 1").in(". 1 ack 1 win 0");
+  s.at(6999).silence().open();
+  s.at(7000).out("1:2 ack 1");
+}
+
+TEST(SceneWindow, AHalfClosedConnectionProbesToo) {
+  Scene s(in_state("CLOSE-WAIT"));
+  s.at(0).in(". 2 ack 1 win 0").app("write 100").app("close").silence().state("LAST-ACK");
+  s.at(1000).out("1:2 ack 2").in(". 2 ack 2 win 1000").out("F. 2:101 ack 2");
+  s.in(". 2 ack 102").closed("normal").drained();
+}
+
 // --- Our window
 // -----------------------------------------------------------------------------------
 
@@ -199,6 +243,15 @@ TEST(SceneWindow, ReadingAfterTheFinSaysNothing) {
   Scene s(established().receive_buffer(2000));
   s.at(0).in("F. 1:1801 ack 1").out(". 1 ack 1802");
   s.at(1).app("read").silence();
+}
+
+TEST(SceneWindow, AFinHasNoPlaceInAClosedWindow) {
+  Scene s(established().receive_buffer(1000));
+  s.at(0).in("1:1001 ack 1");
+  s.at(40).out(". 1 ack 1001 win 0");
+  s.at(50).in("F. 1001 ack 1").out(". 1 ack 1001 win 0").state("ESTABLISHED");
+  s.at(60).app("read").out(". 1 ack 1001 win 1000");
+  s.in("F. 1001 ack 1").out(". 1 ack 1002").state("CLOSE-WAIT").peer_closed();
 }
 
 // --- Scaled

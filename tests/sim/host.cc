@@ -137,8 +137,7 @@ void SimHost::schedule(Instant when, End& end, Action action) {
   });
 }
 
-// --- What the applications do
-// ---------------------------------------------------------------------
+// --- What the applications do -------------------------------------------------------------------
 
 void SimHost::perform(End& end, Action action) {
   switch (action) {
@@ -174,7 +173,7 @@ void SimHost::open(End& end) {
     local = {IpAddress::v4(host_ip(index_)), peer.port};
   }
   const auto id = shard_->connect(peer, *this, World::cookie_of(end), plan.options, local);
-  if (!id && world_.scenario().ports_scarce) {
+  if (!id && (world_.scenario().ports_scarce || world_.scenario().tight_tables)) {
     return schedule(world_.now() + milliseconds(200), end, Action::kOpen);
   }
   if (!id) return world_.fail(end, "connect: " + id.error().message);
@@ -323,8 +322,7 @@ void SimHost::use_stale_id(End& end) {
   if (!dead) world_.fail(end, "a stale id is not dead");
 }
 
-// --- What the applications are told
-// ---------------------------------------------------------------
+// --- What the applications are told -------------------------------------------------------------
 
 End* SimHost::end_of(ConnectionRef connection, const char* event) {
   End* end = world_.end_by_cookie(connection.cookie);
@@ -413,6 +411,7 @@ size_t SimHost::on_data(Shard&, ConnectionRef connection, std::span<const std::b
   end->paused = taken < data.size();
   end->taken += taken;
   world_.log(*end, "takes", taken);
+  if (taken != 0) world_.connection_of(*end).observer->may_acknowledge(end->side);
   do_or_defer(*end);
   return taken;
 }
@@ -461,8 +460,7 @@ void SimHost::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
   world_.judge(*end);
 }
 
-// --- What must hold after a turn
-// --------------------------------------------------------------------
+// --- What must hold after a turn ----------------------------------------------------------------
 
 void SimHost::check_ends() {
   for (size_t i = 0; i < live_.size();) {

@@ -10,6 +10,8 @@ namespace {
 int64_t relative(uint32_t seq, uint32_t base) { return static_cast<int32_t>(seq - base); }
 bool before(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
 
+constexpr uint64_t kAcksToSpare = 2;
+
 std::string numbers(const char* text, int64_t a, int64_t b) {
   return std::string(text) + ": " + std::to_string(a) + " against " + std::to_string(b);
 }
@@ -142,6 +144,11 @@ std::optional<std::string> Observer::check_ack(Side& me, const Side& peer, const
   if (ack > peer.arrived_end) return numbers("acks what did not arrive", ack, peer.arrived_end);
   if (me.ack_sent && ack < *me.ack_sent) return numbers("ack goes back", ack, *me.ack_sent);
   me.ack_sent = ack;
+  // A number that was used before belongs to a probe, which has a timer for its cause.
+  const bool probe = relative(p.seq, me.iss) < me.sent_end;
+  if (p.length() == 0 && !probe && ++me.pure_acks > me.ack_causes + kAcksToSpare) {
+    return "an acknowledgement without a cause";
+  }
   const int64_t edge = ack + window_of(me, peer, p);
   const bool fin_acked = peer.fin_sent && ack > peer.fin_at;
   if (!fin_acked) {
@@ -183,9 +190,16 @@ std::optional<std::string> Observer::check_options(Side& me, const Side& peer, c
 }
 
 void Observer::delivered(size_t side, const Packet& p) {
-  if (relaxed_ || p.has(kRst)) return;
+  if (relaxed_) return;
   Side& me = sides_[side];
   Side& peer = sides_[1 - side];
+  // What is in order and empty asks for no answer (RFC 9293 section 3.10.7.4), unless its timestamp
+  // (RFC 7323 section 5.3) or its acknowledgement (RFC 5961 section 5) is old.
+  const bool old = (p.has_timestamps && peer.ts_arrived && before(p.ts_value, *peer.ts_arrived)) ||
+                   relative(p.ack, me.iss) < me.ack_arrived;
+  const bool in_order = relative(p.seq, peer.iss) == peer.sent_end;
+  if (p.length() != 0 || p.has(kRst) || !in_order || old) may_acknowledge(side);
+  if (p.has(kRst)) return;
   if (!peer.syn_sent) return;
   if (p.has(kSyn)) peer.syn_arrived = true;
   const int64_t end = relative(p.seq, peer.iss) + p.length();

@@ -9,6 +9,7 @@
 //   ack never goes back, never passes what reached X from Y
 //   ack + window never goes back (RFC 9293 section 3.8.6, MUST NOT shrink) until Y's FIN is acked
 //   payload and options fit into Y's MSS (RFC 6691); options only as negotiated (RFC 7323, 2018)
+//   each pure ACK has a cause: a segment that arrived, or bytes that the application read
 //   timestamps never go back, and echo only what arrived
 #pragma once
 
@@ -38,6 +39,8 @@ class Observer {
   std::optional<std::string> sent(size_t side, const Packet& packet);
   // `packet`, undamaged, is about to be handed to `side`.
   void delivered(size_t side, const Packet& packet);
+  // `side` has been given a reason to send an ACK that no segment of its peer's is.
+  void may_acknowledge(size_t side) { ++sides_[side].ack_causes; }
   // The tuple is being used again, or may be by a late SYN: old segments may mix with new ones, so
   // from now on watch only what does not depend on sequence numbers.
   void relax() { relaxed_ = true; }
@@ -65,6 +68,8 @@ class Observer {
     int64_t edge_arrived = 0;         // the highest ack + window that reached us
     std::optional<int64_t> ack_sent;  // relative to the peer's ISS
     std::optional<int64_t> edge_sent;
+    uint64_t ack_causes = 0;
+    uint64_t pure_acks = 0;
     std::optional<uint32_t> ts_sent;
     std::optional<uint32_t> ts_arrived;  // at the peer
   };

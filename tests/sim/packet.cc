@@ -9,7 +9,6 @@ namespace millrace::sim {
 namespace {
 
 constexpr size_t kEthernetBytes = 14;
-constexpr size_t kFrameBytesMin = 60;
 
 uint8_t get8(std::span<const std::byte> b, size_t at) { return static_cast<uint8_t>(b[at]); }
 uint16_t get16(std::span<const std::byte> b, size_t at) {
@@ -18,24 +17,10 @@ uint16_t get16(std::span<const std::byte> b, size_t at) {
 uint32_t get32(std::span<const std::byte> b, size_t at) {
   return static_cast<uint32_t>(get16(b, at)) << 16 | get16(b, at + 2);
 }
-void put8(std::span<std::byte> b, size_t at, uint32_t v) {
-  b[at] = static_cast<std::byte>(v & 0xff);
-}
-void put16(std::span<std::byte> b, size_t at, uint32_t v) {
-  put8(b, at, v >> 8);
-  put8(b, at + 1, v);
-}
-void put32(std::span<std::byte> b, size_t at, uint32_t v) {
-  put16(b, at, v >> 16);
-  put16(b, at + 2, v);
-}
 MacAddress get_mac(std::span<const std::byte> b, size_t at) {
   MacAddress mac;
   for (size_t i = 0; i < 6; ++i) mac.bytes[i] = get8(b, at + i);
   return mac;
-}
-void put_mac(std::span<std::byte> b, size_t at, const MacAddress& mac) {
-  for (size_t i = 0; i < 6; ++i) put8(b, at + i, mac.bytes[i]);
 }
 
 // RFC 1071, the slow and obvious way.
@@ -157,26 +142,6 @@ void decode_ip(std::span<const std::byte> ip, Packet& p) {
   }
 }
 
-void write_ip(std::span<std::byte> ip, size_t bytes, uint8_t protocol, uint32_t source,
-              uint32_t destination) {
-  put8(ip, 0, 0x45);
-  put16(ip, 2, static_cast<uint32_t>(bytes));
-  put16(ip, 6, 0x4000);
-  put8(ip, 8, 64);
-  put8(ip, 9, protocol);
-  put32(ip, 12, source);
-  put32(ip, 16, destination);
-}
-
-std::vector<std::byte> start_frame(const MacAddress& destination, const MacAddress& source,
-                                   uint16_t ethertype, size_t bytes) {
-  std::vector<std::byte> frame(std::max(bytes, kFrameBytesMin));
-  put_mac(frame, 0, destination);
-  put_mac(frame, 6, source);
-  put16(frame, 12, ethertype);
-  return frame;
-}
-
 std::string ip_text(uint32_t ip) {
   char text[20];
   std::snprintf(text, sizeof text, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
@@ -285,76 +250,6 @@ std::string format(const Packet& packet, uint32_t seq_base, uint32_t ack_base) {
   }
   if (packet.problem != nullptr) line += std::string(" !! ") + packet.problem;
   return line;
-}
-
-std::vector<std::byte> encode_tcp(const TcpFields& f) {
-  const size_t options = (std::min<size_t>(f.options.size(), 40) + 3) / 4 * 4;
-  const size_t bytes = kEthernetBytes + 20 + 20 + options + f.payload.size();
-  auto frame = start_frame(f.destination_mac, f.source_mac, 0x0800, bytes);
-  const auto ip = std::span(frame).subspan(kEthernetBytes);
-  write_ip(ip, bytes - kEthernetBytes, 6, f.source_ip, f.destination_ip);
-  const auto tcp = ip.subspan(20);
-  put16(tcp, 0, f.source_port);
-  put16(tcp, 2, f.destination_port);
-  put32(tcp, 4, f.seq);
-  put32(tcp, 8, f.ack);
-  put8(tcp, 12, static_cast<uint32_t>((20 + options) / 4) << 4);
-  put8(tcp, 13, f.flags);
-  put16(tcp, 14, f.window);
-  std::copy_n(f.options.begin(), std::min<size_t>(f.options.size(), 40), tcp.begin() + 20);
-  std::copy(f.payload.begin(), f.payload.end(), tcp.begin() + 20 + static_cast<ptrdiff_t>(options));
-  fix_checksums(frame);
-  return frame;
-}
-
-std::vector<std::byte> encode_arp(bool request, const MacAddress& sender_mac, uint32_t sender_ip,
-                                  const MacAddress& target_mac, uint32_t target_ip) {
-  auto frame = start_frame(request ? MacAddress::broadcast() : target_mac, sender_mac, 0x0806,
-                           kFrameBytesMin);
-  const auto arp = std::span(frame).subspan(kEthernetBytes);
-  put16(arp, 0, 1);
-  put16(arp, 2, 0x0800);
-  put16(arp, 4, 0x0604);
-  put16(arp, 6, request ? 1 : 2);
-  put_mac(arp, 8, sender_mac);
-  put32(arp, 14, sender_ip);
-  if (!request) put_mac(arp, 18, target_mac);
-  put32(arp, 24, target_ip);
-  return frame;
-}
-
-std::vector<std::byte> encode_icmp(const MacAddress& destination_mac, const MacAddress& source_mac,
-                                   uint32_t source_ip, uint32_t destination_ip, uint8_t type,
-                                   uint8_t code, std::span<const std::byte> body) {
-  const size_t bytes = kEthernetBytes + 20 + 4 + body.size();
-  auto frame = start_frame(destination_mac, source_mac, 0x0800, bytes);
-  const auto ip = std::span(frame).subspan(kEthernetBytes);
-  write_ip(ip, bytes - kEthernetBytes, 1, source_ip, destination_ip);
-  const auto icmp = ip.subspan(20);
-  put8(icmp, 0, type);
-  put8(icmp, 1, code);
-  std::copy(body.begin(), body.end(), icmp.begin() + 4);
-  fix_checksums(frame);
-  return frame;
-}
-
-void fix_checksums(std::span<std::byte> frame) {
-  if (frame.size() < kEthernetBytes + 20 || get16(frame, 12) != 0x0800) return;
-  const auto ip = frame.subspan(kEthernetBytes);
-  const size_t header = static_cast<size_t>(get8(ip, 0) & 15) * 4;
-  const size_t total = get16(ip, 2);
-  if (header < 20 || total < header || total > ip.size()) return;
-  put16(ip, 10, 0);
-  put16(ip, 10, ~sum16(ip.first(header), 0));
-  const auto l4 = ip.subspan(header, total - header);
-  const uint8_t protocol = get8(ip, 9);
-  if (protocol == 6 && l4.size() >= 20) {
-    put16(l4, 16, 0);
-    put16(l4, 16, ~sum16(l4, pseudo_header_sum(ip, 6, l4.size())));
-  } else if (protocol == 1 && l4.size() >= 4) {
-    put16(l4, 2, 0);
-    put16(l4, 2, ~sum16(l4, 0));
-  }
 }
 
 }  // namespace millrace::sim

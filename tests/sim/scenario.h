@@ -83,7 +83,10 @@ struct Scenario {
   Duration finish_within = seconds(900);  // ... and everything is over within this
   double noise = 0;           // chance, per frame, that a stranger's frame comes with it
   bool tight_memory = false;  // so few blocks that sends and segments are turned away
+  bool tight_tables = false;  // so few records of one kind or the other that peers must try again
   bool ports_scarce = false;  // connect() may find no port, and is tried again
+
+  [[nodiscard]] bool tight() const { return tight_memory || tight_tables; }
 };
 
 inline constexpr uint16_t kFirstListenPort = 80;

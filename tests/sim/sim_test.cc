@@ -21,7 +21,11 @@
 namespace millrace::sim {
 namespace {
 
+#ifdef MILLRACE_DCHECK  // a sanitizer, or no optimization
 constexpr uint64_t kSwarmSeeds = 300;
+#else
+constexpr uint64_t kSwarmSeeds = 3000;
+#endif
 constexpr uint64_t kNamedSeeds = 6;
 
 std::optional<uint64_t> environment(const char* name) {

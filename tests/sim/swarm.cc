@@ -8,6 +8,7 @@ namespace millrace::sim {
 namespace {
 
 constexpr uint32_t kBytesMax = 300'000;
+constexpr uint64_t kTables = 0x7ab1e5;  // a generator of their own: see random.h
 
 EndPlan draw_end(Random& random, uint32_t bytes) {
   EndPlan end;
@@ -72,6 +73,18 @@ void draw_wire(Random& random, LinkConfig& link) {
     link.bits_per_second = random.pick<uint64_t>({1'000'000, 10'000'000, 100'000'000});
     link.queue_frames = static_cast<uint32_t>(random.between(8, 120));
   }
+}
+
+// Each bound is small or as it was.
+void draw_tables(Random& random, ShardConfig& shard, size_t connections) {
+  if (random.coin()) {
+    shard.connections_max = static_cast<uint32_t>(random.between(1, connections + 2));
+  }
+  if (random.coin()) shard.half_open_max = static_cast<uint32_t>(random.between(1, 4));
+  if (random.coin()) shard.time_wait_max = static_cast<uint32_t>(random.between(1, 4));
+  if (random.coin()) shard.control_frames_max = static_cast<uint32_t>(random.between(2, 8));
+  if (random.coin()) shard.neighbors_max = static_cast<uint32_t>(random.between(2, 4));
+  if (random.coin()) shard.rst_per_second = static_cast<uint32_t>(random.between(1, 10));
 }
 
 void draw_host(Random& random, HostPlan& host, bool lossy) {
@@ -200,6 +213,11 @@ Scenario swarm_scenario(uint64_t seed, Faults faults) {
       host.shard.small_blocks_max = static_cast<uint32_t>(random.between(32, 512));
       host.shard.large_blocks_max = static_cast<uint32_t>(random.between(8, 64));
     }
+  }
+  Random tables = Random(seed).fork(kTables);
+  if (lossy && tables.chance(0.1)) {
+    scenario.tight_tables = true;
+    for (HostPlan& host : scenario.hosts) draw_tables(tables, host.shard, count);
   }
   return scenario;
 }

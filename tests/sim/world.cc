@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "support/naive_frame.h"
+
 // Part of the sanitizers' interface, absent without them.
 extern "C" void __sanitizer_set_death_callback(void (*)(void)) __attribute__((weak));
 
@@ -311,7 +313,11 @@ void World::receiving(size_t host, std::span<const std::byte> frame, bool noise)
   if (flow.connection != nullptr) {
     seq_base = flow.connection->observer->iss(flow.side);
     ack_base = flow.connection->observer->iss(1 - flow.side);
-    if (good && !noise) flow.connection->observer->delivered(1 - flow.side, p);
+    if (noise) {
+      flow.connection->observer->may_acknowledge(1 - flow.side);
+    } else if (good) {
+      flow.connection->observer->delivered(1 - flow.side, p);
+    }
   }
   transcript_.received(now_, host, frame, seq_base, ack_base);
 }
@@ -320,66 +326,68 @@ void World::receiving(size_t host, std::span<const std::byte> frame, bool noise)
 // segment that is far out of the window. None of it may do harm (RFC 5961, RFC 9293
 // section 3.10.7).
 void World::maybe_noise(size_t host, const Packet& like) {
-  std::vector<std::byte> frame;
-  TcpFields fields;
-  fields.destination_mac = host_mac(host);
-  fields.source_mac = host_mac(1 - host);
-  fields.source_ip = host_ip(1 - host);
-  fields.destination_ip = host_ip(host);
-  fields.source_port = like.source_port;
-  fields.destination_port = like.destination_port;
-  fields.window = 1000;
+  test::NaiveTcp guess;
+  guess.destination_mac = host_mac(host);
+  guess.source_mac = host_mac(1 - host);
+  guess.source_ip = host_ip(1 - host);
+  guess.destination_ip = host_ip(host);
+  guess.source_port = like.source_port;
+  guess.destination_port = like.destination_port;
+  guess.window = 1000;
   // Half a sequence space away, and so is a reset's: not a number that could be in any window.
-  fields.seq = like.seq + 0x40000000u + static_cast<uint32_t>(random_.below(0x40000000u));
-  fields.ack = like.ack;
-  const std::vector<std::byte> payload(random_.below(100));
+  guess.seq = like.seq + 0x40000000u + static_cast<uint32_t>(random_.below(0x40000000u));
+  guess.ack = like.ack;
+  const size_t payload_bytes = random_.below(100);
+  const bool synchronized =
+      like.kind == PacketKind::kTcp && like.has(kAck) && !like.has(kSyn | kRst);
   switch (random_.below(7)) {
-    case 0:
-      frame.resize(random_.below(200));
-      for (std::byte& b : frame) b = static_cast<std::byte>(random_.next() & 0xff);
-      break;
+    case 0: {
+      std::vector<std::byte> rubbish(random_.below(200));
+      for (std::byte& b : rubbish) b = static_cast<std::byte>(random_.next() & 0xff);
+      return hosts_[host]->arrive(now_, std::move(rubbish), true);
+    }
     case 1:  // out of the window
-      if (like.kind != PacketKind::kTcp || !like.has(kAck) || like.has(kSyn | kRst)) return;
-      fields.flags = kAck;
-      fields.payload = payload;
-      frame = encode_tcp(fields);
+      if (!synchronized) return;
+      guess.flags = kAck;
+      guess.payload.resize(payload_bytes);
       break;
     case 2:  // a blind reset
-      if (like.kind != PacketKind::kTcp || !like.has(kAck) || like.has(kSyn | kRst)) return;
-      fields.flags = kRst;
-      frame = encode_tcp(fields);
+      if (!synchronized) return;
+      guess.flags = kRst;
       break;
     case 3:  // a SYN that will not be followed up
-      fields.source_port = static_cast<uint16_t>(random_.between(1, 60));
-      fields.destination_port = kFirstListenPort;
-      fields.flags = kSyn;
-      fields.ack = 0;
-      frame = encode_tcp(fields);
+      guess.source_port = static_cast<uint16_t>(random_.between(1, 60));
+      guess.destination_port = kFirstListenPort;
+      guess.flags = kSyn;
+      guess.ack = 0;
       break;
     case 4:  // flags that nobody sends
-      fields.source_port = static_cast<uint16_t>(random_.between(1, 60));
-      fields.destination_port = kFirstListenPort;
-      fields.flags = static_cast<uint8_t>(random_.next());
-      if ((fields.flags & (kSyn | kFin | kRst)) == kSyn) fields.flags |= kFin;
-      frame = encode_tcp(fields);
+      guess.source_port = static_cast<uint16_t>(random_.between(1, 60));
+      guess.destination_port = kFirstListenPort;
+      guess.flags = static_cast<uint8_t>(random_.next());
+      if ((guess.flags & (kSyn | kFin | kRst)) == kSyn) guess.flags |= kFin;
       break;
     case 5:  // for somebody else
-      fields.flags = kAck;
-      fields.destination_ip = kNobodyIp;
-      fields.source_port = 9;
-      if (random_.coin()) fields.destination_mac = {{2, 9, 9, 9, 9, 9}};
-      frame = encode_tcp(fields);
+      guess.flags = kAck;
+      guess.destination_ip = kNobodyIp;
+      guess.source_port = 9;
+      if (random_.coin()) guess.destination_mac = {{2, 9, 9, 9, 9, 9}};
       break;
-    default:
-      frame = encode_icmp(host_mac(host), host_mac(1 - host), host_ip(1 - host), host_ip(host), 8,
-                          0, payload);
-      break;
+    default: {
+      test::NaiveIcmp echo;
+      echo.destination_mac = host_mac(host);
+      echo.source_mac = host_mac(1 - host);
+      echo.source_ip = host_ip(1 - host);
+      echo.destination_ip = host_ip(host);
+      echo.type = 8;
+      echo.body.resize(payload_bytes);
+      return hosts_[host]->arrive(now_, test::build(echo), true);
+    }
   }
-  hosts_[host]->arrive(now_, std::move(frame), true);
+  hosts_[host]->arrive(now_, test::build(guess), true);
 }
 
-// --- Who is who
-// ------------------------------------------------------------------------------------
+// --- Who is who ---------------------------------------------------------------------------------
 
 uint64_t World::cookie_of(const End& end) { return uint64_t{end.connection} * 2 + end.side + 1; }
 
@@ -413,8 +421,7 @@ End* World::accepting_end(const FlowKey& key, uint32_t first_seq) {
   return &found->second.back()->ends[1];
 }
 
-// --- The judge
-// ---------------------------------------------------------------------------------------
+// --- The judge ----------------------------------------------------------------------------------
 
 void World::judge(const End& end) {
   const Connection& connection = connection_of(end);
@@ -451,8 +458,8 @@ void World::judge(const End& end) {
     // An abort in LAST-ACK sends no RST, so the other end may wait in vain for a last FIN.
     good = end.established ? permit({kNormal, kPeerReset, kFinWait2Timeout})
                            : permit({kPeerReset, kRefused});
-  } else if (scenario_.tight_memory) {
-    good = permit({kNormal, kPeerReset, kRefused, kNoResources, kTimedOut});
+  } else if (scenario_.tight()) {
+    good = permit({kNormal, kPeerReset, kRefused, kNoResources, kTimedOut, kConnectTimeout});
   } else if (all_done &&
              (scenario_.hosts[0].shard.msl < seconds(30) ||
               scenario_.hosts[1].shard.msl < seconds(30) || coverage_.tuples_reused != 0)) {
@@ -487,8 +494,7 @@ void World::check_streams() {
     for (const End& end : connection.ends) {
       coverage_.bytes += end.taken;
       const ConnectionPlan& plan = *connection.plan;
-      if (connection.aborted || plan.refused || plan.unreachable || scenario_.tight_memory)
-        continue;
+      if (connection.aborted || plan.refused || plan.unreachable || scenario_.tight()) continue;
       if (!end.closed) return fail(end, "never closed");
       if (end.taken != end.expected) return fail(end, "not everything was delivered");
       if (!end.peer_closed && !end.plan->use_close) return fail(end, "never saw the peer's FIN");
@@ -496,8 +502,7 @@ void World::check_streams() {
   }
 }
 
-// --- Failure
-// -----------------------------------------------------------------------------------------
+// --- Failure ------------------------------------------------------------------------------------
 
 void World::log(const End& end, const char* what, uint64_t value) {
   transcript_.event(now_, end.host, end.connection, what, value);

@@ -212,8 +212,8 @@ NaiveFrame decode(const Bytes& b) {
       out.problem = "malformed ARP";
       return out;
     }
-    out.arp = NaiveArp{get_mac(b, 0),  get_mac(b, 6),  get16(b, 20), get_mac(b, 22),
-                       get_mac(b, 32), get32(b, 28),   get32(b, 38)};
+    out.arp = NaiveArp{get_mac(b, 0),  get_mac(b, 6), get16(b, 20), get_mac(b, 22),
+                       get_mac(b, 32), get32(b, 28),  get32(b, 38)};
     return out;
   }
   if (ethertype != 0x0800 || b.size() < 34 || get8(b, 14) != 0x45) {
@@ -233,8 +233,9 @@ NaiveFrame decode(const Bytes& b) {
       return out;
     }
     if (internet_checksum(b, 34, bytes) != 0) out.problem = "ICMP checksum";
-    out.icmp = NaiveIcmp{get_mac(b, 0), get_mac(b, 6), get32(b, 26), get32(b, 30),
-                         get8(b, 34),   get8(b, 35),   slice(b, 38, 14 + total)};
+    out.icmp =
+        NaiveIcmp{get_mac(b, 0), get_mac(b, 6),           get32(b, 26), get32(b, 30), get8(b, 34),
+                  get8(b, 35),   slice(b, 38, 14 + total)};
     return out;
   }
   if (get8(b, 23) != 6 || bytes < 20) {
@@ -246,8 +247,7 @@ NaiveFrame decode(const Bytes& b) {
     out.problem = "TCP data offset";
     return out;
   }
-  if (out.problem.empty() &&
-      internet_checksum(b, 34, bytes, pseudo_header_sum(b, bytes)) != 0) {
+  if (out.problem.empty() && internet_checksum(b, 34, bytes, pseudo_header_sum(b, bytes)) != 0) {
     out.problem = "TCP checksum";
   }
   NaiveTcp tcp;

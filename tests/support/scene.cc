@@ -46,8 +46,8 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
   // Our initial sequence number is a 4-microsecond clock plus a constant of the tuple (RFC 6528),
   // so starting the clock later moves it to where we want it. A first host tells the constant.
   static std::map<std::pair<uint64_t, uint32_t>, int64_t> shifts_ms;
-  const auto key = std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) |
-                                                    (setup_.active ? 1u : 0u));
+  const auto key =
+      std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) | (setup_.active ? 1u : 0u));
   if (!shifts_ms.contains(key)) {
     const bool manual_arp = std::exchange(setup_.manual_arp, false);
     start(kEpoch);
@@ -244,10 +244,10 @@ void Scene::take(Sent sent) {
   }
   note(sent.time, "out", format(frame, true));
   if (!frame.problem.empty()) {
-    return fail(Where::current(), "The host sent a frame that is wrong: " + frame.problem + "\n" +
-                                      hex(sent.bytes));
+    return fail(Where::current(),
+                "The host sent a frame that is wrong: " + frame.problem + "\n" + hex(sent.bytes));
   }
-  const MacAddress source = frame.tcp ? frame.tcp->source_mac
+  const MacAddress source = frame.tcp   ? frame.tcp->source_mac
                             : frame.arp ? frame.arp->source_mac
                                         : frame.icmp->source_mac;
   if (source != kLocalMac) return fail(Where::current(), "The source MAC is not the host's.");

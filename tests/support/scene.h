@@ -47,21 +47,21 @@ inline constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
 struct Stage {
   TcpOptions tcp;
   ShardConfig shard;
-  bool active = false;              // the host connects; otherwise it listens on port 80
-  std::string state;                // reached before the scene starts, unseen; "": nothing happens
-  int64_t rtt_ms = 0;               // of the unseen handshake
-  uint32_t peer_isn = 0xfffffffe;   // so the peer's second byte has sequence number 0
+  bool active = false;             // the host connects; otherwise it listens on port 80
+  std::string state;               // reached before the scene starts, unseen; "": nothing happens
+  int64_t rtt_ms = 0;              // of the unseen handshake
+  uint32_t peer_isn = 0xfffffffe;  // so the peer's second byte has sequence number 0
   uint16_t local_port = 80;
   uint16_t peer_port = 5000;
-  uint16_t peer_window = 65535;     // the window field where a line names none
+  uint16_t peer_window = 65535;  // the window field where a line names none
   uint16_t peer_mss = 1460;
-  int peer_window_shift = -1;       // -1: the option is not sent
-  bool manual_arp = false;          // the test answers ARP, and claims ARP frames
+  int peer_window_shift = -1;  // -1: the option is not sent
+  bool manual_arp = false;     // the test answers ARP, and claims ARP frames
 
   Stage();
   // Each returns the set-up, so that a scene begins with one line.
-  Stage& timestamps();                    // both sides; the peer's clock shows 1000 at 0 ms
-  Stage& window_scale(int peer_shift);    // both sides
+  Stage& timestamps();                  // both sides; the peer's clock shows 1000 at 0 ms
+  Stage& window_scale(int peer_shift);  // both sides
   Stage& rtt(int64_t ms) { return rtt_ms = ms, *this; }
   Stage& nodelay() { return tcp.nodelay = true, *this; }
   Stage& receive_buffer(uint32_t bytes) { return tcp.receive_buffer_bytes = bytes, *this; }
@@ -76,10 +76,10 @@ struct Stage {
   Stage& arp_by_hand() { return manual_arp = true, *this; }
 };
 
-Stage server();                         // listens; nothing has happened
-Stage client();                         // app("connect") starts it
-Stage established();                    // the peer connected to us
-Stage established_client();             // we connected to the peer
+Stage server();              // listens; nothing has happened
+Stage client();              // app("connect") starts it
+Stage established();         // the peer connected to us
+Stage established_client();  // we connected to the peer
 // "SYN-SENT", "SYN-RECEIVED" (from LISTEN: a half-open entry), "SYN-RECEIVED-SIMULTANEOUS",
 // "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT".
 // We closed by shutdown(), so the application still reads.
@@ -116,6 +116,8 @@ class Scene {
   Scene& out_by(int64_t ms, std::string_view line, Where where = Where::current());
   // Claims the next frame if it is there and matches: for what RFCs leave open.
   Scene& maybe(std::string_view line, Where where = Where::current());
+  // Claims all that was sent so far: for what a scene is not about.
+  Scene& whatever();
   // Nothing (more) was sent.
   Scene& silence(Where where = Where::current());
 
@@ -127,7 +129,7 @@ class Scene {
   // told from what is in use.
   Scene& state(std::string_view name, Where where = Where::current());
   Scene& closed(std::string_view reason, Where where = Where::current());
-  Scene& open(Where where = Where::current());      // no on_closed so far
+  Scene& open(Where where = Where::current());  // no on_closed so far
   Scene& peer_closed(Where where = Where::current());
   // Bytes delivered in order so far, read or not, all as the peer wrote them.
   Scene& received(uint64_t bytes, Where where = Where::current());
@@ -150,8 +152,8 @@ class Scene {
 
   // --- For what has no word above.
   Host& host() { return *host_; }
-  [[nodiscard]] TcpInfo info() const;          // of the current flow; empty when it has none
-  [[nodiscard]] uint32_t local_isn() const;    // 0 until learned
+  [[nodiscard]] TcpInfo info() const;        // of the current flow; empty when it has none
+  [[nodiscard]] uint32_t local_isn() const;  // 0 until learned
   [[nodiscard]] ConnectionId connection() const;
   [[nodiscard]] ListenerId listener() const { return listener_; }
   [[nodiscard]] Bytes frame(std::string_view line);  // what in() would inject
@@ -211,8 +213,8 @@ class Scene {
   ListenerId listener_;
   std::map<std::pair<uint16_t, uint16_t>, Flow> flows_;  // by peer and local port
   std::pair<uint16_t, uint16_t> current_;
-  Instant zero_;       // what the test calls 0 ms
-  int64_t now_ms_ = 0; // what the test's clock shows
+  Instant zero_;        // what the test calls 0 ms
+  int64_t now_ms_ = 0;  // what the test's clock shows
   std::deque<Sent> queue_;
   std::map<Counter, uint64_t> counters_at_start_;
   std::vector<std::string> transcript_;

@@ -27,8 +27,8 @@ void Scene::read_all(Flow& flow, uint64_t bytes_max) {
   const auto data = host_->receive(*flow.connection, bytes_max);
   for (std::byte byte : data) {
     if (byte == peer_byte(flow.bytes_read++)) continue;
-    return fail(Where::current(), "byte " + std::to_string(flow.bytes_read - 1) +
-                                      " was delivered wrong");
+    return fail(Where::current(),
+                "byte " + std::to_string(flow.bytes_read - 1) + " was delivered wrong");
   }
 }
 
@@ -83,9 +83,7 @@ TcpInfo Scene::info() const {
   return host_->info(*current().connection).value_or(TcpInfo{});
 }
 
-uint32_t Scene::local_isn() const {
-  return failed_ ? 0 : current().local_isn.value_or(0);
-}
+uint32_t Scene::local_isn() const { return failed_ ? 0 : current().local_isn.value_or(0); }
 
 ConnectionId Scene::connection() const {
   return failed_ ? ConnectionId{} : current().connection.value_or(ConnectionId{});
@@ -123,8 +121,9 @@ Scene& Scene::open(Where where) {
   if (failed_) return *this;
   const auto actual = host_->closed(connection());
   const bool is_open = current().connection && !actual;
-  return claim(is_open, "open; it is closed: " +
-                            (actual ? std::string(to_string(*actual)) : "there is none"), where);
+  return claim(
+      is_open,
+      "open; it is closed: " + (actual ? std::string(to_string(*actual)) : "there is none"), where);
 }
 
 Scene& Scene::peer_closed(Where where) {
@@ -135,8 +134,9 @@ Scene& Scene::peer_closed(Where where) {
 Scene& Scene::received(uint64_t bytes, Where where) {
   if (failed_) return *this;
   const uint64_t actual = current().bytes_read + info().unread_bytes;
-  return claim(actual == bytes, "received " + std::to_string(bytes) + " bytes; it is " +
-                                    std::to_string(actual), where);
+  return claim(actual == bytes,
+               "received " + std::to_string(bytes) + " bytes; it is " + std::to_string(actual),
+               where);
 }
 
 Scene& Scene::counter(std::string_view name, uint64_t n, Where where) {
@@ -150,8 +150,10 @@ Scene& Scene::counter(std::string_view name, uint64_t n, Where where) {
     const uint64_t grown = host_->shard().counters().get(other) - before;
     if (grown != 0) others += "\n  " + std::string(to_string(other)) + " " + std::to_string(grown);
   }
-  return claim(false, std::string(name) + " " + std::to_string(n) + "; it is " +
-                          std::to_string(actual) + ". What has grown:" + others, where);
+  return claim(false,
+               std::string(name) + " " + std::to_string(n) + "; it is " + std::to_string(actual) +
+                   ". What has grown:" + others,
+               where);
 }
 
 Scene& Scene::half_open(uint32_t n, Where where) {
@@ -169,20 +171,23 @@ Scene& Scene::time_wait(uint32_t n, Where where) {
 Scene& Scene::connections(uint32_t n, Where where) {
   if (failed_) return *this;
   const uint32_t actual = host_->shard().use().connections;
-  return claim(actual == n, "connections " + std::to_string(n) + "; it is " +
-                                std::to_string(actual), where);
+  return claim(actual == n,
+               "connections " + std::to_string(n) + "; it is " + std::to_string(actual), where);
 }
 
 Scene& Scene::drained(Where where) {
   if (failed_) return *this;
   pull();  // frames that were handed out last go back now
   const ShardUse use = host_->shard().use();
-  const std::pair<const char*, uint32_t> parts[] = {
-      {"connections", use.connections},   {"half_open", use.half_open},
-      {"time_wait", use.time_wait},       {"small_blocks", use.small_blocks},
-      {"large_blocks", use.large_blocks}, {"loss_records", use.loss_records},
-      {"timers", use.timers},             {"control_frames", use.control_frames},
-      {"flow_entries", use.flow_entries}};
+  const std::pair<const char*, uint32_t> parts[] = {{"connections", use.connections},
+                                                    {"half_open", use.half_open},
+                                                    {"time_wait", use.time_wait},
+                                                    {"small_blocks", use.small_blocks},
+                                                    {"large_blocks", use.large_blocks},
+                                                    {"loss_records", use.loss_records},
+                                                    {"timers", use.timers},
+                                                    {"control_frames", use.control_frames},
+                                                    {"flow_entries", use.flow_entries}};
   for (const auto& [name, n] : parts) {
     claim(n == 0, std::string("drained; in use are ") + name + " " + std::to_string(n), where);
   }

@@ -53,8 +53,8 @@ std::optional<std::string> parse_seq(std::string_view word, SegmentLine& out) {
   }
   if (colon == std::string_view::npos) return std::nullopt;
   int64_t end = 0;
-  if (!parse_integer(word.substr(colon + 1), end) ||
-      out.seq.kind != LineNumber::Kind::kRelative || end < out.seq.value) {
+  if (!parse_integer(word.substr(colon + 1), end) || out.seq.kind != LineNumber::Kind::kRelative ||
+      end < out.seq.value) {
     return "'" + std::string(word) + "' is no range of sequence numbers";
   }
   out.payload_bytes = end - out.seq.value;
