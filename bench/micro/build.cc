@@ -19,7 +19,13 @@ EthernetHeader ethernet() {
   return make_ethernet({{2, 0, 0, 0, 0, 2}}, {{2, 0, 0, 0, 0, 1}}, kEthertypeIpv4);
 }
 
-SegmentHeader plain() { return {.ack = SeqNum(1), .window = 4000, .flags = kAck}; }
+SegmentHeader plain() {
+  SegmentHeader header;
+  header.ack = SeqNum(1);
+  header.window = 4000;
+  header.flags = kAck;
+  return header;
+}
 
 SegmentHeader stamped() {
   SegmentHeader header = plain();

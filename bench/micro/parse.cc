@@ -63,7 +63,13 @@ void parse(benchmark::State& state, const SegmentHeader& header, uint16_t payloa
   state.SetItemsProcessed(state.iterations() * int64_t{kBurst});
 }
 
-SegmentHeader plain() { return {.ack = SeqNum(1), .window = 4000, .flags = kAck}; }
+SegmentHeader plain() {
+  SegmentHeader header;
+  header.ack = SeqNum(1);
+  header.window = 4000;
+  header.flags = kAck;
+  return header;
+}
 
 SegmentHeader stamped() {
   SegmentHeader header = plain();

@@ -57,11 +57,14 @@ bool IpAddress::is_loopback() const {
 }
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
-  const std::string copy(text);
-  in_addr v4{};
-  if (inet_pton(AF_INET, copy.c_str(), &v4) == 1) return IpAddress::v4(ntohl(v4.s_addr));
-  std::array<uint8_t, 16> v6{};
-  if (inet_pton(AF_INET6, copy.c_str(), v6.data()) == 1) return IpAddress::v6(v6);
+  // The C library stops at a zero byte, and would call what is before it an address.
+  if (text.find('\0') == std::string_view::npos) {
+    const std::string copy(text);
+    in_addr v4{};
+    if (inet_pton(AF_INET, copy.c_str(), &v4) == 1) return IpAddress::v4(ntohl(v4.s_addr));
+    std::array<uint8_t, 16> v6{};
+    if (inet_pton(AF_INET6, copy.c_str(), v6.data()) == 1) return IpAddress::v6(v6);
+  }
   return Error{fmt::format("'{}' is not an IP address; write it as 10.0.0.1", text)};
 }
 

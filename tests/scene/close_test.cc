@@ -100,6 +100,37 @@ TEST(SceneClose, AFinInTimeAfterCloseIsANormalEnd) {
   s.at(59000).in("F. 1 ack 2").out(". 2 ack 2").closed("normal").state("TIME-WAIT");
 }
 
+TEST(SceneClose, FinBehindAProbedWindowLeavesWithTheRest) {
+  Scene s(established());
+  s.at(0).in(". 1 ack 1 win 0").app("write 100").app("shutdown").silence().state("FIN-WAIT-1");
+  s.at(1000).out("1:2 ack 1");
+  s.at(1010).in(". 1 ack 2 win 1000").out("F. 2:101 ack 1");
+  s.at(1020).in(". 1 ack 102").state("FIN-WAIT-2");
+}
+
+TEST(SceneClose, FinIsRecoveredLikeData) {
+  Scene s(established_client().rtt(100));
+  s.at(0).app("write 5840").app("shutdown");
+  s.whatever().claim(s.info().unacked_bytes == 5840, "four segments and FIN are in flight");
+  for (int i = 0; i < 3; ++i) s.at(100).in(". 1 ack 4381");  // three are acknowledged, one is lost
+  s.silence().in(". 1 ack 4381").out("F. 4381:5841 ack 1");
+  s.at(200).in(". 1 ack 5842").silence().state("FIN-WAIT-2");
+}
+
+TEST(SceneClose, AFinThatAloneWasLostComesWithTheTimer) {
+  Scene s(established_client().rtt(100));
+  s.at(0).app("write 1460").app("shutdown").whatever();
+  s.at(100).in(". 1 ack 1461").silence();
+  s.at(100 + s.info().rto.milliseconds()).out("F. 1461 ack 1").in(". 1 ack 1462").silence();
+  s.state("FIN-WAIT-2");
+}
+
+TEST(SceneClose, AResetWhileTheWindowIsProbedEndsIt) {
+  Scene s(established());
+  s.at(0).in(". 1 ack 1 win 0").app("write 100").silence();
+  s.at(1000).out("1:2 ack 1").in("R. 1 ack 2").silence().closed("peer-reset").drained();
+}
+
 // --- The peer closes first
 // ------------------------------------------------------------------------
 

@@ -167,6 +167,20 @@ TEST(SceneHandshake, ALostAckOfTheHandshakeIsRepeatedWhenSynAckComesAgain) {
   s.counter("TcpExtTCPSYNChallenge", 0);
 }
 
+TEST(SceneHandshake, ARepeatedSynAckWithTimestampsIsAcknowledgedAgain) {
+  Scene s(established_client().timestamps());
+  s.at(200).in("S. 0 ack 1 <mss 1460,ts 1200 *>").out(". 1 ack 1 <ts 200 1000>");
+  s.state("ESTABLISHED");
+}
+
+TEST(SceneHandshake, AnAnswerToTheFirstOfTwoSynsCounts) {
+  Scene s(client().timestamps());
+  s.at(0).app("connect").out("S 0 <ts 0 0>");
+  s.at(1000).out("S 0 <ts 1000 0>");
+  s.at(1001).in("S. 0 ack 1 <mss 1460,ts 5000 0>").out(". 1 ack 1 <ts 1001 5000>");
+  s.state("ESTABLISHED");
+}
+
 // --- Acknowledgements that cannot be ------------------------------------------------------------
 
 TEST(SceneHandshake, AnAckOfSomethingElseInSynSentIsReset) {

@@ -99,6 +99,40 @@ TEST(SceneLimits, WhenAllPortsAreInUseConnectIsAnError) {
   (void)s.host().collect();
 }
 
+TEST(SceneLimits, TimersThatAreDueTogetherAllFireThoughFewPerTurn) {
+  Scene s(server().tune_shard([](ShardConfig& c) { c.timers_per_turn = 2; }));
+  for (uint16_t port = 5001; port <= 5007; ++port) {
+    open_flow(s, port);
+    s.app("write 10").out("P. 1:11 ack 1");
+  }
+  s.at(1000);
+  for (uint16_t port = 5001; port <= 5007; ++port) s.flow(port).out("P. 1:11 ack 1");
+  s.silence().counter("TcpExtTCPTimeouts", 7);
+}
+
+TEST(SceneLimits, RecordsOfTimeWaitThatAreDueTogetherAllEndThoughFewPerTurn) {
+  Scene s(server().tune_shard([](ShardConfig& c) { c.timers_per_turn = 2; }));
+  for (uint16_t port = 5001; port <= 5007; ++port) {
+    open_flow(s, port);
+    s.app("shutdown").out("F. 1 ack 1").in("F. 1 ack 2").out(". 2 ack 2");
+  }
+  s.time_wait(7).at(60001).silence().drained();
+}
+
+TEST(SceneLimits, ABurstIsAnsweredInTheOrderOfItsConnections) {
+  Scene s(server());
+  open_flow(s, 5001);
+  open_flow(s, 5002);
+  s.flow(5001);
+  const Bytes first = s.frame("F. 1 ack 1");
+  s.flow(5002);
+  const Bytes second = s.frame("F. 1 ack 1");
+  const RxFrame burst[] = {{.data = second.data(), .length = static_cast<uint32_t>(second.size())},
+                           {.data = first.data(), .length = static_cast<uint32_t>(first.size())}};
+  s.host().shard().receive(s.host().now(), burst);
+  s.flow(5002).out(". 1 ack 2").flow(5001).out(". 1 ack 2").silence();
+}
+
 // --- Memory
 // ---------------------------------------------------------------------------------------
 

@@ -288,5 +288,22 @@ TEST(SceneIcmp, FragmentationNeededMakesSegmentsSmaller) {
   s.at(210).in(". 1 ack 537").out("537:1073 ack 1").out("1073:1609 ack 1").silence();
 }
 
+TEST(SceneIcmp, FragmentationNeededNamesTheNewMtu) {
+  const struct {
+    uint16_t mtu;
+    uint32_t mss;
+  } rows[] = {{1000, 960}, {577, 537}, {576, 536}, {100, 536}, {1500, 1460}, {9000, 1460}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.mtu);
+    Scene s(established());
+    s.at(0).app("write 1460").out("1:1461 ack 1");
+    Bytes frame = s.frame("icmp 3 4 quote 1");
+    put16(frame, 14 + 20 + 6, row.mtu);
+    put16(frame, 14 + 20 + 2, 0);
+    put16(frame, 14 + 20 + 2, internet_checksum(frame, 34, frame.size() - 34));
+    s.in(frame).silence().claim(s.info().snd_mss == row.mss, "the new segment size");
+  }
+}
+
 }  // namespace
 }  // namespace millrace::test

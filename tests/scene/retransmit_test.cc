@@ -347,6 +347,35 @@ TEST(SceneRetransmit, AnOldDuplicateAcknowledgementDoesNotMoveBack) {
   s.at(10).in(". 1 ack 51").silence().app("write 100").out("P. 101:201 ack 1");
 }
 
+TEST(SceneRetransmit, APartialAcknowledgementWithinASegmentResendsFromThere) {
+  Scene s(established_client().rtt(100));
+  fill_pipe(s, 5);
+  s.at(100).in(". 1 ack 1").in(". 1 ack 1").in(". 1 ack 1").out("1:1461 ack 1");
+  s.at(200).in(". 1 ack 701").out("701:2161 ack 1").silence();
+  s.at(300).in(ack(1 + 5 * kMss)).silence();
+}
+
+TEST(SceneRetransmit, AfterAnAcknowledgementWithinASegmentTheTimerResendsFromThere) {
+  Scene s(established_client().rtt(100));
+  fill_pipe(s, 3);
+  s.at(300).out("1:1461 ack 1").in(". 1 ack 701").silence();
+  s.at(600).out("701:2161 ack 1").in(ack(1 + 3 * kMss)).silence();
+}
+
+TEST(SceneRetransmit, RecoveryCanFollowRecovery) {
+  Scene s(established_client().rtt(100));
+  fill_pipe(s, 10);
+  for (int i = 0; i < 3; ++i) s.at(100).in(ack(1));
+  s.out("1:1461 ack 1").at(200).in(ack(14601)).silence();
+  s.app("write 43800").out("14601:16061 ack 1").out("16061:17521 ack 1").silence();
+  s.at(300).in(ack(17521)).whatever().at(400).in(ack(17521 + 4 * kMss)).whatever();
+  const uint32_t flight = s.info().unacked_bytes;
+  s.claim(flight >= 4 * kMss, "enough is in flight for three duplicates");
+  for (int i = 0; i < 2; ++i) s.at(500).in(ack(23361)).silence();
+  s.in(ack(23361)).out("23361:24821 ack 1").counter("TcpExtTCPFastRetrans", 2);
+  s.at(600).in(ack(23361 + flight)).whatever().counter("TcpExtTCPTimeouts", 0);
+}
+
 // --- Giving up by time
 // ----------------------------------------------------------------------------
 

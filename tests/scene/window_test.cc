@@ -189,6 +189,16 @@ TEST(SceneWindow, AHalfClosedConnectionProbesToo) {
   s.in(". 2 ack 102").closed("normal").drained();
 }
 
+TEST(SceneWindow, AnAcknowledgementBesideAProbeStaysWithinThePeersWindow) {
+  // From behind the right edge it would be dropped, and our own window update with it.
+  Scene s(established());
+  s.at(0).in(". 1 ack 1 win 0").app("write 100").silence();
+  s.at(1000).out("1:2 ack 1");
+  s.at(1010).in_burst({"1:1461 ack 1 win 0", "1461:2921 ack 1 win 0"}).out(". 1 ack 2921");
+  s.at(1020).app("read").out(". 1 ack 2921 win 65535");
+  s.at(1030).in(". 2921 ack 2 win 1000").out("P. 2:101 ack 2921");
+}
+
 // --- Our window
 // -----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Shard against shard in virtual time. Each test is a kind of world; each world is drawn from a
-// seed, so a failure is replayed by its number.
+// seed, so a failure is replayed by its number: ./run sim --seed N. The options of that are
 //   MILLRACE_SIM_SEED=n    only this seed, in every test that is selected
 //   MILLRACE_SIM_SEEDS=n   how many seeds Sim.Swarm runs (a long soak reports its progress)
 //   MILLRACE_SIM_FIRST=n   the first of them

@@ -547,11 +547,9 @@ std::string World::report(const std::string& what) const {
   char time[32];
   std::snprintf(time, sizeof time, "%.6f", static_cast<double>(now_.ns) * 1e-9);
   text += "simulator: " + scenario_.name + " failed at " + time + " s: " + what + "\nseed " + seed +
-          ", replay: " +
-          (scenario_.name == "Swarm" ? "./run sim --seed " + seed
-                                     : "MILLRACE_SIM_SEED=" + seed +
-                                           " <test program> --gtest_filter=Sim." + scenario_.name) +
-          "   (MILLRACE_SIM_TRACE=1 prints every packet)\n";
+          ", replay: " + "./run sim --seed " + seed +
+          (scenario_.name == "Swarm" ? "" : " --gtest_filter=Sim." + scenario_.name) +
+          "   (--verbose prints every packet)\n";
   return text;
 }
 

@@ -73,5 +73,39 @@ TEST(WireAddress, CountsUpWithinTheLastWord) {
   EXPECT_EQ(IpAddress::parse("255.255.255.255").value().plus(2).to_string(), "0.0.0.1");
 }
 
+TEST(WireAddress, TextBehindAZeroByteIsNotOverlooked) {
+  EXPECT_FALSE(IpAddress::parse(std::string_view("10.0.0.1\0 and more", 18)));
+  EXPECT_FALSE(Prefix::parse(std::string_view("10.0.0.1\0/24", 12)));
+}
+
+TEST(WireAddress, AMessageShowsTheFormThatIsExpected) {
+  const auto says = [](const auto& result, const char* form) {
+    return !result && result.error().message.find(form) != std::string::npos;
+  };
+  EXPECT_TRUE(says(IpAddress::parse("eth0"), "10.0.0.1"));
+  EXPECT_TRUE(says(Prefix::parse("10.0.0.1"), "10.0.0.1/24"));
+  EXPECT_TRUE(says(Prefix::parse("10.0.0.1/33"), "from 0 to 32"));
+  EXPECT_TRUE(says(Prefix::parse("fe80::1/129"), "from 0 to 128"));
+  EXPECT_TRUE(says(Endpoint::parse("10.0.0.1"), "10.0.0.1:80"));
+  EXPECT_TRUE(says(Endpoint::parse("10.0.0.1:0"), "from 1 to 65535"));
+  EXPECT_TRUE(says(MacAddress::parse("1"), "02:00:00:00:00:01"));
+}
+
+TEST(WireAddress, APrefixHoldsItsOwnFamilyOnly) {
+  const Prefix all_v4 = Prefix::parse("0.0.0.0/0").value();
+  const Prefix all_v6 = Prefix::parse("::/0").value();
+  const IpAddress v4 = IpAddress::parse("10.0.0.1").value();
+  const IpAddress v6 = IpAddress::parse("fe80::1").value();
+  EXPECT_TRUE(all_v4.contains(v4));
+  EXPECT_FALSE(all_v4.contains(v6));
+  EXPECT_TRUE(all_v6.contains(v6));
+  EXPECT_FALSE(all_v6.contains(v4));
+}
+
+TEST(WireAddress, AFlowReadsFromHereToThere) {
+  const FlowKey key{IpAddress::v4(0x0a000001), IpAddress::v4(0x0a000002), 80, 40000};
+  EXPECT_EQ(key.to_string(), "10.0.0.1:80 -> 10.0.0.2:40000");
+}
+
 }  // namespace
 }  // namespace millrace

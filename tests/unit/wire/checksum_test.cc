@@ -85,5 +85,47 @@ TEST(WireChecksum, AChangedWordChangesTheChecksumLikeASumFromScratch) {
   }
 }
 
+TEST(WireChecksum, TheExampleOfRfc1071Section3) {
+  constexpr uint8_t kExample[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+  EXPECT_EQ(swap_bytes(fold(sum_bytes(std::as_bytes(std::span(kExample))))), 0xddf2);
+}
+
+// The longest packet of the largest words, on top of a sum that is about to overflow.
+TEST(WireChecksum, NoCarryIsLost) {
+  const std::vector<std::byte> ones(65536, std::byte{0xff});
+  for (const size_t length : {size_t{8}, size_t{64}, size_t{1500}, size_t{65535}, size_t{65536}}) {
+    const auto bytes = std::span(ones).first(length);
+    EXPECT_EQ(normal(swap_bytes(fold(sum_bytes(bytes, UINT64_MAX)))), normal(by_definition(bytes)))
+        << length;
+    EXPECT_EQ(normal(swap_bytes(fold(sum_bytes(bytes, UINT64_MAX - 0xffff)))),
+              normal(by_definition(bytes)))
+        << length;
+  }
+}
+
+TEST(WireChecksum, EmptyPiecesBetweenOddOnesChangeNothing) {
+  const std::vector<std::byte> bytes(7, std::byte{0x12});
+  RunningSum sum;
+  sum.add(std::span(bytes).first(3));
+  sum.add({});
+  sum.add(std::span(bytes).subspan(3, 1));
+  sum.add({});
+  sum.add(std::span(bytes).subspan(4));
+  EXPECT_EQ(swap_bytes(sum.folded()), by_definition(bytes));
+}
+
+TEST(WireChecksum, AHeaderWithItsOwnChecksumSumsToAllOnes) {
+  base::Random random(5);
+  for (int i = 0; i < 1000; ++i) {
+    std::vector<std::byte> header(20);
+    for (std::byte& b : header) b = static_cast<std::byte>(random.next());
+    store16(header.data() + 10, 0);
+    const uint64_t sum = sum_ipv4_header(header.data());
+    ASSERT_EQ(swap_bytes(fold(sum)), by_definition(header));
+    store16(header.data() + 10, static_cast<uint16_t>(~fold(sum)));
+    ASSERT_EQ(fold(sum_ipv4_header(header.data())), 0xffff);
+  }
+}
+
 }  // namespace
 }  // namespace millrace::wire

@@ -102,6 +102,22 @@ TEST(WireFrame, EveryWayToBeWrongHasItsOwnName) {
       {"version 5", Counter::kDropIpVersion, ip_byte(0, 0x55)},
       {"header of 16 bytes", Counter::kDropIpHeader, ip_byte(0, 0x44)},
       {"half an IP header", Counter::kDropIpHeader, [](Bytes& b) { b.resize(kIp + 10); }},
+      {"nothing behind Ethernet", Counter::kDropIpHeader, [](Bytes& b) { b.resize(kIp); }},
+      {"half a header of version 6", Counter::kDropIpVersion,
+       [](Bytes& b) {
+         b.resize(kIp + 10);
+         test::put8(b, kIp, 0x60);
+       }},
+      {"IP options past the frame", Counter::kDropIpHeader,
+       [](Bytes& b) {
+         test::put8(b, kIp, 0x4f);
+         b.resize(kIp + 59);
+       }},
+      {"IP options past the total length", Counter::kDropIpTruncated,
+       [](Bytes& b) {
+         test::put8(b, kIp, 0x46);
+         test::put16(b, kIp + 2, 20);
+       }},
       {"total length past the frame", Counter::kDropIpTruncated,
        [](Bytes& b) {
          test::put16(b, kIp + 2, 2000);
@@ -113,6 +129,12 @@ TEST(WireFrame, EveryWayToBeWrongHasItsOwnName) {
          test::fix_ip_checksum(b);
        }},
       {"IP checksum", Counter::kDropIpChecksum, [](Bytes& b) { test::put8(b, kIp + 8, 63); }},
+      {"IP checksum over options", Counter::kDropIpChecksum,
+       [](Bytes& b) {
+         test::put8(b, kIp, 0x46);
+         test::fix_ip_checksum(b);
+         test::put8(b, kIp + 21, 0x77);
+       }},
       {"a first fragment", Counter::kDropIpFragment,
        [](Bytes& b) {
          test::put16(b, kIp + 6, 0x2000);
@@ -287,6 +309,106 @@ TEST(WireFrame, SpoiltBytesNeverLeadPastTheFrame) {
     const auto end =
         static_cast<size_t>(p.segment.payload - bytes.data()) + p.segment.payload_bytes;
     ASSERT_LE(end, bytes.size());
+  }
+}
+
+TEST(WireFrame, OfTwoFaultsTheLowerLayersIsNamed) {
+  Bytes bytes = build(sound());
+  test::put8(bytes, kTcp + 13, 0);  // null scan
+  test::put16(bytes, kTcp, 0);      // from port 0
+  EXPECT_EQ(reason(bytes), Counter::kDropTcpChecksum);
+  test::fix_tcp_checksum(bytes);
+  EXPECT_EQ(reason(bytes), Counter::kDropTcpPortZero);
+  test::put32(bytes, kIp + 12, 0x7f000001);
+  EXPECT_EQ(reason(bytes), Counter::kDropIpChecksum);
+  test::fix_ip_checksum(bytes);
+  EXPECT_EQ(reason(bytes), Counter::kDropIpSourceInvalid);
+  test::put8(bytes, 6, 0xff);
+  EXPECT_EQ(reason(bytes), Counter::kDropSourceMacInvalid);
+}
+
+TEST(WireFrame, EveryCombinationOfControlBitsIsJudged) {
+  for (unsigned bits = 0; bits < 256; ++bits) {
+    NaiveTcp tcp = sound();
+    tcp.flags = static_cast<uint8_t>(bits);
+    const bool syn = (bits & test::kSyn) != 0;
+    const bool fin = (bits & test::kFin) != 0;
+    const bool rst = (bits & test::kRst) != 0;
+    const bool ack = (bits & test::kAck) != 0;
+    const bool sound = !(syn && fin) && !(syn && rst) && !(fin && rst) && (syn || rst || ack);
+    const Bytes bytes = build(tcp);
+    ParsedFrame p;
+    EXPECT_EQ(parse_frame(view(bytes), p), sound ? FrameKind::kTcp : FrameKind::kDropped) << bits;
+    if (sound) {
+      EXPECT_EQ(p.segment.flags, bits);
+    } else {
+      EXPECT_EQ(p.drop, Counter::kDropTcpFlags) << bits;
+    }
+  }
+}
+
+TEST(WireFrame, WhoeverCannotBeASourceSaysNothing) {
+  const auto kind_of_source = [](uint32_t address, uint8_t protocol) {
+    Bytes bytes = build(sound());
+    test::put8(bytes, kIp + 9, protocol);
+    test::put32(bytes, kIp + 12, address);
+    test::fix_ip_checksum(bytes);
+    if (protocol == kProtocolTcp) test::fix_tcp_checksum(bytes);
+    ParsedFrame p;
+    return parse_frame(view(bytes), p);
+  };
+  for (const uint32_t address : {0x01000001u, 0x7effffffu, 0x80000000u, 0xdfffffffu, 0xf0000000u}) {
+    EXPECT_EQ(kind_of_source(address, kProtocolTcp), FrameKind::kTcp) << std::hex << address;
+  }
+  for (const uint32_t address : {0x7f000000u, 0x7fffffffu, 0xe0000000u, 0xefffffffu, 0xffffffffu}) {
+    EXPECT_EQ(kind_of_source(address, kProtocolTcp), FrameKind::kDropped) << std::hex << address;
+    EXPECT_EQ(kind_of_source(address, kProtocolIcmp), FrameKind::kDropped) << std::hex << address;
+  }
+  // A host that has no address yet may send ICMP, and nothing else.
+  EXPECT_EQ(kind_of_source(0, kProtocolIcmp), FrameKind::kIcmp);
+  EXPECT_EQ(kind_of_source(0, kProtocolUdp), FrameKind::kDropped);
+}
+
+TEST(WireFrame, AFrameToAGroupIsMarked) {
+  NaiveTcp tcp = sound();
+  for (const auto& [mac, group] : {std::pair{MacAddress{{2, 0, 0, 0, 0, 1}}, false},
+                                   std::pair{MacAddress{{1, 0, 0x5e, 0, 0, 1}}, true},
+                                   std::pair{MacAddress::broadcast(), true}}) {
+    tcp.destination_mac = mac;
+    const Bytes bytes = build(tcp);
+    ParsedFrame p;
+    ASSERT_EQ(parse_frame(view(bytes), p), FrameKind::kTcp);
+    EXPECT_EQ(p.l2_group, group) << mac.to_string();
+  }
+}
+
+TEST(WireFrame, ArpIsHandedOnWhole) {
+  const test::NaiveArp arp{MacAddress::broadcast(),
+                           {{2, 0, 0, 0, 0, 2}},
+                           1,
+                           {{2, 0, 0, 0, 0, 2}},
+                           {},
+                           0x0a000002,
+                           0x0a000001};
+  const Bytes bytes = build(arp);
+  ParsedFrame p;
+  ASSERT_EQ(parse_frame(view(bytes), p), FrameKind::kArp);
+  EXPECT_TRUE(p.l2_group);
+  EXPECT_EQ(p.ip, bytes.data() + kIp);
+  EXPECT_EQ(p.ip_bytes, bytes.size() - kIp);
+  EXPECT_EQ(p.source_mac(), arp.source_mac);
+}
+
+TEST(WireFrame, NoPartOfASegmentIsASegment) {
+  NaiveTcp tcp = sound();
+  tcp.timestamps = {1, 2};
+  const Bytes whole = build(tcp);
+  for (size_t n = 0; n < whole.size(); ++n) {
+    const Bytes part(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(n));
+    const Counter expected = n < kIp        ? Counter::kDropRunt
+                             : n < kIp + 20 ? Counter::kDropIpHeader
+                                            : Counter::kDropIpTruncated;
+    EXPECT_EQ(reason(part), expected) << n;
   }
 }
 

@@ -119,5 +119,78 @@ TEST(WireArp, OtherHardwareProtocolsOperationsAndSendersAreRefused) {
   EXPECT_FALSE(parse_arp(packet));
 }
 
+TEST(WireIcmp, EveryKindOfErrorQuotes) {
+  for (const uint8_t type :
+       {kIcmpDestinationUnreachable, kIcmpTimeExceeded, kIcmpParameterProblem}) {
+    Counter drop{};
+    const auto message = read(build(icmp(type, 1, unreachable_about(28))), drop);
+    ASSERT_TRUE(message) << int{type};
+    EXPECT_TRUE(message->quotes_tcp);
+    EXPECT_EQ(message->quoted.peer_port, 80);
+    EXPECT_EQ(message->next_hop_mtu, 0) << "only said by 'fragmentation needed'";
+  }
+  // Source quench is history (RFC 6633): its quote is nobody's business.
+  Counter drop{};
+  const auto quench = read(build(icmp(4, 0, unreachable_about(28))), drop);
+  ASSERT_TRUE(quench);
+  EXPECT_FALSE(quench->quotes_tcp);
+}
+
+TEST(WireIcmp, PortsAreSoughtBehindTheQuotesIpOptions) {
+  Bytes body = unreachable_about(28);
+  const Bytes nops(8, std::byte{1});
+  body.insert(body.begin() + 4 + 20, nops.begin(), nops.end());
+  test::put8(body, 4, 0x47);
+  Counter drop{};
+  const auto message = read(build(icmp(kIcmpDestinationUnreachable, 3, body)), drop);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(message->quoted.local_port, 40000);
+  EXPECT_EQ(message->quoted_seq.raw(), 0x12345678u);
+}
+
+TEST(WireIcmp, AQuoteThatIsNotOfASegmentNamesNone) {
+  const auto quotes_tcp = [](size_t at, uint8_t value) {
+    Bytes body = unreachable_about(28);
+    test::put8(body, 4 + at, value);
+    Counter drop{};
+    const auto message = read(build(icmp(kIcmpDestinationUnreachable, 3, body)), drop);
+    EXPECT_TRUE(message);
+    return message && message->quotes_tcp;
+  };
+  EXPECT_TRUE(quotes_tcp(8, 1));    // another time to live
+  EXPECT_FALSE(quotes_tcp(9, 17));  // UDP
+  EXPECT_FALSE(quotes_tcp(7, 9));   // a later fragment has no ports
+}
+
+TEST(WireIcmp, AQuoteThatIsNoPacketIsMalformed) {
+  for (const uint8_t first : {0x65, 0x44, 0x4f}) {  // version 6, 16 bytes of header, 60 of 28
+    Bytes body = unreachable_about(28);
+    test::put8(body, 4, first);
+    Counter drop{};
+    EXPECT_FALSE(read(build(icmp(kIcmpDestinationUnreachable, 3, body)), drop)) << int{first};
+    EXPECT_EQ(drop, Counter::kDropIcmpMalformed);
+  }
+}
+
+TEST(WireIcmp, LessThanAHeaderIsMalformed) {
+  for (size_t body_bytes = 0; body_bytes < 4; ++body_bytes) {
+    Counter drop{};
+    EXPECT_FALSE(read(build(icmp(kIcmpEchoRequest, 0, Bytes(body_bytes))), drop)) << body_bytes;
+    EXPECT_EQ(drop, Counter::kDropIcmpMalformed);
+  }
+  Counter drop{};
+  EXPECT_TRUE(read(build(icmp(kIcmpEchoRequest, 0, Bytes(4))), drop));
+}
+
+TEST(WireArp, AReplyIsReadAndANobodyRefused) {
+  Bytes packet = arp_packet();
+  test::put8(packet, 7, 2);
+  const auto arp = parse_arp(packet);
+  ASSERT_TRUE(arp);
+  EXPECT_FALSE(arp->request);
+  std::fill_n(packet.begin() + 8, 6, std::byte{0});
+  EXPECT_FALSE(parse_arp(packet));
+}
+
 }  // namespace
 }  // namespace millrace::wire

@@ -106,5 +106,102 @@ TEST(WireTcpOptions, WhatIsWrittenIsReadAgain) {
   }
 }
 
+TEST(WireTcpOptions, OfTwoOfAKindTheLastCounts) {
+  const Segment s = parse(kSyn, {2, 4, 5, 180, 2, 4, 2, 24, 3, 3, 7, 3, 3, 9});
+  EXPECT_EQ(s.mss, 536);
+  EXPECT_EQ(s.window_shift, 9);
+}
+
+TEST(WireTcpOptions, AShiftOf255IsNotMistakenForNone) {
+  const Segment s = parse(kSyn, {3, 3, 255, 0});
+  EXPECT_NE(s.window_shift, kNoWindowShift);
+  EXPECT_GT(s.window_shift, kWindowShiftMax);
+}
+
+TEST(WireTcpOptions, ASynAcknowledgesNoBlocks) {
+  const Segment s = parse(kSyn, {5, 10, 0, 0, 1, 0, 0, 0, 2, 0, 1, 1});
+  EXPECT_EQ(s.sack_count, 0);
+}
+
+TEST(WireTcpOptions, ASackOptionOfNoWholeBlocksIsSkipped) {
+  EXPECT_EQ(parse(kAck, {5, 2, 1, 1}).sack_count, 0);
+  EXPECT_EQ(parse(kAck, {5, 9, 0, 0, 1, 0, 0, 0, 2, 1, 1, 1}).sack_count, 0);
+  EXPECT_EQ(parse(kAck, {5, 12, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}).sack_count, 0);
+}
+
+TEST(WireTcpOptions, TheShortWayForTimestampsReadsWhatTheWalkReads) {
+  const std::vector<std::byte> options = [] {
+    std::vector<std::byte> bytes(kTimestampsBytes);
+    SegmentHeader h;
+    h.flags = kAck;
+    h.has_timestamps = true;
+    h.ts_value = 0xfffefdfc;
+    h.ts_echo = 0x01020304;
+    EXPECT_EQ(write_tcp_options(bytes.data(), h), bytes.size());
+    return bytes;
+  }();
+  Segment quick, walked;
+  quick.flags = walked.flags = kAck;
+  ASSERT_TRUE(parse_tcp_options(options.data(), options.size(), quick));
+  ASSERT_TRUE(walk_tcp_options(options.data(), options.size(), walked));
+  EXPECT_TRUE(quick.has_timestamps && walked.has_timestamps);
+  EXPECT_EQ(quick.ts_value, 0xfffefdfcu);
+  EXPECT_EQ(quick.ts_value, walked.ts_value);
+  EXPECT_EQ(quick.ts_echo, walked.ts_echo);
+}
+
+// A cut in the middle of an option leaves a length that points past the end, or none at all.
+TEST(WireTcpOptions, ACutBetweenOptionsIsSoundAndWithinOneIsNot) {
+  constexpr uint8_t kOptions[] = {2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2};
+  for (size_t n = 0; n <= sizeof kOptions; ++n) {
+    std::vector<std::byte> cut(n);
+    std::memcpy(cut.data(), kOptions, n);
+    Segment s;
+    s.flags = kSyn;
+    const bool between = n == 0 || n == 4 || n == 5 || n == 8 || n == 10 || n == 20;
+    EXPECT_EQ(parse_tcp_options(cut.data(), n, s), between) << n;
+  }
+}
+
+TEST(WireTcpOptions, BlocksThatAreWrittenAreReadAgain) {
+  for (const bool stamps : {false, true}) {
+    for (uint8_t count = 1; count <= kSackBlocksMax; ++count) {
+      SegmentHeader h;
+      h.flags = kAck;
+      h.has_timestamps = stamps;
+      h.sack_count = count;
+      for (uint8_t i = 0; i < count; ++i) {
+        h.sack[i] = {SeqNum(0xffff'ff00u) + 100u * i, SeqNum(0xffff'ff00u) + (100u * i + 50)};
+      }
+      std::vector<std::byte> bytes(tcp_options_bytes(h));
+      ASSERT_LE(bytes.size(), kTcpOptionsMaxBytes);
+      ASSERT_EQ(write_tcp_options(bytes.data(), h), bytes.size());
+      Segment s;
+      s.flags = kAck;
+      ASSERT_TRUE(parse_tcp_options(bytes.data(), bytes.size(), s));
+      EXPECT_EQ(s.has_timestamps, stamps);
+      // A fourth block has no room beside timestamps: the first ones, the newest, are sent.
+      ASSERT_EQ(s.sack_count, stamps && count == 4 ? 3 : count);
+      for (uint8_t i = 0; i < s.sack_count; ++i) EXPECT_EQ(s.sack_block(i), h.sack[i]);
+    }
+  }
+}
+
+// Byte for byte what a Linux SYN looks like.
+TEST(WireTcpOptions, ASynIsLaidOutAsLinuxDoes) {
+  SegmentHeader h;
+  h.flags = kSyn;
+  h.mss = 1460;
+  h.sack_permitted = true;
+  h.has_timestamps = true;
+  h.ts_value = 0x0a0b0c0d;
+  h.window_shift = 7;
+  constexpr uint8_t kExpected[] = {2,  4,  5, 180, 4, 2, 8, 10, 10, 11,
+                                   12, 13, 0, 0,   0, 0, 1, 3,  3,  7};
+  std::vector<std::byte> bytes(sizeof kExpected);
+  ASSERT_EQ(write_tcp_options(bytes.data(), h), bytes.size());
+  EXPECT_EQ(std::memcmp(bytes.data(), kExpected, sizeof kExpected), 0);
+}
+
 }  // namespace
 }  // namespace millrace::wire

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames of any bytes through parse_frame(), parse_arp() and parse_icmp(). Must hold: nothing
+// outside of the frame is read and no view leaves it; what is accepted keeps the promises of
+// wire/frame.h; whatever was read, written again by our builders and read once more, is the same.
+// The first byte of the input chooses the device's verdicts and whether a sum in the way of ICMP
+// is put right.
+#include "wire/frame.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "wire/build.h"
+#include "wire/bytes.h"
+#include "wire/checksum.h"
+
+namespace {
+
+using namespace millrace;
+using namespace millrace::wire;
+
+constexpr size_t kFrameMaxBytes = 9018;
+constexpr uint8_t kDeviceSaysGood = 1;
+constexpr uint8_t kIcmpSumPutRight = 2;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool within(std::span<const std::byte> outer, std::span<const std::byte> inner) {
+  return inner.empty() || (inner.data() >= outer.data() &&
+                           inner.data() + inner.size() <= outer.data() + outer.size());
+}
+
+// Sums by the definition, where `ip` says that an ICMP message lies. Whether it really lies there
+// is for the code under test to find out.
+void put_icmp_sum_right(std::span<std::byte> frame) {
+  if (frame.size() < kEthernetHeaderBytes + kIpv4HeaderBytes) return;
+  const auto packet = frame.subspan(kEthernetHeaderBytes);
+  const size_t header_bytes = (load8(packet.data()) & 0x0f) * size_t{4};
+  const size_t end = std::min<size_t>(load_be16(packet.data() + 2), packet.size());
+  if (load8(packet.data() + 9) != kProtocolIcmp || end < header_bytes + 4) return;
+  const auto message = packet.subspan(header_bytes, end - header_bytes);
+  store16(message.data() + 2, 0);
+  uint32_t sum = 0;
+  for (size_t i = 0; i < message.size(); ++i) {
+    sum += uint32_t{load8(message.data() + i)} << (i % 2 == 0 ? 8 : 0);
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  store_be16(message.data() + 2, static_cast<uint16_t>(~sum));
+}
+
+void check_promises(const ParsedFrame& p, std::span<const std::byte> frame) {
+  const Segment& s = p.segment;
+  require(within(frame, s.data()) && s.payload >= frame.data());
+  require(within(frame, {s.sack_blocks, size_t{8} * s.sack_count}));
+  require(p.key.local_port != 0 && p.key.peer_port != 0 && !(p.key.local == p.key.peer));
+  require(!p.key.peer.is_multicast() && !p.key.peer.is_loopback());
+  require(std::popcount(uint32_t{s.flags} & (kSyn | kFin | kRst)) <= 1);
+  require(s.has(kSyn | kRst | kAck));
+  require(s.sack_count <= (s.has_timestamps ? 3 : 4));
+  require(s.has(kSyn) ? s.sack_count == 0 : s.mss == 0 && s.window_shift == kNoWindowShift);
+}
+
+SegmentHeader as_sent(const Segment& s) {
+  SegmentHeader h;
+  h.seq = s.seq;
+  h.ack = s.ack;
+  h.window = s.window;
+  h.flags = s.flags;
+  h.has_timestamps = s.has_timestamps;
+  h.sack_permitted = s.sack_permitted;
+  h.window_shift = s.window_shift;
+  h.mss = s.mss;
+  h.ts_value = s.ts_value;
+  h.ts_echo = s.ts_echo;
+  h.sack_count = s.sack_count;
+  for (uint8_t i = 0; i < s.sack_count; ++i) h.sack[i] = s.sack_block(i);
+  return h;
+}
+
+// As the peer would have sent it if it were us; cut in pieces, the first of an odd length.
+void check_tcp_again(const ParsedFrame& p) {
+  const Segment& s = p.segment;
+  TxFrame sent;
+  const auto payload = s.data();
+  const size_t cut = payload.size() > 1 ? (payload.size() / 2) | 1 : payload.size();
+  sent.payload[0] = payload.first(cut);
+  sent.payload[1] = payload.subspan(cut);
+  sent.payload_spans = 2;
+  sent.payload_bytes = s.payload_bytes;
+  build_tcp(sent, make_ethernet(p.destination_mac(), p.source_mac(), kEthertypeIpv4), {},
+            {p.key.peer, p.key.local, p.key.peer_port, p.key.local_port}, as_sent(s));
+  std::vector<std::byte> bytes(sent.total_bytes());
+  require(write_frame(sent, bytes) == bytes.size());
+
+  ParsedFrame again;
+  require(parse_frame({.data = bytes.data(), .length = static_cast<uint32_t>(bytes.size())},
+                      again) == FrameKind::kTcp);
+  const Segment& t = again.segment;
+  require(again.key == p.key && again.l2_group == p.l2_group);
+  require(t.seq == s.seq && t.ack == s.ack && t.window == s.window && t.flags == s.flags);
+  require(t.mss == s.mss && t.window_shift == s.window_shift);
+  require(t.sack_permitted == s.sack_permitted && t.has_timestamps == s.has_timestamps);
+  require(t.ts_value == s.ts_value && t.ts_echo == s.ts_echo && t.sack_count == s.sack_count);
+  for (uint8_t i = 0; i < s.sack_count; ++i) require(t.sack_block(i) == s.sack_block(i));
+  require(std::ranges::equal(t.data(), s.data()));
+}
+
+void check_icmp(const ParsedFrame& p, std::span<const std::byte> frame) {
+  auto reason = Counter::kDropIcmpMalformed;
+  const auto message = parse_icmp(p, reason);
+  if (!message) {
+    require(reason == Counter::kDropIcmpMalformed || reason == Counter::kDropIcmpChecksum);
+    return;
+  }
+  require(within(frame, message->body) && message->body.size() >= 4);
+  if (message->quotes_tcp) require(message->body.size() >= 4 + kIpv4HeaderBytes + 8);
+
+  std::vector<std::byte> bytes(kEthernetHeaderBytes + kIpv4HeaderBytes + 4 + message->body.size());
+  require(build_icmp(bytes, make_ethernet(p.destination_mac(), p.source_mac(), kEthertypeIpv4), {},
+                     p.key.peer, p.key.local, message->type, message->code,
+                     message->body) == bytes.size());
+  ParsedFrame again;
+  require(parse_frame({.data = bytes.data(), .length = static_cast<uint32_t>(bytes.size())},
+                      again) == FrameKind::kIcmp);
+  const auto message_again = parse_icmp(again, reason);
+  require(message_again && message_again->type == message->type &&
+          message_again->code == message->code);
+  require(message_again->next_hop_mtu == message->next_hop_mtu);
+  require(message_again->quotes_tcp == message->quotes_tcp);
+  require(message_again->quoted == message->quoted);
+  require(message_again->quoted_seq == message->quoted_seq);
+  require(std::ranges::equal(message_again->body, message->body));
+}
+
+void check_arp(const ParsedFrame& p) {
+  const auto arp = parse_arp({p.ip, p.ip_bytes});
+  if (!arp) return;
+  require(!arp->sender_mac.is_zero() && !arp->sender_mac.is_multicast());
+  std::array<std::byte, 60> bytes;
+  require(build_arp(bytes, make_ethernet(p.destination_mac(), p.source_mac(), kEthertypeArp),
+                    *arp) == bytes.size());
+  const auto again = parse_arp(std::span(bytes).subspan(kEthernetHeaderBytes));
+  require(again && again->request == arp->request);
+  require(again->sender_mac == arp->sender_mac && again->sender_ip == arp->sender_ip);
+  require(again->target_mac == arp->target_mac && again->target_ip == arp->target_ip);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 1 || size - 1 > kFrameMaxBytes) return 0;
+  const uint8_t choices = data[0];
+  // Memory of just this size, so that one byte too far is noticed.
+  const auto memory = std::make_unique<std::byte[]>(size - 1);
+  const std::span frame(memory.get(), size - 1);
+  std::memcpy(frame.data(), data + 1, frame.size());
+  if ((choices & kIcmpSumPutRight) != 0) put_icmp_sum_right(frame);
+
+  RxFrame received{.data = frame.data(), .length = static_cast<uint32_t>(frame.size())};
+  ParsedFrame unhelped;
+  const FrameKind kind_unhelped = parse_frame(received, unhelped);
+  received.ip_checksum = received.l4_checksum = ChecksumVerdict::kGood;
+  ParsedFrame helped;
+  const FrameKind kind_helped = parse_frame(received, helped);
+  // A verdict stands for the sum and changes nothing else.
+  if (kind_unhelped != kind_helped) {
+    require(kind_unhelped == FrameKind::kDropped);
+    require(unhelped.drop == Counter::kDropIpChecksum ||
+            unhelped.drop == Counter::kDropTcpChecksum);
+  } else if (kind_helped == FrameKind::kDropped && unhelped.drop != helped.drop) {
+    require(unhelped.drop == Counter::kDropIpChecksum ||
+            unhelped.drop == Counter::kDropTcpChecksum);
+  }
+
+  const ParsedFrame& p = (choices & kDeviceSaysGood) != 0 ? helped : unhelped;
+  switch (p.kind) {
+    case FrameKind::kTcp:
+      check_promises(p, frame);
+      check_tcp_again(p);
+      break;
+    case FrameKind::kIcmp:
+      check_icmp(p, frame);
+      break;
+    case FrameKind::kArp:
+      check_arp(p);
+      break;
+    case FrameKind::kOtherIp:
+      require(p.protocol != kProtocolTcp && p.protocol != kProtocolIcmp);
+      require(within(frame, {p.ip, p.ip_bytes}) && p.ip_header_bytes <= p.ip_bytes);
+      break;
+    case FrameKind::kDropped:
+      break;
+  }
+  return 0;
+}
