@@ -163,11 +163,11 @@ TEST(WireIcmp, AQuoteThatIsNotOfASegmentNamesNone) {
 }
 
 TEST(WireIcmp, AQuoteThatIsNoPacketIsMalformed) {
-  for (const uint8_t first : {0x65, 0x44, 0x4f}) {  // version 6, 16 bytes of header, 60 of 28
+  for (const int first : {0x65, 0x44, 0x4f}) {  // version 6, 16 bytes of header, 60 of 28
     Bytes body = unreachable_about(28);
-    test::put8(body, 4, first);
+    test::put8(body, 4, static_cast<uint8_t>(first));
     Counter drop{};
-    EXPECT_FALSE(read(build(icmp(kIcmpDestinationUnreachable, 3, body)), drop)) << int{first};
+    EXPECT_FALSE(read(build(icmp(kIcmpDestinationUnreachable, 3, body)), drop)) << first;
     EXPECT_EQ(drop, Counter::kDropIcmpMalformed);
   }
 }

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <initializer_list>
+#include <span>
 #include <vector>
 
 namespace millrace::wire {
@@ -154,8 +156,8 @@ TEST(WireTcpOptions, TheShortWayForTimestampsReadsWhatTheWalkReads) {
 TEST(WireTcpOptions, ACutBetweenOptionsIsSoundAndWithinOneIsNot) {
   constexpr uint8_t kOptions[] = {2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2};
   for (size_t n = 0; n <= sizeof kOptions; ++n) {
-    std::vector<std::byte> cut(n);
-    std::memcpy(cut.data(), kOptions, n);
+    const auto bytes = std::as_bytes(std::span(kOptions)).first(n);
+    const std::vector<std::byte> cut(bytes.begin(), bytes.end());
     Segment s;
     s.flags = kSyn;
     const bool between = n == 0 || n == 4 || n == 5 || n == 8 || n == 10 || n == 20;
