@@ -309,7 +309,6 @@ class Twins {
   void advance(uint32_t budget, bool rearm) {
     const size_t due = due_count();
     std::vector<uint32_t> rearmed;
-    std::optional<uint64_t> last;
     const uint32_t fired = wheel_.advance(low(now_), budget, [&](uint32_t index) {
       const auto entry = deadlines_.find(index);
       ASSERT_NE(entry, deadlines_.end()) << "fired though not armed, or twice";
