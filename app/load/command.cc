@@ -6,23 +6,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "cli/format.h"
 #include "cli/options.h"
+#include "cli/print.h"
 #include "cli/signals.h"
 #include "load/report.h"
 #include "serve/serve_program.h"
 
 namespace millrace::load {
 namespace {
-
-void print_now(const std::string& text) {
-  fmt::print("{}", text);
-  std::fflush(stdout);
-}
 
 // An option whose value is one of a few words.
 template <class T>
@@ -115,7 +110,7 @@ class LoadCommand final : public cli::Command {
       return cli::fail(loaded.error());
     }
     if (common_.print_config) {
-      print_now(cli::config_to_toml(app_, "load"));
+      cli::say(cli::config_to_toml(app_, "load"));
       return cli::kExitOk;
     }
     Result<EngineConfig> config = cli::to_engine_config(common_, std::move(eal_args));
@@ -149,7 +144,7 @@ class LoadCommand final : public cli::Command {
       engine = std::move(*created);
     }
     if (Result<void> started = engine->start(); !started) return cli::fail(started.error());
-    if (!common_.quiet && !common_.json) print_now(engine->describe() + "\n");
+    if (!common_.quiet && !common_.json) cli::say(engine->describe() + "\n");
     watch(*engine, generator, signals);
     engine->stop();
     const EngineReport report = engine->finish();
@@ -233,7 +228,7 @@ class LoadCommand final : public cli::Command {
       const auto rate = [&](Count count) {
         return cli::format_rate(static_cast<double>(gained.get(count)) / passed);
       };
-      print_now(fmt::format(
+      cli::say(fmt::format(
           "{:>8}  open {:>9}  connections {:>10}  requests {:>10}  failed {:>7}  p99 {:>8}\n",
           cli::format_duration(now - began), cli::format_count(after.open()),
           rate(Count::kCompleted), rate(Count::kResponses), cli::format_count(gained.failed()),
@@ -247,12 +242,12 @@ class LoadCommand final : public cli::Command {
   int say_result(const Outcome& outcome, bool leaked, const std::string& complaints) const {
     const std::string& error = outcome.generator.error();
     if (common_.json) {
-      print_now(to_json(outcome).dump(2) + "\n");
+      cli::say(to_json(outcome).dump(2) + "\n");
     } else if (error.empty()) {
-      print_now(to_text(outcome));
+      cli::say(to_text(outcome));
     }
-    if (!error.empty()) fmt::print(stderr, "millrace: {}\n", error);
-    if (leaked) fmt::print(stderr, "{}", complaints);
+    if (!error.empty()) cli::complain(fmt::format("millrace: {}\n", error));
+    if (leaked) cli::complain(complaints);
     return succeeded(outcome) && !leaked ? cli::kExitOk : cli::kExitFailed;
   }
 

@@ -5,9 +5,9 @@
 
 namespace millrace::serve {
 
-// After a send() that took nothing: whether it will stay so. on_writable follows an
-// acknowledgement, and when nothing is under way, because there was no memory for it, none will
-// come. Such a connection can only be aborted.
+// After a send() that took nothing: whether that was for want of memory, not of room in the send
+// buffer. on_writable would follow when others have given theirs back, whenever that is; a server
+// that is short of memory ends such a connection instead, and tells the client at once.
 inline bool starved(const Shard& shard, ConnectionId id) {
   const std::optional<TcpInfo> info = shard.info(id);
   if (!info || (info->state != State::kEstablished && info->state != State::kCloseWait)) {
