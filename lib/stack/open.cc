@@ -266,6 +266,7 @@ void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
   h.seq = half.iss + 1;
   h.flags = wire::kAck;
   h.mss = 0;
+  h.sack_permitted = false;
   // Only the window of a SYN is unscaled (RFC 7323 section 2.2); what it promised is kept.
   if (h.window_shift != wire::kNoWindowShift) {
     h.window = static_cast<uint16_t>((h.window + (1u << h.window_shift) - 1) >> h.window_shift);

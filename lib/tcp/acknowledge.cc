@@ -18,7 +18,6 @@ constexpr uint8_t kDuplicateAckThreshold = 3;
 void set_window(Connection& c, const wire::Segment& s) {
   c.snd_wnd = uint32_t{s.window} << c.snd_wscale();
   c.snd_wl1 = s.seq;
-  c.snd_wl2 = s.ack;
   c.snd_wnd_max_log2 =
       std::max(c.snd_wnd_max_log2, static_cast<uint8_t>(std::bit_width(c.snd_wnd)));
 }
@@ -40,7 +39,7 @@ void update_window(Connection& c, const wire::Segment& s, Effects& fx) {
   // RFC 9293: only a segment newer than the one that set the window may set it. One that
   // acknowledges new data is newer whatever its sequence number: a retransmission that carries the
   // news of a closed window must be believed, or the old window would be counted from the new ACK.
-  if (s.ack > c.snd_una || c.snd_wl1 < s.seq || (c.snd_wl1 == s.seq && c.snd_wl2 <= s.ack)) {
+  if (s.ack > c.snd_una || c.snd_wl1 <= s.seq) {
     const uint32_t before = c.snd_wnd;
     set_window(c, s);
     if (c.snd_wnd <= before) return;  // a probe's answer that repeats the window changes nothing

@@ -17,7 +17,7 @@
 namespace millrace::tcp {
 
 // Bits of Connection::flags.
-enum ConnectionFlag : uint16_t {
+enum ConnectionFlag : uint32_t {
   kTimestamps = 1 << 0,  // negotiated (RFC 7323)
   kAckNow = 1 << 1,      // the flush must send something that acknowledges
   kAckDelayed = 1 << 2,  // an acknowledgement is owed by ack_deadline
@@ -34,6 +34,7 @@ enum ConnectionFlag : uint16_t {
   kAborting = 1 << 13,       // the flush sends RST and the connection ends
   kRttTiming = 1 << 14,      // rtt_seq is being timed (Karn: dropped on retransmission)
   kDirty = 1 << 15,          // on the shard's dirty or blocked list
+  kSack = 1 << 16,           // negotiated (RFC 2018)
 };
 
 // A sender in recovery.
@@ -71,16 +72,13 @@ struct Inbox {
 
 struct alignas(64) Connection {
   // --- Line 0: receiving.
-  State state = State::kClosed;
-  uint8_t duplicate_acks = 0;
-  uint16_t flags = 0;
+  uint32_t flags = 0;
   SeqNum rcv_nxt;
   SeqNum rcv_adv;  // right edge of the window that was announced
   SeqNum snd_una;
   SeqNum snd_nxt;        // one past the highest that was ever sent
   uint32_t snd_wnd = 0;  // bytes
-  SeqNum snd_wl1;
-  SeqNum snd_wl2;
+  SeqNum snd_wl1;        // RFC 9293's SND.WL2 is never above snd_una, so it decides nothing
   uint32_t ts_recent = 0;
   uint32_t ts_recent_tick = 0;  // when it was stored (RFC 7323 section 5.5)
   SeqNum last_ack_sent;
@@ -92,6 +90,8 @@ struct alignas(64) Connection {
   uint32_t generation = 0;
   uint16_t rcv_mss = 0;  // the largest segment seen
   uint16_t profile = 0;  // index of the TcpOptions in force
+  State state = State::kClosed;
+  uint8_t duplicate_acks = 0;
 
   // --- Line 1: sending and timers.
   uint32_t ssthresh = 0;
@@ -120,9 +120,9 @@ struct alignas(64) Connection {
   uint32_t total_retrans = 0;
   uint32_t ts_offset = 0;  // ours (RFC 7323 section 5.4)
 
-  [[nodiscard]] bool has(uint16_t bits) const { return (flags & bits) != 0; }
-  void set(uint16_t bits) { flags = static_cast<uint16_t>(flags | bits); }
-  void clear(uint16_t bits) { flags = static_cast<uint16_t>(flags & ~bits); }
+  [[nodiscard]] bool has(uint32_t bits) const { return (flags & bits) != 0; }
+  void set(uint32_t bits) { flags |= bits; }
+  void clear(uint32_t bits) { flags &= ~bits; }
 
   [[nodiscard]] uint8_t snd_wscale() const { return window_shifts & 0xf; }
   [[nodiscard]] uint8_t rcv_wscale() const { return window_shifts >> 4; }

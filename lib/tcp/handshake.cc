@@ -30,7 +30,6 @@ uint8_t peer_shift(const wire::Segment& s) {
 void note_window(Connection& c, const wire::Segment& s, uint8_t shift) {
   c.snd_wnd = uint32_t{s.window} << shift;
   c.snd_wl1 = s.seq;
-  c.snd_wl2 = s.ack;
   c.snd_wnd_max_log2 = static_cast<uint8_t>(std::bit_width(c.snd_wnd));
 }
 
@@ -49,6 +48,11 @@ void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
     c.ts_recent_tick = ctx.tick;
   } else {
     c.clear(kTimestamps);
+  }
+  if (options.sack && s.sack_permitted) {
+    c.set(kSack);
+  } else {
+    c.clear(kSack);
   }
   c.snd_mss = effective_mss(peer_mss(s), timestamps, options, ctx);
   c.rcv_mss = kDefaultMss;
@@ -72,6 +76,7 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   c.rcv_mss = kDefaultMss;
   c.set(kSynDue);
   if (options.timestamps) c.set(kTimestamps);
+  if (options.sack) c.set(kSack);
 }
 
 void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
@@ -139,6 +144,7 @@ HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptio
     half.shift_and_flags |= 0x10;
     half.ts_recent = s.ts_value;
   }
+  if (options.sack && s.sack_permitted) half.shift_and_flags |= 0x20;
   return half;
 }
 
@@ -153,6 +159,7 @@ wire::SegmentHeader syn_ack(const HalfOpen& half, const TcpOptions& options, con
   if (half.window_shift() != HalfOpen::kNoShift) {
     h.window_shift = window_shift_for(options.receive_buffer_bytes);
   }
+  h.sack_permitted = half.sack();
   if (half.timestamps()) {
     h.has_timestamps = true;
     h.ts_value = ctx.tick + ts_offset;
@@ -180,6 +187,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
     c.ts_recent = half.ts_recent;
     c.ts_recent_tick = ctx.tick;
   }
+  if (half.sack()) c.set(kSack);
   c.snd_mss = effective_mss(half.mss, half.timestamps(), options, ctx);
   c.rcv_mss = kDefaultMss;
   c.total_retrans = half.retries;

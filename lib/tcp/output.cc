@@ -69,6 +69,7 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   } else if (options.window_scale) {
     h.window_shift = shift;
   }
+  h.sack_permitted = c.has(kSack);
   if (c.has(kTimestamps)) {
     h.has_timestamps = true;
     h.ts_value = ctx.tick + c.ts_offset;

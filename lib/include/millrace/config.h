@@ -19,6 +19,7 @@ struct TcpOptions {
   uint16_t mss_max = 0;                        // at most; 0: what the MTU allows
   bool window_scale = true;                    // RFC 7323 section 2
   bool timestamps = true;                      // RFC 7323 section 3
+  bool sack = true;                            // RFC 2018
   bool nodelay = false;                        // true turns Nagle's algorithm off (RFC 9293 3.7.4)
   bool delayed_ack = true;                     // RFC 1122 section 4.2.3.2
   Duration delayed_ack_timeout = milliseconds(40);  // at most 500 ms (RFC 9293 section 3.8.6.3)
