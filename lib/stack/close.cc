@@ -4,7 +4,7 @@
 #include "tcp/close.h"
 #include "base/check.h"
 #include "stack/impl.h"
-#include "tcp/congestion.h"
+#include "tcp/flight.h"
 #include "tcp/output.h"
 #include "tcp/reassembly.h"
 #include "tcp/send_queue.h"
@@ -70,7 +70,7 @@ void Shard::Impl::release(uint32_t index, CloseReason reason) {
   if (c.timer.linked()) wheel_.disarm(index);
   tcp::clear_send_queue(c, ctx_);
   tcp::clear_inbox(c, ctx_);
-  tcp::end_recovery(c, ctx_);
+  tcp::close_sender(c, ctx_);
   --neighbors_[c.neighbor].references;
   if (c.state == State::kSynSent || c.state == State::kSynReceived) {
     counters_.add(Counter::kTcpAttemptFails);
@@ -111,7 +111,7 @@ void Shard::Impl::reap() {
 
 void Shard::Impl::enter_time_wait(uint32_t index) {
   Connection& c = connections_[index];
-  tcp::end_recovery(c, ctx_);
+  tcp::close_sender(c, ctx_);
   if (c.has(tcp::kAckNow | tcp::kAckDelayed)) {
     c.set(tcp::kAckNow);
     c.clear(tcp::kProbeNow);

@@ -98,6 +98,7 @@ Result<void> validate(const ShardConfig& config) {
   check.between("profiles_max", config.profiles_max, 1, 65535);
   check.between("small_blocks_max", config.small_blocks_max, 1, kRecordsMax);
   check.between("large_blocks_max", config.large_blocks_max, 1, kRecordsMax);
+  check.between("flight_runs_max", config.flight_runs_max, 1, kRecordsMax);
   check.between("control_frames_max", config.control_frames_max, 1, 1u << 20);
   check.between("timers_per_turn", config.timers_per_turn, 1, 1u << 20);
   check.between("frames_per_connection_per_turn", config.frames_per_connection_per_turn, 1,

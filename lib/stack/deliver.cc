@@ -93,7 +93,7 @@ void Shard::Impl::on_peer_fin(uint32_t index) {
   tcp::Effects fx;
   tcp::receive_fin(c, ctx_, fx);
   mark_dirty(index);
-  if (c.inbox != kNil) {
+  if (c.inbox != kNil && inboxes_[c.inbox].unread_bytes != 0) {
     // Unread bytes come first; resume() says it when they are gone.
     inboxes_[c.inbox].announce_fin = true;
   } else if (!c.has(tcp::kNoReader)) {

@@ -177,7 +177,8 @@ class Shard::Impl {
   Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
        base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
        base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
-       base::Slab<tcp::Recovery> recoveries, flow::Table flows, stack::ControlQueue control);
+       base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
+       stack::ControlQueue control);
 
   Shard* facade_ = nullptr;
   ShardConfig config_;
@@ -190,7 +191,8 @@ class Shard::Impl {
   base::Slab<tcp::HalfOpen> half_open_;
   base::Slab<tcp::TimeWait> time_wait_;
   base::Slab<tcp::Inbox> inboxes_;
-  base::Slab<tcp::Recovery> recoveries_;
+  base::Slab<tcp::Sender> senders_;
+  base::Slab<tcp::Run> runs_;
   flow::Table flows_;
   timer::Wheel wheel_;
   timer::Wheel half_open_wheel_;

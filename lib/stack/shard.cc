@@ -17,7 +17,7 @@ namespace millrace {
 Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
                   base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
                   base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
-                  base::Slab<tcp::Recovery> recoveries, flow::Table flows,
+                  base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
                   stack::ControlQueue control)
     : config_(config),
       now_(now),
@@ -26,7 +26,8 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
       half_open_(std::move(half_open)),
       time_wait_(std::move(time_wait)),
       inboxes_(std::move(inboxes)),
-      recoveries_(std::move(recoveries)),
+      senders_(std::move(senders)),
+      runs_(std::move(runs)),
       flows_(std::move(flows)),
       wheel_(reinterpret_cast<std::byte*>(connections_.data()) + offsetof(Connection, timer),
              sizeof(Connection), static_cast<uint32_t>(now.ns / 1'000'000)),
@@ -53,7 +54,8 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   ctx_.counters = &counters_;
   ctx_.blocks = &blocks_;
   ctx_.inboxes = &inboxes_;
-  ctx_.recoveries = &recoveries_;
+  ctx_.senders = &senders_;
+  ctx_.runs = &runs_;
   ctx_.profiles = &profiles_;
   ctx_.local_mss =
       static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes - wire::kTcpHeaderBytes);
@@ -71,12 +73,13 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   auto half_open = base::Slab<tcp::HalfOpen>::create(config.half_open_max, huge);
   auto time_wait = base::Slab<tcp::TimeWait>::create(config.time_wait_max, huge);
   auto inboxes = base::Slab<tcp::Inbox>::create(config.connections_max, huge);
-  auto recoveries = base::Slab<tcp::Recovery>::create(config.connections_max, huge);
+  auto senders = base::Slab<tcp::Sender>::create(config.connections_max, huge);
+  auto runs = base::Slab<tcp::Run>::create(config.connections_max + config.flight_runs_max, huge);
   auto flows = flow::Table::create(
       config.connections_max + config.half_open_max + config.time_wait_max, huge);
   auto control = stack::ControlQueue::create(config.control_frames_max);
-  if (!blocks || !connections || !half_open || !time_wait || !inboxes || !recoveries || !flows ||
-      !control) {
+  if (!blocks || !connections || !half_open || !time_wait || !inboxes || !senders || !runs ||
+      !flows || !control) {
     return Error{fmt::format(
         "not enough memory for {} connections and {} TIME-WAIT records; lower connections_max, "
         "time_wait_max or large_blocks_max",
@@ -84,7 +87,7 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   }
   std::unique_ptr<Impl> impl(new Impl(config, now, std::move(*blocks), std::move(*connections),
                                       std::move(*half_open), std::move(*time_wait),
-                                      std::move(*inboxes), std::move(*recoveries),
+                                      std::move(*inboxes), std::move(*senders), std::move(*runs),
                                       std::move(*flows), std::move(*control)));
   if (config.interface.gratuitous_arp) {
     for (const Prefix& prefix : config.interface.addresses) {
@@ -142,7 +145,7 @@ ShardUse Shard::Impl::use() const {
   use.neighbors = neighbors_.used();
   use.small_blocks = blocks_.small_used();
   use.large_blocks = blocks_.large_used();
-  use.loss_records = inboxes_.used() + recoveries_.used();
+  use.loss_records = inboxes_.used() + senders_.used();
   use.timers = wheel_.armed_count() + half_open_wheel_.armed_count();
   use.control_frames = control_.used();
   use.flow_entries = flows_.size();

@@ -2,6 +2,7 @@
 // Steps 1 to 4 of RFC 9293 section 3.10.7.4 for every state that has a window: is the segment
 // within it (3.4), PAWS (RFC 7323 section 5), RST and SYN as RFC 5961 has them.
 #include "tcp/input.h"
+#include "tcp/reassembly.h"
 
 namespace millrace::tcp {
 namespace {
@@ -34,6 +35,9 @@ bool is_simultaneous_syn_ack(const Connection& c, const wire::Segment& s) {
 
 void refuse(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
   if (s.has(wire::kRst)) return;
+  if (s.payload_bytes != 0 && s.seq < c.rcv_nxt) {
+    note_duplicate(c, ctx, s.seq, min(s.seq + s.payload_bytes, c.rcv_nxt));
+  }
   if (s.length() == 0) {
     // Empty segments are answered within a rate, or two confused ends would answer each other.
     challenge(c, ctx, fx);
@@ -48,8 +52,9 @@ void accept_reset(Connection& c, Effects& fx) {
 }
 
 // Drops what lies before rcv_nxt and behind the right edge.
-void trim(Connection& c, wire::Segment& s) {
+void trim(Connection& c, wire::Segment& s, Context& ctx) {
   if (s.seq < c.rcv_nxt) {
+    note_duplicate(c, ctx, s.seq, min(s.seq + s.payload_bytes, c.rcv_nxt));
     const uint32_t drop = c.rcv_nxt - s.seq;
     const uint32_t bytes = drop < s.payload_bytes ? drop : s.payload_bytes;
     if (drop > s.payload_bytes) s.flags &= static_cast<wire::Flags>(~wire::kFin);
@@ -125,7 +130,7 @@ bool acceptable(Connection& c, wire::Segment& s, Context& ctx, Effects& fx) {
     challenge(c, ctx, fx);
     return false;
   }
-  trim(c, s);
+  trim(c, s, ctx);
   return true;
 }
 

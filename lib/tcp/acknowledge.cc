@@ -6,14 +6,14 @@
 
 #include "tcp/close.h"
 #include "tcp/congestion.h"
+#include "tcp/flight.h"
 #include "tcp/input.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 
 namespace millrace::tcp {
 namespace {
-
-constexpr uint8_t kDuplicateAckThreshold = 3;
 
 void set_window(Connection& c, const wire::Segment& s) {
   c.snd_wnd = uint32_t{s.window} << c.snd_wscale();
@@ -24,7 +24,7 @@ void set_window(Connection& c, const wire::Segment& s) {
 
 // A zero-window probe's byte that the peer did not take is unsent again, so that it goes out at
 // once, and first, when the window opens.
-void leave_persist(Connection& c) {
+void leave_persist(Connection& c, Context& ctx) {
   c.clear(kPersist | kRetransmitArmed);
   c.probes = 0;
   c.backoff = 0;
@@ -32,10 +32,11 @@ void leave_persist(Connection& c) {
     c.snd_nxt = c.snd_una;
     c.send_cursor = c.send_head;
     c.clear(kRttTiming);
+    trim_sender(c, ctx);
   }
 }
 
-void update_window(Connection& c, const wire::Segment& s, Effects& fx) {
+void update_window(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
   // RFC 9293: only a segment newer than the one that set the window may set it. One that
   // acknowledges new data is newer whatever its sequence number: a retransmission that carries the
   // news of a closed window must be believed, or the old window would be counted from the new ACK.
@@ -44,7 +45,7 @@ void update_window(Connection& c, const wire::Segment& s, Effects& fx) {
     set_window(c, s);
     if (c.snd_wnd <= before) return;  // a probe's answer that repeats the window changes nothing
     fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
-    if (c.has(kPersist) && s.ack == c.snd_una) leave_persist(c);
+    if (c.has(kPersist) && s.ack == c.snd_una) leave_persist(c, ctx);
   }
 }
 
@@ -57,23 +58,22 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
     take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
     c.clear(kRttTiming);
   }
-  c.snd_una = s.ack;
-  c.duplicate_acks = 0;
   c.backoff = 0;
   c.probes = 0;
-  release_acknowledged(c, ctx, s.ack);
-
-  if (c.recovery == kNil) {
-    on_ack_open(c, acked, flight);
-  } else if (on_ack_in_recovery(c, ctx, acked)) {
+  c.clear(kPersist | kRetransmitArmed | kLossProbe | kReorderTimer);
+  if (c.sender == kNil && (s.sack_count == 0 || !c.has(kSack))) {
+    c.snd_una = s.ack;
+    c.duplicate_acks = 0;
+    congestion_on_ack(c, ctx, acked, flight, 0);
+  } else {
+    recover_on_ack(c, s, ctx, false);
     fx.dirty = true;
   }
+  release_acknowledged(c, ctx, s.ack);
 
   // RFC 6298 section 5.2 and 5.3.
-  c.clear(kPersist | kRetransmitArmed);
   if (c.snd_una != c.snd_nxt) {
-    c.set(kRetransmitArmed);
-    c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
+    arm_loss_timer(c, ctx);
     // The wheel may only be told late of a deadline that was put off, never of one moved forward.
     if (!c.timer.linked() || static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0) {
       fx.dirty = true;
@@ -91,21 +91,20 @@ void on_same_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
                  uint32_t window_before) {
   const bool duplicate = c.flight() != 0 && s.payload_bytes == 0 && !s.has(wire::kFin) &&
                          c.snd_wnd == window_before && !c.has(kPersist);
-  if (!duplicate) return;
-  if (c.recovery != kNil) {
-    const RecoveryPhase phase = (*ctx.recoveries)[c.recovery].phase;
-    if (phase == RecoveryPhase::kFast) {
-      on_duplicate_in_recovery(c);
-      fx.dirty = true;
-    }
+  if (c.has(kSack)) {
+    // A D-SACK may come when nothing is in flight any more.
+    const bool news = s.sack_count != 0 && (c.flight() != 0 || c.sender != kNil);
+    if (!news || c.has(kPersist)) return;
+  } else if (!duplicate) {
     return;
   }
-  if (c.duplicate_acks < UINT8_MAX) ++c.duplicate_acks;
-  if (c.duplicate_acks != kDuplicateAckThreshold) return;
-  enter_fast_recovery(c, ctx);
-  c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
-  c.set(kRetransmitArmed);
+  const bool waited_for_reordering = c.has(kReorderTimer);
+  const bool was_open = phase_of(c, ctx) == Phase::kOpen;
+  recover_on_ack(c, s, ctx, duplicate);
   fx.dirty = true;
+  if (c.flight() == 0) return;
+  const bool entered = was_open && phase_of(c, ctx) != Phase::kOpen;
+  if (entered || c.has(kLossProbe) || waited_for_reordering) arm_loss_timer(c, ctx);
 }
 
 }  // namespace
@@ -143,7 +142,7 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     return true;  // an old duplicate says nothing; its text may still be new
   }
   const uint32_t window_before = c.snd_wnd;
-  update_window(c, s, fx);
+  update_window(c, s, ctx, fx);
   if (s.ack > c.snd_una) {
     on_new_ack(c, s, ctx, fx);
     return !fx.closed && !fx.time_wait;

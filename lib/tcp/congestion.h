@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Congestion control: slow start, congestion avoidance (RFC 5681) and NewReno's recovery
-// (RFC 6582), with the initial window of RFC 6928. All windows in bytes.
+// Congestion control: how large cwnd may be. One interface, an algorithm per TcpOptions; recovery
+// decides when something is lost, this decides what that and every acknowledgement does to the
+// window. All windows in bytes.
+//
+//   NewReno  RFC 5681, 6582
+//   CUBIC    RFC 9438, with HyStart++ (RFC 9406) to leave slow start
+//
+// Appropriate byte counting in both (RFC 3465 with no limit, as one acknowledgement may stand for a
+// burst); a window that was not filled does not grow (RFC 7661's reason).
 #pragma once
 
 #include <cstdint>
@@ -13,20 +20,27 @@ namespace millrace::tcp {
 // RFC 6928: min(10 MSS, max(2 MSS, 14600)), with options.initial_window_segments for the 10; one
 // segment when the SYN was lost (RFC 5681 section 3.1).
 void start_congestion(Connection& c, const Context& ctx, bool syn_was_lost);
+uint32_t initial_window(const Connection& c, const Context& ctx);
+// Nothing is in flight. If so it was for a timeout's length, what the window measured is gone
+// (RFC 5681 section 4.1).
+void restart_after_idle(Connection& c, const Context& ctx);
 
-// `acked` new bytes while not in recovery; `flight` is what was outstanding before.
-void on_ack_open(Connection& c, uint32_t acked, uint32_t flight);
+// `acked` new bytes while nothing is being recovered (or in slow start after a timeout); `flight`
+// is what was outstanding before; `rtt_us` a round trip that was just measured, or 0.
+void congestion_on_ack(Connection& c, Context& ctx, uint32_t acked, uint32_t flight,
+                       uint32_t rtt_us);
+// Something was lost, or marked by ECN: sets ssthresh. Requires: the connection has a Sender.
+void congestion_on_loss(Connection& c, Context& ctx);
+// The loss was none: cwnd and ssthresh have been restored.
+void congestion_on_undo(Connection& c, Context& ctx);
 
-// The third duplicate acknowledgement, and those after it.
-void enter_fast_recovery(Connection& c, Context& ctx);
-void on_duplicate_in_recovery(Connection& c);
-// An acknowledgement of new data during recovery; `acked` bytes up to c.snd_una. Ends the phase
-// when all of it is acknowledged. Returns true while there is something to resend.
-bool on_ack_in_recovery(Connection& c, Context& ctx, uint32_t acked);
+// --- CUBIC, in cubic.cc -------------------------------------------------------------------------
 
-// A retransmission timeout: back to one segment, go back over everything in flight.
-void on_timeout(Connection& c, Context& ctx);
+void cubic_on_ack(Connection& c, Sender& r, const Context& ctx, uint32_t acked);
+uint32_t cubic_on_loss(const Connection& c, Sender& r);
 
-void end_recovery(Connection& c, Context& ctx);
+// --- HyStart++, in hystart.cc: bytes by which slow start grows for `acked` ones; ends slow start
+// by setting ssthresh.
+uint32_t hystart_on_ack(Connection& c, Sender& r, uint32_t acked, uint32_t rtt_us);
 
 }  // namespace millrace::tcp

@@ -11,8 +11,9 @@
 #include "millrace/address.h"
 #include "millrace/tcp_info.h"
 #include "tcp/blocks.h"
+#include "tcp/sender.h"
 #include "timer/wheel.h"
-#include "wire/seq.h"
+#include "wire/segment.h"
 
 namespace millrace::tcp {
 
@@ -35,20 +36,9 @@ enum ConnectionFlag : uint32_t {
   kRttTiming = 1 << 14,      // rtt_seq is being timed (Karn: dropped on retransmission)
   kDirty = 1 << 15,          // on the shard's dirty or blocked list
   kSack = 1 << 16,           // negotiated (RFC 2018)
-};
-
-// A sender in recovery.
-enum class RecoveryPhase : uint8_t {
-  kFast,     // NewReno fast recovery (RFC 6582)
-  kTimeout,  // after a retransmission timeout: going back over what was sent
-};
-
-struct Recovery {
-  SeqNum recover;   // snd_nxt when it began; acknowledging it ends the phase
-  SeqNum rtx_next;  // what is sent again next, and
-  SeqNum rtx_end;   // where that stops for now
-  uint32_t began_tick = 0;
-  RecoveryPhase phase = RecoveryPhase::kFast;
+  kLossProbe = 1 << 17,      // retransmit_deadline is that of a tail loss probe (RFC 8985)
+  kReorderTimer = 1 << 18,   // retransmit_deadline is RACK's for reordering
+  kTailProbeNow = 1 << 19,   // the flush sends a tail loss probe
 };
 
 // A receiver that holds bytes.
@@ -68,6 +58,14 @@ struct Inbox {
   static constexpr uint8_t kEndTimeWait = 2;  // TIME-WAIT once all is read
   uint8_t end = kEndNone;
   bool announce_fin = false;  // on_peer_closed is owed once all is read
+
+  // SACK: what arrived out of order, the latest first (RFC 2018 section 4), and a duplicate that
+  // is still to be reported (RFC 2883).
+  static constexpr uint8_t kRecentMax = 4;
+  uint8_t recent_count = 0;
+  bool duplicate_known = false;
+  wire::SackBlock recent[kRecentMax];
+  wire::SackBlock duplicate;
 };
 
 struct alignas(64) Connection {
@@ -113,7 +111,7 @@ struct alignas(64) Connection {
   FlowKey key;
   uint32_t neighbor = kNil;
   uint64_t cookie = 0;
-  uint32_t recovery = kNil;
+  uint32_t sender = kNil;
   uint16_t app = 0;
   uint8_t probes = 0;            // unanswered, zero-window or keep-alive
   uint8_t snd_wnd_max_log2 = 0;  // the largest window seen, for silly-window avoidance

@@ -21,7 +21,9 @@ struct Context {
   Counters* counters = nullptr;
   Blocks* blocks = nullptr;
   base::Slab<Inbox>* inboxes = nullptr;
-  base::Slab<Recovery>* recoveries = nullptr;
+  base::Slab<Sender>* senders = nullptr;
+  base::Slab<Run>* runs = nullptr;
+  uint32_t flights = 0;  // Senders that have runs
   const std::vector<TcpOptions>* profiles = nullptr;
   uint64_t challenge_second = 0;  // RFC 5961 section 7: which second the budget below belongs to
   uint32_t challenges_left = 0;

@@ -3,7 +3,12 @@
 
 #include <algorithm>
 
+#include "tcp/congestion.h"
+#include "tcp/flight.h"
 #include "tcp/handshake.h"
+#include "tcp/rack.h"
+#include "tcp/reassembly.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/window.h"
@@ -28,20 +33,35 @@ void fill(Connection& c, Context& ctx, SeqNum seq, wire::Flags flags, wire::Segm
     h.ts_value = ctx.tick + c.ts_offset;
     h.ts_echo = c.ts_recent;
   }
+  if (c.inbox != kNil && c.has(kSack)) report_gaps(c, ctx, h);
   c.last_ack_sent = c.rcv_nxt;
   c.clear(kAckNow | kAckDelayed);
 }
 
+// What fits one segment beside the SACK blocks that fill() will add.
+uint32_t segment_bytes(const Connection& c, const Context& ctx) {
+  if (c.inbox == kNil || !c.has(kSack)) [[likely]]
+    return c.snd_mss;
+  return c.snd_mss - std::min<uint32_t>(gap_report_bytes(c, ctx), c.snd_mss - 1u);
+}
+
 void arm_retransmit(Connection& c, const Context& ctx) {
-  if (c.has(kRetransmitArmed) && !c.has(kPersist)) return;
+  if (c.has(kRetransmitArmed) && !c.has(kPersist)) {
+    // A second segment in flight makes the tail worth a probe.
+    if (c.has(kLossProbe | kReorderTimer) || c.flight() < 2u * c.snd_mss) return;
+    const uint32_t probe = probe_ticks(c, ctx);
+    if (probe == 0 || tick_reached(ctx.tick + probe, c.retransmit_deadline)) return;
+    c.set(kLossProbe);
+    c.retransmit_deadline = ctx.tick + probe;
+    return;
+  }
   c.clear(kPersist);
-  c.set(kRetransmitArmed);
-  c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
-  if (c.backoff == 0 || c.recovery == kNil) return;
+  arm_loss_timer(c, ctx);
+  if (c.backoff == 0 || c.sender == kNil) return;
   // The user timeout may be over before the next retransmission is due.
   const uint32_t user_timeout = to_ticks(ctx.options(c).user_timeout);
   if (user_timeout == 0) return;
-  const uint32_t end = (*ctx.recoveries)[c.recovery].began_tick + user_timeout;
+  const uint32_t end = (*ctx.senders)[c.sender].began_tick + user_timeout;
   if (static_cast<int32_t>(end - c.retransmit_deadline) < 0) c.retransmit_deadline = end;
 }
 
@@ -88,43 +108,73 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   out.payload_bytes = 0;
 }
 
-// The next segment that recovery wants sent again.
-bool retransmission(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
-  if (c.recovery == kNil) return false;
-  Recovery& r = (*ctx.recoveries)[c.recovery];
-  if (r.rtx_next < c.snd_una) r.rtx_next = c.snd_una;
-  if (r.rtx_next >= r.rtx_end) return false;
-  const uint32_t pipe = r.rtx_next - c.snd_una;
-  if (r.phase == RecoveryPhase::kTimeout && pipe != 0 && pipe + c.snd_mss > c.cwnd) return false;
+// F-RTO, step 2: new text goes before what is lost.
+bool goes_forward(const Sender& r) { return r.has(kForward) && r.prr_delivered != 0; }
 
-  const SeqNum data_end = min(r.rtx_end, c.snd_end);
-  const int32_t left = SeqNum::distance(r.rtx_next, data_end);
-  const uint32_t wanted = std::min<uint32_t>(left > 0 ? static_cast<uint32_t>(left) : 0, c.snd_mss);
-  const uint32_t bytes = gather(c, ctx, r.rtx_next, wanted, out);
-  const bool fin = c.has(kFinSent) && r.rtx_next + bytes == c.snd_end;
-  const bool last = r.rtx_next + bytes == c.snd_end;
-  fill(c, ctx, r.rtx_next,
-       static_cast<wire::Flags>((fin ? wire::kFin : 0) | (last && bytes != 0 ? wire::kPsh : 0)), h);
-  r.rtx_next += bytes + (fin ? 1 : 0);
+// Whether something lost waits for room: new text has to wait behind it.
+bool resending(const Connection& c, const Context& ctx) {
+  if (c.sender == kNil) return false;
+  const Sender& r = (*ctx.senders)[c.sender];
+  return r.lost_bytes != 0 && !goes_forward(r);
+}
+
+// Sends [begin, begin + length) again: bytes, and the FIN when it is the last of them.
+void send_again(Connection& c, Context& ctx, SeqNum begin, uint32_t length, wire::SegmentHeader& h,
+                TxFrame& out) {
+  const bool fin = c.has(kFinSent) && begin + length == c.snd_end + 1;
+  const uint32_t wanted = length - (fin ? 1 : 0);
+  const uint32_t bytes = gather(c, ctx, begin, wanted, out);
+  const bool last = begin + bytes == c.snd_end;
+  fill(c, ctx, begin,
+       static_cast<wire::Flags>((fin && bytes == wanted ? wire::kFin : 0) |
+                                (last && bytes != 0 ? wire::kPsh : 0)),
+       h);
   c.clear(kRttTiming);  // Karn
   ++c.total_retrans;
   ctx.count(Counter::kTcpRetransSegs);
+  Sender& r = (*ctx.senders)[c.sender];
+  if (r.phase == Phase::kOpen) return;
+  r.undo_bytes += length;
+  r.prr_out += length;
+  if (!r.has(kResentStamp)) {
+    r.set(kResentStamp);
+    r.resent_ts = h.ts_value;
+  }
+}
+
+// The next segment that recovery wants sent again.
+bool retransmission(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  if (c.sender == kNil) return false;
+  Sender& r = (*ctx.senders)[c.sender];
+  if (r.lost_bytes == 0 || goes_forward(r)) return false;
+  const uint32_t mss = segment_bytes(c, ctx);
+  // PRR counts in bytes: what it lets out may be less than the segment that repairs a hole.
+  const uint32_t room = congestion_room(c, ctx);
+  const bool enough = r.phase == Phase::kFast ? room != 0 : room >= std::min(mss, r.lost_bytes);
+  if (!enough && pipe(c, ctx) != 0) return false;
+  SeqNum begin;
+  const uint32_t length = take_lost(c, r, ctx, mss, begin);
+  if (length == 0) return false;
+  send_again(c, ctx, begin, length, h, out);
   arm_retransmit(c, ctx);
   return true;
 }
 
 // How many of the unsent bytes go into one segment now; 0 to wait for a better moment (Nagle,
 // RFC 9293 section 3.7.4; silly-window avoidance, section 3.8.6.2.1).
-uint32_t sendable(const Connection& c, const Context& ctx) {
+uint32_t sendable(Connection& c, const Context& ctx) {
   const uint32_t unsent = c.unsent();
   const uint32_t flight = c.flight();
-  const uint32_t window = std::min(c.cwnd, c.snd_wnd);
-  if (unsent == 0 || flight >= window) return 0;
-  const uint32_t bytes = std::min({unsent, window - flight, uint32_t{c.snd_mss}});
-  if (bytes == c.snd_mss) return bytes;
+  if (unsent == 0 || flight >= c.snd_wnd) return 0;
+  if (flight == 0) restart_after_idle(c, ctx);
+  const uint32_t room = congestion_room(c, ctx);
+  const uint32_t mss = segment_bytes(c, ctx);
+  const uint32_t bytes = std::min({unsent, c.snd_wnd - flight, room, mss});
+  if (bytes == 0 || bytes == mss) return bytes;
   if (bytes == unsent && (flight == 0 || c.has(kFinQueued) || ctx.options(c).nodelay)) return bytes;
   const uint32_t half_window_max = (uint32_t{1} << c.snd_wnd_max_log2) / 4;
-  if (bytes < unsent && c.snd_wnd <= c.cwnd && bytes >= std::max(half_window_max, 1u)) return bytes;
+  const bool window_decides = c.snd_wnd - flight <= room;
+  if (bytes < unsent && window_decides && bytes >= std::max(half_window_max, 1u)) return bytes;
   return 0;
 }
 
@@ -136,10 +186,41 @@ void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader&
                    (c.flight() + bytes < c.snd_wnd || bytes == 0);
   const wire::Flags push = last && bytes != 0 ? wire::kPsh : 0;
   fill(c, ctx, seq, static_cast<wire::Flags>(push | (fin ? wire::kFin : 0)), h);
+  note_new_text(c, ctx);
   c.snd_nxt = seq + bytes + (fin ? 1 : 0);
+  note_sent_in_recovery(c, ctx, bytes);
   if (fin) c.set(kFinSent);
   time_segment(c, ctx, c.snd_nxt);
   arm_retransmit(c, ctx);
+}
+
+// A tail loss probe (RFC 8985 section 7.3): new text if there is any that the peer takes, else the
+// last segment again.
+bool tail_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  c.clear(kTailProbeNow);
+  if (c.flight() == 0) return false;
+  if (phase_of(c, ctx) != Phase::kOpen) {
+    arm_loss_timer(c, ctx);
+    return false;
+  }
+  ctx.count(Counter::kTcpExtTCPLossProbes);
+  Sender& r = open_sender(c, ctx);
+  r.set(kProbeOut);
+  const uint32_t mss = segment_bytes(c, ctx);
+  const uint32_t room = c.snd_wnd > c.flight() ? c.snd_wnd - c.flight() : 0;
+  const uint32_t fresh = std::min({c.unsent(), room, mss});
+  if (fresh != 0) {
+    r.clear(kProbeResent);
+    new_text(c, ctx, fresh, h, out);
+  } else {
+    r.set(kProbeResent);
+    const uint32_t length = std::min(c.flight(), mss);
+    note_resent_tail(c, r, ctx, length);
+    send_again(c, ctx, c.snd_nxt - length, length, h, out);
+  }
+  r.tlp_end = c.snd_nxt;
+  arm_loss_timer(c, ctx);
+  return true;
 }
 
 bool fin_due(const Connection& c) {
@@ -186,9 +267,8 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
   if (c.state == State::kSynSent) return false;
   if (sends_text(c.state)) {
     if (retransmission(c, ctx, h, out)) return true;
-    const bool resending = c.recovery != kNil && (*ctx.recoveries)[c.recovery].rtx_next <
-                                                     (*ctx.recoveries)[c.recovery].rtx_end;
-    if (!resending && !c.has(kPersist)) {
+    if (c.has(kTailProbeNow) && tail_probe(c, ctx, h, out)) return true;
+    if (!resending(c, ctx) && !c.has(kPersist)) {
       const uint32_t bytes = sendable(c, ctx);
       if (bytes != 0 || (fin_due(c) && c.flight() < c.snd_wnd)) {
         c.clear(kProbeNow);
@@ -244,7 +324,7 @@ wire::SegmentHeader reset_for(const wire::Segment& s) {
 
 bool may_have_output(const Connection& c) {
   return c.has(kAckNow | kSynDue | kProbeNow | kAborting) || c.unsent() != 0 ||
-         (c.has(kFinQueued) && !c.has(kFinSent)) || c.recovery != kNil;
+         (c.has(kFinQueued) && !c.has(kFinSent)) || c.sender != kNil;
 }
 
 }  // namespace millrace::tcp

@@ -57,6 +57,27 @@ void pop_gap_head(Inbox& inbox, Context& ctx) {
   ctx.blocks->release(head);
 }
 
+// The block of `recent` that a kept segment is part of now comes first; those it has swallowed go.
+void note_recent(Inbox& inbox, Blocks& blocks, SeqNum seq) {
+  wire::SackBlock run{};
+  for (uint32_t b = inbox.gap_head; b != kNil; b = blocks[b].next) {
+    if (b == inbox.gap_head || blocks[b].seq != run.end) {
+      if (b != inbox.gap_head && run.end > seq) break;
+      run.begin = blocks[b].seq;
+    }
+    run.end = end_of(blocks[b]);
+  }
+  wire::SackBlock kept[Inbox::kRecentMax];
+  uint8_t count = 0;
+  kept[count++] = run;
+  for (uint8_t i = 0; i < inbox.recent_count && count < Inbox::kRecentMax; ++i) {
+    const wire::SackBlock& other = inbox.recent[i];
+    if (other.end < run.begin || other.begin > run.end) kept[count++] = other;
+  }
+  std::copy_n(kept, count, inbox.recent);
+  inbox.recent_count = count;
+}
+
 }  // namespace
 
 bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const std::byte> data) {
@@ -76,10 +97,12 @@ bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const 
   }
 
   // Fill the holes between the blocks from there on, leaving what is held as it is.
+  const SeqNum first = seq;
   size_t kept = 0;
   while (!data.empty()) {
     if (previous != kNil && end_of(blocks[previous]) > seq) {
       const size_t skip = std::min<size_t>(end_of(blocks[previous]) - seq, data.size());
+      if (!inbox->duplicate_known) note_duplicate(c, ctx, seq, seq + static_cast<uint32_t>(skip));
       data = data.subspan(skip);
       seq += static_cast<uint32_t>(skip);
       if (data.empty()) break;
@@ -97,8 +120,43 @@ bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const 
     if (next == kNil) break;
     previous = next;
   }
+  if (kept != 0 && c.has(kSack)) note_recent(*inbox, blocks, first);
   trim_inbox(c, ctx);
   return kept != 0;
+}
+
+void note_duplicate(Connection& c, Context& ctx, SeqNum begin, SeqNum end) {
+  if (!c.has(kSack) || begin >= end) return;
+  Inbox* inbox = open_inbox(c, ctx);
+  if (inbox == nullptr) return;
+  inbox->duplicate_known = true;
+  inbox->duplicate = {begin, end};
+  ctx.count(end <= c.rcv_nxt ? Counter::kTcpExtTCPDSACKOldSent : Counter::kTcpExtTCPDSACKOfoSent);
+}
+
+uint32_t gap_report_bytes(const Connection& c, const Context& ctx) {
+  const Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  const uint32_t most = c.has(kTimestamps) ? 3 : 4;
+  uint32_t blocks = inbox.duplicate_known ? 1 : 0;
+  for (uint8_t i = 0; i < inbox.recent_count; ++i)
+    blocks += inbox.recent[i].end > c.rcv_nxt ? 1 : 0;
+  return blocks == 0 ? 0 : 4 + 8 * std::min(blocks, most);
+}
+
+void report_gaps(Connection& c, Context& ctx, wire::SegmentHeader& h) {
+  Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  const uint8_t most = c.has(kTimestamps) ? 3 : 4;
+  if (inbox.duplicate_known) h.sack[h.sack_count++] = inbox.duplicate;
+  uint8_t left = 0;
+  for (uint8_t i = 0; i < inbox.recent_count; ++i) {
+    const wire::SackBlock block = inbox.recent[i];
+    if (block.end <= c.rcv_nxt) continue;
+    inbox.recent[left++] = block;
+    if (h.sack_count < most) h.sack[h.sack_count++] = block;
+  }
+  inbox.recent_count = left;
+  inbox.duplicate_known = false;
+  trim_inbox(c, ctx);
 }
 
 bool keep_fin(Connection& c, Context& ctx, SeqNum seq) {
@@ -183,7 +241,10 @@ bool has_gap(const Connection& c, const Context& ctx) {
 void trim_inbox(Connection& c, Context& ctx) {
   if (c.inbox == kNil) return;
   const Inbox& inbox = (*ctx.inboxes)[c.inbox];
-  if (inbox.unread_head != kNil || inbox.gap_head != kNil || inbox.fin_known) return;
+  if (inbox.unread_head != kNil || inbox.gap_head != kNil || inbox.fin_known ||
+      inbox.duplicate_known) {
+    return;
+  }
   ctx.inboxes->free(c.inbox);
   c.inbox = kNil;
 }

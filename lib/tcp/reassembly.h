@@ -17,6 +17,7 @@
 
 #include "tcp/connection.h"
 #include "tcp/context.h"
+#include "wire/segment.h"
 
 namespace millrace::tcp {
 
@@ -39,6 +40,13 @@ void pop_unread(Connection& c, Context& ctx, size_t bytes);
 std::span<const std::byte> front_in_order(Connection& c, Context& ctx);
 // True when a FIN kept earlier stands at rcv_nxt.
 bool fin_in_order(const Connection& c, const Context& ctx);
+
+// What the next acknowledgement says of bytes behind a gap, and of a duplicate (RFC 2018,
+// RFC 2883); a duplicate is said once. How many bytes of options that takes.
+void report_gaps(Connection& c, Context& ctx, wire::SegmentHeader& h);
+uint32_t gap_report_bytes(const Connection& c, const Context& ctx);
+// [begin, end) had arrived before. Does nothing without SACK.
+void note_duplicate(Connection& c, Context& ctx, SeqNum begin, SeqNum end);
 
 // Whether bytes wait behind a gap.
 bool has_gap(const Connection& c, const Context& ctx);

@@ -80,6 +80,7 @@ void receive_fin(Connection& c, Context& ctx, Effects& fx) {
     ctx.blocks->release_chain(inbox.gap_head);
     inbox.gap_head = inbox.gap_tail = kNil;
     inbox.gap_bytes = inbox.gap_blocks = 0;
+    inbox.recent_count = 0;
     inbox.fin_known = false;
     trim_inbox(c, ctx);
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/timeout.h"
 
-#include "tcp/congestion.h"
+#include "tcp/flight.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 
 namespace millrace::tcp {
@@ -19,9 +20,9 @@ bool given_up(const Connection& c, const Context& ctx) {
   if (c.has(kPersist) || c.snd_wnd == 0) return c.probes >= options.data_retries;
   if (options.user_timeout.ns != 0) {
     // Since when nothing was acknowledged: before the first timeout, for the length of that.
-    const bool repeated = c.backoff != 0 && c.recovery != kNil;
+    const bool repeated = c.backoff != 0 && c.sender != kNil;
     const uint32_t began =
-        repeated ? (*ctx.recoveries)[c.recovery].began_tick : ctx.tick - rto_base_ticks(c, ctx);
+        repeated ? (*ctx.senders)[c.sender].began_tick : ctx.tick - rto_base_ticks(c, ctx);
     if (ctx.tick - began >= to_ticks(options.user_timeout)) return true;
   }
   return c.backoff >= options.data_retries;
@@ -33,6 +34,19 @@ void back_off(Connection& c) {
 
 void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
   c.clear(kRetransmitArmed);
+  if (c.has(kReorderTimer)) {
+    c.clear(kReorderTimer);
+    recover_on_reordering_timer(c, ctx);
+    arm_loss_timer(c, ctx);
+    fx.dirty = true;
+    return;
+  }
+  if (c.has(kLossProbe)) {
+    c.clear(kLossProbe);
+    c.set(kTailProbeNow);
+    fx.dirty = true;
+    return;
+  }
   if (given_up(c, ctx)) {
     ctx.count(Counter::kTcpExtTCPAbortOnTimeout);
     fx.closed = c.state == State::kSynSent || c.state == State::kSynReceived
@@ -58,7 +72,7 @@ void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
     c.set(kSynDue);
     return;
   }
-  on_timeout(c, ctx);
+  recover_on_timeout(c, ctx);
 }
 
 void on_idle(Connection& c, Context& ctx, Effects& fx) {

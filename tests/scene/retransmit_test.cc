@@ -307,22 +307,32 @@ TEST(SceneRetransmit, APartialAcknowledgementResendsTheNextHole) {
   s.counter("TcpRetransSegs", 2).counter("TcpExtTCPTimeouts", 0);
 }
 
-TEST(SceneRetransmit, DuplicatesInRecoveryLetNewDataOut) {
+TEST(SceneRetransmit, TwoDuplicatesLetASegmentOutEach) {
+  // RFC 3042: limited transmit, so that a small window gets its third duplicate.
   Scene s(established_client().rtt(100));
   fill_pipe(s, 10);
   s.app("write 5840").silence();
-  s.at(100).in(". 1 ack 1").in(". 1 ack 1").in(". 1 ack 1").out("1:1461 ack 1").silence();
-  // Half of ten and three that left: eight. The third further duplicate makes room for the 11th.
-  s.in(". 1 ack 1").silence().in(". 1 ack 1").silence();
-  s.in(". 1 ack 1").out("14601:16061 ack 1").silence();
-  s.in(". 1 ack 1").out("16061:17521 ack 1").silence();
+  s.at(100).in(". 1 ack 1").out("14601:16061 ack 1").in(". 1 ack 1").out("16061:17521 ack 1");
+  s.in(". 1 ack 1").out("1:1461 ack 1").silence();
+  s.claim(s.info().snd_ssthresh == 5 * kMss, "half of the ten, not of the twelve");
+}
+
+TEST(SceneRetransmit, DuplicatesInRecoveryLetNewDataOutOnceHalfHasArrived) {
+  // RFC 9937: twelve are in flight, five may be.
+  Scene s(established_client().rtt(100));
+  fill_pipe(s, 10);
+  s.app("write 14600").silence();
+  s.at(100).in(". 1 ack 1").out("14601:16061 ack 1").in(". 1 ack 1").out("16061:17521 ack 1");
+  s.in(". 1 ack 1").out("1:1461 ack 1").silence();
+  for (int i = 0; i < 4; ++i) s.in(". 1 ack 1").silence();
+  s.in(". 1 ack 1").out("17521:18981 ack 1").in(". 1 ack 1").out("18981:20441 ack 1").silence();
 }
 
 TEST(SceneRetransmit, AFullAcknowledgementEndsRecoveryWithoutABurst) {
   Scene s(established_client().rtt(100));
   fill_pipe(s, 10);
-  s.app("write 29200").silence();
   s.at(100).in(". 1 ack 1").in(". 1 ack 1").in(". 1 ack 1").out("1:1461 ack 1").silence();
+  s.app("write 29200").silence();
   s.at(200).in(ack(1 + 10 * kMss)).out("14601:16061 ack 1").out("16061:17521 ack 1").silence();
 }
 
@@ -369,11 +379,10 @@ TEST(SceneRetransmit, RecoveryCanFollowRecovery) {
   s.out("1:1461 ack 1").at(200).in(ack(14601)).silence();
   s.app("write 43800").out("14601:16061 ack 1").out("16061:17521 ack 1").silence();
   s.at(300).in(ack(17521)).whatever().at(400).in(ack(17521 + 4 * kMss)).whatever();
-  const uint32_t flight = s.info().unacked_bytes;
-  s.claim(flight >= 4 * kMss, "enough is in flight for three duplicates");
-  for (int i = 0; i < 2; ++i) s.at(500).in(ack(23361)).silence();
+  s.claim(s.info().unacked_bytes >= 4 * kMss, "enough is in flight for three duplicates");
+  for (int i = 0; i < 2; ++i) s.at(500).in(ack(23361)).whatever();
   s.in(ack(23361)).out("23361:24821 ack 1").counter("TcpExtTCPFastRetrans", 2);
-  s.at(600).in(ack(23361 + flight)).whatever().counter("TcpExtTCPTimeouts", 0);
+  s.at(600).in(ack(23361 + s.info().unacked_bytes)).whatever().counter("TcpExtTCPTimeouts", 0);
 }
 
 // --- Giving up by time

@@ -119,12 +119,12 @@ std::optional<std::string> Observer::check_payload(size_t side, const Packet& p)
       return numbers("larger than the peer's MSS", bytes + p.option_bytes, peer.mss);
     }
     if (me.fin_sent && end > me.fin_at) return numbers("data behind the FIN", end, me.fin_at);
-    // RFC 6928: ten segments before the first acknowledgement of data, as long as nothing was lost;
-    // fast recovery lets one more go for each duplicate acknowledgement (RFC 6582).
-    if (seq < me.sent_end) me.has_resent = true;
-    if (!me.has_resent && me.ack_arrived <= 1 &&
-        end - 1 > int64_t{10} * std::max<int64_t>(peer.mss, 1)) {
-      return numbers("initial window", end - 1, int64_t{10} * peer.mss);
+    // RFC 6928: ten segments before the first acknowledgement of data, and one more that probes for
+    // it (RFC 8985), as long as nothing is out of order.
+    if (seq < me.sent_end) me.disturbed = true;
+    if (!me.disturbed && me.ack_arrived <= 1 &&
+        end - 1 > int64_t{11} * std::max<int64_t>(peer.mss, 1)) {
+      return numbers("initial window", end - 1, int64_t{11} * peer.mss);
     }
   }
   if (p.has(kFin)) {
@@ -210,6 +210,7 @@ void Observer::delivered(size_t side, const Packet& p) {
   if (p.has(kAck) && me.syn_sent) {
     const int64_t ack = relative(p.ack, me.iss);
     me.ack_arrived = std::max(me.ack_arrived, ack);
+    if (p.sack_count != 0) me.disturbed = true;
     me.edge_arrived = std::max(me.edge_arrived, ack + window_of(peer, me, p));
   }
 }

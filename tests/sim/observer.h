@@ -53,7 +53,7 @@ class Observer {
   // Everything of X is relative to X's ISS, so SYN is 0 and the stream starts at 1.
   struct Side {
     bool syn_sent = false;
-    bool has_resent = false;
+    bool disturbed = false;
     bool syn_arrived = false;  // at the peer
     bool fin_sent = false;
     uint32_t iss = 0;

@@ -42,8 +42,8 @@ inline constexpr uint32_t kPeerIp = 0x0a000002;   // 10.0.0.2, the test
 inline constexpr MacAddress kLocalMac{{2, 0, 0, 0, 0, 1}};
 inline constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
 
-// Where a scene begins. Scenes are plain by default: no window scaling, no timestamps, and a
-// receive buffer that fits the window field.
+// Where a scene begins. Scenes are plain by default: no window scaling, no timestamps,
+// NewReno, and a receive buffer that fits the window field.
 struct Stage {
   TcpOptions tcp;
   ShardConfig shard;

@@ -12,6 +12,11 @@
 
 namespace millrace {
 
+enum class CongestionControl : uint8_t {
+  kNewReno,  // RFC 5681, 6582
+  kCubic,    // RFC 9438 with HyStart++ (RFC 9406)
+};
+
 // How one listener's or one connect()'s connections behave.
 struct TcpOptions {
   uint32_t send_buffer_bytes = 256 * 1024;     // unacknowledged and unsent bytes held, at most
@@ -24,6 +29,7 @@ struct TcpOptions {
   bool delayed_ack = true;                     // RFC 1122 section 4.2.3.2
   Duration delayed_ack_timeout = milliseconds(40);  // at most 500 ms (RFC 9293 section 3.8.6.3)
 
+  CongestionControl congestion = CongestionControl::kCubic;
   uint32_t initial_window_segments = 10;  // RFC 6928
   Duration rto_initial = seconds(1);      // RFC 6298 section 2.1
   Duration rto_min = milliseconds(200);   // RFC 6298 says 1 s; 200 ms is what hosts deploy
@@ -73,6 +79,7 @@ struct ShardConfig {
   uint32_t profiles_max = 256;           // different TcpOptions in use
   uint32_t small_blocks_max = 1u << 20;  // 256-byte buffers
   uint32_t large_blocks_max = 1u << 16;  // 4096-byte buffers
+  uint32_t flight_runs_max = 1u << 20;   // 16-byte records of what is in flight, beyond one each
   uint32_t control_frames_max = 1024;    // RST, ARP, ICMP and SYN-ACK frames waiting to be sent
 
   // Budgets per turn (design, decision 11).

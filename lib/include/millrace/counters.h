@@ -39,6 +39,13 @@ enum class Counter : uint8_t {
   kTcpOutRsts,
   kTcpExtTCPTimeouts,
   kTcpExtTCPFastRetrans,
+  kTcpExtTCPFullUndo,      // recoveries taken back: nothing had been lost
+  kTcpExtTCPLossProbes,    // tail loss probes (RFC 8985)
+  kTcpExtTCPDSACKRecv,     // D-SACKs (RFC 2883)
+  kTcpExtTCPDSACKOldSent,  // Linux counts those of old and of out-of-order segments apart
+  kTcpExtTCPDSACKOfoSent,
+  kTcpExtTCPSACKDiscard,   // SACK blocks that make no sense
+  kTcpExtTCPSACKReneging,  // the peer dropped what it had acknowledged selectively
   kTcpExtDelayedACKs,
   kTcpExtTCPPureAcks,
   kTcpExtTCPHPHits,    // header prediction

@@ -68,7 +68,7 @@ struct ShardUse {
   uint32_t neighbors = 0;
   uint32_t small_blocks = 0;
   uint32_t large_blocks = 0;
-  uint32_t loss_records = 0;  // side objects of connections in recovery or with reordering
+  uint32_t loss_records = 0;  // side objects of connections with loss, reordering or much in flight
   uint32_t timers = 0;
   uint32_t control_frames = 0;
   uint32_t flow_entries = 0;

@@ -15,16 +15,19 @@ class TcpFixture : public ::testing::Test {
  protected:
   static constexpr uint32_t kSmallMax = 512;
   static constexpr uint32_t kLargeMax = 64;
+  static constexpr uint32_t kExtraRuns = 64;
 
   TcpFixture()
       : blocks(*Blocks::create(kSmallMax, kLargeMax, false)),
         inboxes(*base::Slab<Inbox>::create(4, false)),
-        recoveries(*base::Slab<Recovery>::create(4, false)),
+        senders(*base::Slab<Sender>::create(4, false)),
+        runs(*base::Slab<tcp::Run>::create(4 + kExtraRuns, false)),
         profiles(1) {
     ctx.counters = &counters;
     ctx.blocks = &blocks;
     ctx.inboxes = &inboxes;
-    ctx.recoveries = &recoveries;
+    ctx.senders = &senders;
+    ctx.runs = &runs;
     ctx.profiles = &profiles;
     c.state = State::kEstablished;
     c.snd_mss = 1000;
@@ -33,14 +36,15 @@ class TcpFixture : public ::testing::Test {
 
   [[nodiscard]] bool all_given_back() const {
     return blocks.small_used() == 0 && blocks.large_used() == 0 && inboxes.used() == 0 &&
-           recoveries.used() == 0;
+           senders.used() == 0 && runs.used() == 0;
   }
   TcpOptions& options() { return profiles[0]; }
 
   Counters counters;
   Blocks blocks;
   base::Slab<Inbox> inboxes;
-  base::Slab<Recovery> recoveries;
+  base::Slab<Sender> senders;
+  base::Slab<tcp::Run> runs;
   std::vector<TcpOptions> profiles;
   Context ctx;
   Connection c;

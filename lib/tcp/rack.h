@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// RACK-TLP (RFC 8985): loss by time instead of by counting. A segment is lost when one that was
+// sent later has arrived and a little time for reordering has passed; a tail that nobody
+// acknowledges is probed before the retransmission timer would go back over everything.
+// Only with SACK; without it three duplicate acknowledgements decide (recovery.cc).
+#pragma once
+
+#include <cstdint>
+
+#include "tcp/connection.h"
+#include "tcp/context.h"
+#include "tcp/flight.h"
+
+namespace millrace::tcp {
+
+// RFC 8985 section 6.2, steps 1 to 3: the part of `run` up to `end` was delivered.
+void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, Delivery& d);
+
+// Step 4: the window for reordering grows with each round trip that brings a D-SACK, and is back at
+// its smallest after 16 recoveries without.
+void rack_on_duplicate(const Connection& c, Sender& r);
+void rack_on_recovery_end(Sender& r);
+
+// Step 5: marks what is lost by now. Returns how long, in microseconds, until more may be; 0: there
+// is nothing to wait for. `news`: whether something was marked.
+uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news);
+
+// When to probe, in ticks from now; 0: no probe, the retransmission timer stands (section 7.2).
+uint32_t probe_ticks(const Connection& c, const Context& ctx);
+
+// Section 7.4: what an acknowledgement says of an unanswered probe. True when the probe repaired a
+// loss, so that the congestion window must answer for it.
+bool probe_repaired_loss(Sender& r, SeqNum ack, bool duplicate_ack, const Delivery& d);
+
+}  // namespace millrace::tcp

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a sender knows beyond windows and one round-trip timer: a side object that a connection has
+// only while it needs it, that is while segments sent at different times are in flight, or from its
+// first loss on. Data only; flight.h, rack.h, recovery.h and congestion.h act on it.
+#pragma once
+
+#include <cstdint>
+
+#include "base/slab.h"
+#include "wire/seq.h"
+
+namespace millrace::tcp {
+
+using wire::SeqNum;
+
+// A stretch of what is in flight: sent (or sent again) at one time, in one state. Runs of a
+// connection are linked in the order of sequence space and cover all of [snd_una, snd_nxt): each
+// ends where the next begins, the last one at snd_nxt. The segments of one flush are one run.
+struct Run {
+  uint32_t next = base::kNil;
+  SeqNum begin;
+  uint32_t sent_us = 0;
+  uint32_t flags = 0;
+};
+static_assert(sizeof(Run) == 16);
+
+// Bits of Run::flags.
+enum RunFlag : uint32_t {
+  kSacked = 1 << 0,
+  kLost = 1 << 1,    // and not sent again since
+  kResent = 1 << 2,  // at least once
+  kMixed = 1 << 3,   // sent at several times, sent_us is the last: no measure of a round trip
+};
+
+enum class Phase : uint8_t {
+  kOpen,     // nothing is known to be lost
+  kFast,     // fast recovery, or a reduction by ECN: PRR sets the window (RFC 9937)
+  kTimeout,  // after a retransmission timeout: slow start over what was lost
+};
+
+// Bits of Sender::flags.
+enum SenderFlag : uint8_t {
+  kReorderingSeen = 1 << 0,  // RACK.reordering_seen
+  kProbeOut = 1 << 1,        // a loss probe is unanswered: tlp_end is set
+  kProbeResent = 1 << 2,     // it repeated a segment (TLP.is_retrans)
+  kCanUndo = 1 << 3,         // prior_cwnd and prior_ssthresh may be restored
+  kResentStamp = 1 << 4,     // resent_ts is set
+  kForward = 1 << 5,         // F-RTO: the next acknowledgement tells (RFC 5682 step 2)
+  kHasRecover = 1 << 6,      // recover was set once
+  kInCss = 1 << 7,           // HyStart++: conservative slow start
+};
+
+struct alignas(64) Sender {
+  // --- What is in flight.
+  uint32_t head = base::kNil;
+  uint32_t tail = base::kNil;
+  uint32_t lost_cursor = base::kNil;  // no run before it is lost; kNil: not known
+  uint16_t runs = 0;
+  Phase phase = Phase::kOpen;
+  uint8_t flags = 0;
+  uint32_t sacked_bytes = 0;  // without SACK: what duplicate acknowledgements say has left
+  uint32_t lost_bytes = 0;
+  SeqNum recover;           // snd_nxt when the phase began; acknowledging it ends the phase
+  uint32_t began_tick = 0;  // when the oldest segment of a timeout was sent
+
+  // --- RACK-TLP (RFC 8985).
+  uint32_t rack_sent_us = 0;  // of the segment delivered that was sent last, and
+  SeqNum rack_end;            // where it ended
+  uint32_t rack_rtt_us = 0;   // 0: nothing was delivered yet
+  uint32_t min_rtt_us = 0;
+  SeqNum fack;  // the highest that was delivered
+  SeqNum dsack_round;
+  SeqNum tlp_end;
+  uint8_t reo_wnd_mult = 1;
+  uint8_t reo_wnd_persist = 0;
+
+  // --- HyStart++ (RFC 9406).
+  uint8_t rtt_samples = 0;
+  uint8_t css_rounds = 0;
+  SeqNum round_end;
+  uint32_t round_rtt_us = 0;  // the least of this round; 0: none
+  uint32_t last_round_rtt_us = 0;
+  uint32_t css_rtt_us = 0;
+
+  // --- PRR.
+  uint32_t recover_fs = 0;
+  uint32_t prr_delivered = 0;
+  uint32_t prr_out = 0;
+
+  // --- What a reduction that proves wrong takes back (RFC 3522, RFC 3708, RFC 5682).
+  uint32_t prior_cwnd = 0;
+  uint32_t prior_ssthresh = 0;
+  uint32_t undo_bytes = 0;  // sent again, and not reported as duplicates
+  uint32_t resent_ts = 0;   // timestamp of the first segment that was sent again
+  SeqNum undo_end;          // kCanUndo holds until this is acknowledged, once the phase has ended
+
+  // --- CUBIC (RFC 9438), bytes and ticks.
+  uint32_t w_max = 0;
+  uint32_t prior_w_max = 0;
+  uint64_t w_est_256 = 0;  // in 1/256 bytes: it grows by a few for each acknowledgement
+  uint32_t k_ms = 0;
+  uint32_t epoch_tick = 0;
+  uint32_t epoch_cwnd = 0;  // 0: no epoch has begun
+
+  [[nodiscard]] bool has(uint8_t bits) const { return (flags & bits) != 0; }
+  void set(uint8_t bits) { flags = static_cast<uint8_t>(flags | bits); }
+  void clear(uint8_t bits) { flags = static_cast<uint8_t>(flags & ~bits); }
+};
+static_assert(sizeof(Sender) == 192);
+
+}  // namespace millrace::tcp
