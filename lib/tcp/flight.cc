@@ -60,6 +60,7 @@ void absorb_next(Sender& r, Context& ctx, uint32_t index) {
   Run& run = (*ctx.runs)[index];
   const uint32_t next = run.next;
   run.next = (*ctx.runs)[next].next;
+  run.flags |= (*ctx.runs)[next].flags & kResent;
   if (r.tail == next) r.tail = index;
   if (r.lost_cursor == next) r.lost_cursor = index;
   free_run(r, ctx, next);
@@ -299,32 +300,35 @@ void find_all(Sender& r, Context& ctx) {
   r.lost_cursor = kNil;
 }
 
-uint32_t take_lost(Connection& c, Sender& r, Context& ctx, uint32_t bytes_max, SeqNum& begin) {
-  base::Slab<Run>& runs = *ctx.runs;
-  uint32_t previous = kNil;
+uint32_t next_lost(const Connection& c, Sender& r, const Context& ctx, uint32_t bytes_max,
+                   SeqNum& begin) {
+  const base::Slab<Run>& runs = *ctx.runs;
   uint32_t index = r.lost_cursor == kNil ? r.head : r.lost_cursor;
-  while (index != kNil && (runs[index].flags & kLost) == 0) {
-    previous = std::exchange(index, runs[index].next);
-  }
+  while (index != kNil && (runs[index].flags & kLost) == 0) index = runs[index].next;
   if (index == kNil) return 0;
+  r.lost_cursor = index;
   begin = runs[index].begin;
   bytes_max = with_fin(c, begin, bytes_max);
   // Neighbours that are lost too fill the segment, so that small segments are sent again as one.
-  while (run_end(c, ctx, runs[index]) - begin < bytes_max) {
-    const uint32_t next = runs[index].next;
-    if (next == kNil || (runs[next].flags & kLost) == 0) break;
-    runs[index].flags |= runs[next].flags;
-    absorb_next(r, ctx, index);
+  SeqNum end = begin;
+  while (index != kNil && (runs[index].flags & kLost) != 0 && end - begin < bytes_max) {
+    end = run_end(c, ctx, runs[index]);
+    index = runs[index].next;
   }
-  uint32_t bytes = run_end(c, ctx, runs[index]) - begin;
-  if (bytes > bytes_max && split(r, ctx, index, begin + bytes_max) != kNil) bytes = bytes_max;
+  return std::min(end - begin, bytes_max);
+}
+
+void note_resent(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
+  base::Slab<Run>& runs = *ctx.runs;
+  const uint32_t index = r.lost_cursor;
+  const SeqNum end = runs[index].begin + bytes;
+  while (run_end(c, ctx, runs[index]) < end) absorb_next(r, ctx, index);
   // Without memory for the split all of the run counts as sent; the timer finds the rest.
-  r.lost_bytes -= bytes;
+  if (run_end(c, ctx, runs[index]) > end) split(r, ctx, index, end);
+  r.lost_bytes -= run_end(c, ctx, runs[index]) - runs[index].begin;
   runs[index].flags = kResent;
   runs[index].sent_us = ctx.now_us;
-  r.lost_cursor = runs[index].next == kNil ? index : runs[index].next;
-  if (previous != kNil && alike(runs[previous], runs[index])) absorb_next(r, ctx, previous);
-  return std::min(bytes, bytes_max);
+  if (runs[index].next != kNil) r.lost_cursor = runs[index].next;
 }
 
 void note_resent_tail(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {

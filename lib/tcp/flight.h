@@ -68,9 +68,13 @@ void lose_run(Connection& c, Sender& r, Context& ctx, uint32_t run);
 // Nothing is lost after all.
 void find_all(Sender& r, Context& ctx);
 
-// The next piece that is lost, at most `bytes_max` of it and the FIN; it counts as under way again
-// from now on. Returns its length; 0 when nothing is lost.
-uint32_t take_lost(Connection& c, Sender& r, Context& ctx, uint32_t bytes_max, SeqNum& begin);
+// The next piece that is lost: where it begins and how long it is, at most `bytes_max` and the FIN.
+// 0 when nothing is lost.
+uint32_t next_lost(const Connection& c, Sender& r, const Context& ctx, uint32_t bytes_max,
+                   SeqNum& begin);
+// The first `bytes` of it are sent again and count as under way. Requires: next_lost() just named
+// it.
+void note_resent(Connection& c, Sender& r, Context& ctx, uint32_t bytes);
 // The last `bytes` in flight are sent again (a loss probe).
 void note_resent_tail(Connection& c, Sender& r, Context& ctx, uint32_t bytes);
 

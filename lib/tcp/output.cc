@@ -118,9 +118,10 @@ bool resending(const Connection& c, const Context& ctx) {
   return r.lost_bytes != 0 && !goes_forward(r);
 }
 
-// Sends [begin, begin + length) again: bytes, and the FIN when it is the last of them.
-void send_again(Connection& c, Context& ctx, SeqNum begin, uint32_t length, wire::SegmentHeader& h,
-                TxFrame& out) {
+// Sends [begin, begin + length) again: bytes, and the FIN when it is the last of them. Returns how
+// much of that fits the frame's pieces.
+uint32_t send_again(Connection& c, Context& ctx, SeqNum begin, uint32_t length,
+                    wire::SegmentHeader& h, TxFrame& out) {
   const bool fin = c.has(kFinSent) && begin + length == c.snd_end + 1;
   const uint32_t wanted = length - (fin ? 1 : 0);
   const uint32_t bytes = gather(c, ctx, begin, wanted, out);
@@ -133,13 +134,15 @@ void send_again(Connection& c, Context& ctx, SeqNum begin, uint32_t length, wire
   ++c.total_retrans;
   ctx.count(Counter::kTcpRetransSegs);
   Sender& r = (*ctx.senders)[c.sender];
-  if (r.phase == Phase::kOpen) return;
-  r.undo_bytes += length;
-  r.prr_out += length;
+  const uint32_t sent = bytes + (fin && bytes == wanted ? 1 : 0);
+  if (r.phase == Phase::kOpen) return sent;
+  r.undo_bytes += sent;
+  r.prr_out += sent;
   if (!r.has(kResentStamp)) {
     r.set(kResentStamp);
     r.resent_ts = h.ts_value;
   }
+  return sent;
 }
 
 // The next segment that recovery wants sent again.
@@ -153,9 +156,9 @@ bool retransmission(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame
   const bool enough = r.phase == Phase::kFast ? room != 0 : room >= std::min(mss, r.lost_bytes);
   if (!enough && pipe(c, ctx) != 0) return false;
   SeqNum begin;
-  const uint32_t length = take_lost(c, r, ctx, mss, begin);
+  const uint32_t length = next_lost(c, r, ctx, mss, begin);
   if (length == 0) return false;
-  send_again(c, ctx, begin, length, h, out);
+  note_resent(c, r, ctx, send_again(c, ctx, begin, length, h, out));
   arm_retransmit(c, ctx);
   return true;
 }
