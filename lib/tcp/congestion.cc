@@ -20,12 +20,6 @@ void grow(Connection& c, uint64_t bytes) {
 
 }  // namespace
 
-uint32_t initial_window(const Connection& c, const Context& ctx) {
-  const uint32_t mss = c.snd_mss;
-  const uint32_t segments = ctx.options(c).initial_window_segments;
-  return std::min(segments * mss, std::max(2 * mss, segments * 1460));
-}
-
 void start_congestion(Connection& c, const Context& ctx, bool syn_was_lost) {
   c.cwnd = initial_window(c, ctx);
   if (syn_was_lost) {
@@ -35,11 +29,9 @@ void start_congestion(Connection& c, const Context& ctx, bool syn_was_lost) {
   c.ssthresh = UINT32_MAX;
 }
 
-void restart_after_idle(Connection& c, const Context& ctx) {
-  const uint32_t window = initial_window(c, ctx);
-  if (c.cwnd <= window) return;
+void restart_if_idle(Connection& c, const Context& ctx) {
   const uint64_t idle_us = ctx.now_us - c.rtt_began_us;
-  if (idle_us >= uint64_t{1000} * rto_base_ticks(c, ctx)) c.cwnd = window;
+  if (idle_us >= uint64_t{1000} * rto_base_ticks(c, ctx)) c.cwnd = initial_window(c, ctx);
 }
 
 void congestion_on_ack(Connection& c, Context& ctx, uint32_t acked, uint32_t flight,

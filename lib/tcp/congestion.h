@@ -10,6 +10,7 @@
 // burst); a window that was not filled does not grow (RFC 7661's reason).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tcp/connection.h"
@@ -20,10 +21,17 @@ namespace millrace::tcp {
 // RFC 6928: min(10 MSS, max(2 MSS, 14600)), with options.initial_window_segments for the 10; one
 // segment when the SYN was lost (RFC 5681 section 3.1).
 void start_congestion(Connection& c, const Context& ctx, bool syn_was_lost);
-uint32_t initial_window(const Connection& c, const Context& ctx);
+inline uint32_t initial_window(const Connection& c, const Context& ctx) {
+  const uint32_t mss = c.snd_mss;
+  const uint32_t segments = ctx.options(c).initial_window_segments;
+  return std::min(segments * mss, std::max(2 * mss, segments * 1460));
+}
 // Nothing is in flight. If so it was for a timeout's length, what the window measured is gone
 // (RFC 5681 section 4.1).
-void restart_after_idle(Connection& c, const Context& ctx);
+void restart_if_idle(Connection& c, const Context& ctx);
+inline void restart_after_idle(Connection& c, const Context& ctx) {
+  if (c.cwnd > initial_window(c, ctx)) restart_if_idle(c, ctx);
+}
 
 // `acked` new bytes while nothing is being recovered (or in slow start after a timeout); `flight`
 // is what was outstanding before; `rtt_us` a round trip that was just measured, or 0.

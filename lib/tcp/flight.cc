@@ -162,15 +162,7 @@ void trim_sender(Connection& c, Context& ctx) {
   if (!learned && r.phase == Phase::kOpen) close_sender(c, ctx);
 }
 
-uint32_t pipe(const Connection& c, const Context& ctx) {
-  const uint32_t flight = c.flight();
-  if (c.sender == kNil) return flight;
-  const Sender& r = (*ctx.senders)[c.sender];
-  return flight - std::min(flight, r.sacked_bytes + r.lost_bytes);
-}
-
-void note_new_text(Connection& c, Context& ctx) {
-  if (c.flight() == 0 || (c.sender == kNil && !c.has(kSack))) return;
+void note_more_text(Connection& c, Context& ctx) {
   if (c.sender == kNil || (*ctx.senders)[c.sender].head == kNil) {
     if (ctx.now_us == c.rtt_began_us) return;  // one flush
     open_sender(c, ctx);

@@ -16,6 +16,7 @@
 // coarser, never wrong, so a peer that acknowledges every second byte costs a bounded walk.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "millrace/frame.h"
@@ -47,10 +48,20 @@ void close_sender(Connection& c, Context& ctx);
 void trim_sender(Connection& c, Context& ctx);
 
 // Bytes that are under way (RFC 6675's pipe).
-uint32_t pipe(const Connection& c, const Context& ctx);
+inline uint32_t pipe(const Connection& c, const Context& ctx) {
+  const uint32_t flight = c.flight();
+  if (c.sender == kNil) [[likely]]
+    return flight;
+  const Sender& r = (*ctx.senders)[c.sender];
+  return flight - std::min(flight, r.sacked_bytes + r.lost_bytes);
+}
 
 // New text (or FIN) is about to be sent at snd_nxt. Call before snd_nxt and rtt_began_us move.
-void note_new_text(Connection& c, Context& ctx);
+void note_more_text(Connection& c, Context& ctx);
+inline void note_new_text(Connection& c, Context& ctx) {
+  if (c.flight() == 0 || (c.sender == kNil && !c.has(kSack))) return;
+  note_more_text(c, ctx);
+}
 
 // Everything before `una` is acknowledged. Requires: snd_una is still what it was.
 void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery& d);

@@ -81,10 +81,8 @@ uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news) {
   return wait;
 }
 
-uint32_t probe_ticks(const Connection& c, const Context& ctx) {
-  // The answer to less than two full segments may be delayed, by 200 ms in RFC 8985: then the
-  // retransmission timer is as good.
-  if (!c.has(kSack) || c.flight() < 2u * c.snd_mss || c.srtt_us8 == 0) return 0;
+uint32_t tail_probe_ticks(const Connection& c, const Context& ctx) {
+  if (!c.has(kSack) || c.srtt_us8 == 0) return 0;
   if (c.sender != kNil) {
     const Sender& r = (*ctx.senders)[c.sender];
     if (r.phase != Phase::kOpen || r.sacked_bytes != 0 || r.has(kProbeOut)) return 0;

@@ -26,7 +26,12 @@ void rack_on_recovery_end(Sender& r);
 uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news);
 
 // When to probe, in ticks from now; 0: no probe, the retransmission timer stands (section 7.2).
-uint32_t probe_ticks(const Connection& c, const Context& ctx);
+uint32_t tail_probe_ticks(const Connection& c, const Context& ctx);
+inline uint32_t probe_ticks(const Connection& c, const Context& ctx) {
+  // The answer to less than two full segments may be delayed, by 200 ms in RFC 8985: then the
+  // retransmission timer is as good.
+  return c.flight() < 2u * c.snd_mss ? 0 : tail_probe_ticks(c, ctx);
+}
 
 // Section 7.4: what an acknowledgement says of an unanswered probe. True when the probe repaired a
 // loss, so that the congestion window must answer for it.

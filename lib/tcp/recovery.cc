@@ -214,17 +214,6 @@ void reduce_once(Connection& c, Context& ctx) {
   r.clear(kCanUndo);
 }
 
-uint32_t congestion_room(const Connection& c, const Context& ctx) {
-  const uint32_t under_way = pipe(c, ctx);
-  return c.cwnd > under_way ? c.cwnd - under_way : 0;
-}
-
-void note_sent_in_recovery(Connection& c, Context& ctx, uint32_t bytes) {
-  if (c.sender == kNil) return;
-  Sender& r = (*ctx.senders)[c.sender];
-  if (r.phase != Phase::kOpen) r.prr_out += bytes;
-}
-
 void arm_loss_timer(Connection& c, const Context& ctx) {
   if (c.has(kReorderTimer)) return;
   c.clear(kLossProbe);

@@ -17,6 +17,7 @@
 #include "tcp/connection.h"
 #include "tcp/context.h"
 #include "tcp/effects.h"
+#include "tcp/flight.h"
 #include "wire/segment.h"
 
 namespace millrace::tcp {
@@ -35,9 +36,17 @@ void recover_on_reordering_timer(Connection& c, Context& ctx);
 void reduce_once(Connection& c, Context& ctx);
 
 // Bytes of `wanted` that may be sent now, by the congestion window alone.
-uint32_t congestion_room(const Connection& c, const Context& ctx);
+inline uint32_t congestion_room(const Connection& c, const Context& ctx) {
+  const uint32_t under_way = pipe(c, ctx);
+  return c.cwnd > under_way ? c.cwnd - under_way : 0;
+}
 // `bytes` were sent; PRR counts them.
-void note_sent_in_recovery(Connection& c, Context& ctx, uint32_t bytes);
+inline void note_sent_in_recovery(Connection& c, Context& ctx, uint32_t bytes) {
+  if (c.sender == kNil) [[likely]]
+    return;
+  Sender& r = (*ctx.senders)[c.sender];
+  if (r.phase != Phase::kOpen) r.prr_out += bytes;
+}
 
 // (Re)arms the retransmission deadline from now: a loss probe, RACK's timer or the timeout.
 void arm_loss_timer(Connection& c, const Context& ctx);
