@@ -128,6 +128,11 @@ void Shard::Impl::enter_time_wait(uint32_t index) {
       }
     }
   }
+  if (!ctx_.options(c).time_wait && c.has(tcp::kTimestamps)) {
+    c.state = State::kTimeWait;
+    destroy(index, CloseReason::kNormal);
+    return;
+  }
   if (time_wait_.used() == time_wait_.capacity()) drop_oldest_time_wait();
   const uint32_t record = time_wait_.allocate();
   MR_ASSERT(record != kNil);

@@ -257,11 +257,10 @@ void Shard::Impl::forget_half_open(uint32_t index) {
 
 // Says where a half-open connection stands, within the rate of RFC 5961 section 7.
 void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
-  if (ctx_.challenges_left == 0) return;
-  --ctx_.challenges_left;
+  const uint32_t ts_offset = tcp::hash_tuple(isn_secret_, half.key).ts_offset;
+  if (!ctx_.challenges.take(ts_offset)) return;
   counters_.add(Counter::kTcpExtTCPChallengeACK);
   const TcpOptions& options = profiles_[listener_for(half.key)->profile];
-  const uint32_t ts_offset = tcp::hash_tuple(isn_secret_, half.key).ts_offset;
   wire::SegmentHeader h = tcp::syn_ack(half, options, ctx_, ts_offset);
   h.seq = half.iss + 1;
   h.flags = wire::kAck;

@@ -59,7 +59,7 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   ctx_.profiles = &profiles_;
   ctx_.local_mss =
       static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes - wire::kTcpHeaderBytes);
-  ctx_.challenges_left = config.challenge_ack_per_second;
+  ctx_.challenges = tcp::ChallengeBudget(config.challenge_ack_per_second, random.next());
   ctx_.tick = static_cast<uint32_t>(now.ns / 1'000'000);
   ctx_.now_us = static_cast<uint32_t>(now.ns / 1'000);
   budget_tick_ = ctx_.tick;
@@ -105,7 +105,7 @@ void Shard::Impl::set_time(Instant now) {
   budget_tick_ = ctx_.tick;
   resets_.refill();
   icmp_.refill();
-  ctx_.challenges_left = config_.challenge_ack_per_second;
+  ctx_.challenges.refill();
 }
 
 Instant Shard::Impl::instant_of(uint32_t tick) const {

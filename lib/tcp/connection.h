@@ -90,6 +90,7 @@ struct alignas(64) Connection {
   uint16_t profile = 0;  // index of the TcpOptions in force
   State state = State::kClosed;
   uint8_t duplicate_acks = 0;
+  uint8_t quick_acks = 0;  // segments that will still be acknowledged at once
 
   // --- Line 1: sending and timers.
   uint32_t ssthresh = 0;

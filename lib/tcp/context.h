@@ -10,6 +10,7 @@
 #include "millrace/config.h"
 #include "millrace/counters.h"
 #include "tcp/blocks.h"
+#include "tcp/challenge.h"
 #include "tcp/connection.h"
 
 namespace millrace::tcp {
@@ -25,8 +26,7 @@ struct Context {
   base::Slab<Run>* runs = nullptr;
   uint32_t flights = 0;  // Senders that have runs
   const std::vector<TcpOptions>* profiles = nullptr;
-  uint64_t challenge_second = 0;  // RFC 5961 section 7: which second the budget below belongs to
-  uint32_t challenges_left = 0;
+  ChallengeBudget challenges;
 
   [[nodiscard]] const TcpOptions& options(const Connection& c) const {
     return (*profiles)[c.profile];

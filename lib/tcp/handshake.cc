@@ -54,6 +54,7 @@ void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
   } else {
     c.clear(kSack);
   }
+  c.quick_acks = options.quick_acks;
   c.snd_mss = effective_mss(peer_mss(s), timestamps, options, ctx);
   c.rcv_mss = kDefaultMss;
   c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0xffffu);
@@ -187,6 +188,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
     c.ts_recent = half.ts_recent;
     c.ts_recent_tick = ctx.tick;
   }
+  c.quick_acks = options.quick_acks;
   if (half.sack()) c.set(kSack);
   c.snd_mss = effective_mss(half.mss, half.timestamps(), options, ctx);
   c.rcv_mss = kDefaultMss;

@@ -53,8 +53,7 @@ void touch_keepalive(Connection& c, const Context& ctx) {
 }
 
 void challenge(Connection& c, Context& ctx, Effects& fx) {
-  if (ctx.challenges_left == 0) return;
-  --ctx.challenges_left;
+  if (!ctx.challenges.take(c.ts_offset)) return;
   ctx.count(Counter::kTcpExtTCPChallengeACK);
   c.set(kAckNow);
   fx.dirty = true;

@@ -35,7 +35,8 @@ void received(Connection& c, Context& ctx, uint32_t bytes);
 // The peer's FIN stands at rcv_nxt: consumes it (step 8).
 void receive_fin(Connection& c, Context& ctx, Effects& fx);
 
-// An acknowledgement that says where we stand, within the shard's rate (RFC 5961 section 7).
+// An acknowledgement that says where we stand, within the rates of challenge.h (RFC 5961
+// section 7).
 void challenge(Connection& c, Context& ctx, Effects& fx);
 
 // Arms or re-arms the keep-alive timer after a sign of life.

@@ -163,6 +163,11 @@ bool retransmission(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame
   return true;
 }
 
+// Whether the application holds back what does not fill a segment.
+bool corked(const Connection& c, const Context& ctx) {
+  return ctx.options(c).cork && c.unsent() < segment_bytes(c, ctx) && !c.has(kFinQueued);
+}
+
 // How many of the unsent bytes go into one segment now; 0 to wait for a better moment (Nagle,
 // RFC 9293 section 3.7.4; silly-window avoidance, section 3.8.6.2.1).
 uint32_t sendable(Connection& c, const Context& ctx) {
@@ -174,6 +179,7 @@ uint32_t sendable(Connection& c, const Context& ctx) {
   const uint32_t mss = segment_bytes(c, ctx);
   const uint32_t bytes = std::min({unsent, c.snd_wnd - flight, room, mss});
   if (bytes == 0 || bytes == mss) return bytes;
+  if (corked(c, ctx)) return 0;
   if (bytes == unsent && (flight == 0 || c.has(kFinQueued) || ctx.options(c).nodelay)) return bytes;
   const uint32_t half_window_max = (uint32_t{1} << c.snd_wnd_max_log2) / 4;
   const bool window_decides = c.snd_wnd - flight <= room;
@@ -283,7 +289,9 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
       probe(c, ctx, h, out);
       return true;
     }
-    if (c.flight() == 0 && (c.unsent() != 0 || fin_due(c))) arm_persist(c, ctx);
+    if (c.flight() == 0 && (c.unsent() != 0 || fin_due(c)) && !corked(c, ctx)) {
+      arm_persist(c, ctx);
+    }
   } else if (c.has(kProbeNow)) {
     probe(c, ctx, h, out);
     return true;

@@ -18,7 +18,10 @@ bool receives_text(State state) {
 void owe_acknowledgement(Connection& c, Context& ctx) {
   const TcpOptions& options = ctx.options(c);
   // Every second full-sized segment at least, and at once while a gap is open or just closed.
-  if (!options.delayed_ack || c.rcv_nxt - c.last_ack_sent >= 2u * c.rcv_mss) {
+  if (c.quick_acks != 0) {
+    --c.quick_acks;
+    c.set(kAckNow);
+  } else if (!options.delayed_ack || c.rcv_nxt - c.last_ack_sent >= 2u * c.rcv_mss) {
     c.set(kAckNow);
   } else if (!c.has(kAckDelayed)) {
     c.set(kAckDelayed);

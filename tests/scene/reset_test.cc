@@ -2,6 +2,8 @@
 // Resets: which we send (RFC 9293 sections 3.5.2 and 3.10.5) and which we believe (RFC 5961).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <string>
 
 #include "support/scene.h"
@@ -143,11 +145,38 @@ TEST(SceneReset, ASynOnAnEstablishedConnectionIsChallenged) {
   s.at(12).reincarnate(5000).in("S 0 <mss 1460>").out("S. 0 ack 1");
 }
 
-TEST(SceneReset, ChallengesAreLimitedPerSecond) {
-  Scene s(established().tune_shard([](ShardConfig& c) { c.challenge_ack_per_second = 3; }));
-  for (int i = 0; i < 3; ++i) s.at(i).in("R 100").out(". 1 ack 1");
+TEST(SceneReset, ChallengesOfAFlowAreLimitedPerSecond) {
+  Scene s(established());
+  for (int i = 0; i < 10; ++i) s.at(i).in("R 100").out(". 1 ack 1");
   s.at(10).in("R 100").in("S 100").in(". 1 ack 2").silence().open();
-  s.at(1100).in("R 100").out(". 1 ack 1").counter("TcpExtTCPChallengeACK", 4);
+  s.at(1100).in("R 100").out(". 1 ack 1").counter("TcpExtTCPChallengeACK", 11);
+}
+
+TEST(SceneReset, AFlowThatUsesUpItsChallengesTakesNoneFromOthers) {
+  // What makes counting them useless to who guesses at a neighbour's sequence numbers.
+  Scene s(established());
+  for (int i = 0; i < 50; ++i) s.at(0).in("R 100").whatever();
+  s.flow(5001).in("S 0 <mss 1460>").out("S. 0 ack 1").in(". 1 ack 1").silence();
+  s.in("R 100").out(". 1 ack 1");
+}
+
+TEST(SceneReset, HowManyChallengesAShardSendsIsSecret) {
+  Scene s(server().tune_shard([](ShardConfig& c) { c.challenge_ack_per_second = 20; }));
+  int fewest = 1000, most = 0;
+  for (int second = 0; second < 20; ++second) {
+    int sent = 0;
+    for (uint16_t port = 6000; port < 6040; ++port) {
+      s.at(second * 1000 + 500).flow(port);
+      if (second == 0) s.in("S 0 <mss 1460>").out("S. 0 ack 1").in(". 1 ack 1").silence();
+      const uint64_t before = s.host().shard().counters().get(Counter::kTcpExtTCPChallengeACK);
+      s.in("R 100").whatever();
+      sent += s.host().shard().counters().get(Counter::kTcpExtTCPChallengeACK) != before ? 1 : 0;
+    }
+    fewest = std::min(fewest, sent);
+    most = std::max(most, sent);
+  }
+  s.claim(fewest >= 10 && most < 30, "half as many to half as many again");
+  s.claim(most - fewest >= 5, "and not the same number each time");
 }
 
 TEST(SceneReset, ResetsAreLimitedPerSecond) {

@@ -119,12 +119,12 @@ std::optional<std::string> Observer::check_payload(size_t side, const Packet& p)
       return numbers("larger than the peer's MSS", bytes + p.option_bytes, peer.mss);
     }
     if (me.fin_sent && end > me.fin_at) return numbers("data behind the FIN", end, me.fin_at);
-    // RFC 6928: ten segments before the first acknowledgement of data, and one more that probes for
-    // it (RFC 8985), as long as nothing is out of order.
+    // RFC 6928: ten segments before the first acknowledgement of data; two more on its duplicates
+    // (RFC 3042) and one that probes for it (RFC 8985).
     if (seq < me.sent_end) me.disturbed = true;
     if (!me.disturbed && me.ack_arrived <= 1 &&
-        end - 1 > int64_t{11} * std::max<int64_t>(peer.mss, 1)) {
-      return numbers("initial window", end - 1, int64_t{11} * peer.mss);
+        end - 1 > int64_t{13} * std::max<int64_t>(peer.mss, 1)) {
+      return numbers("initial window", end - 1, int64_t{13} * peer.mss);
     }
   }
   if (p.has(kFin)) {

@@ -108,9 +108,12 @@ TcpOptions draw_options(Random& random) {
   TcpOptions options;
   options.timestamps = random.chance(0.7);
   options.window_scale = random.chance(0.7);
+  options.sack = random.chance(0.75);
+  if (random.coin()) options.congestion = CongestionControl::kNewReno;
   options.nodelay = random.coin();
   options.delayed_ack = random.chance(0.8);
   if (random.chance(0.3)) options.delayed_ack_timeout = milliseconds(200);
+  if (random.chance(0.5)) options.quick_acks = static_cast<uint8_t>(random.below(20));
   if (random.chance(0.4)) {
     options.receive_buffer_bytes = static_cast<uint32_t>(random.between(1000, 70'000));
   }

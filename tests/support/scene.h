@@ -43,7 +43,7 @@ inline constexpr MacAddress kLocalMac{{2, 0, 0, 0, 0, 1}};
 inline constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
 
 // Where a scene begins. Scenes are plain by default: no window scaling, no timestamps,
-// NewReno, and a receive buffer that fits the window field.
+// NewReno, no quick acknowledgements, and a receive buffer that fits the window field.
 struct Stage {
   TcpOptions tcp;
   ShardConfig shard;

@@ -9,6 +9,7 @@ namespace millrace::test {
 Stage::Stage() {
   tcp.timestamps = false;
   tcp.window_scale = false;
+  tcp.quick_acks = 0;
   tcp.congestion = CongestionControl::kNewReno;
   tcp.receive_buffer_bytes = 65535;
   tcp.send_buffer_bytes = 65536;

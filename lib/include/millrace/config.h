@@ -25,8 +25,15 @@ struct TcpOptions {
   bool window_scale = true;                    // RFC 7323 section 2
   bool timestamps = true;                      // RFC 7323 section 3
   bool sack = true;                            // RFC 2018
+  // Whether a connection that we closed first leaves a TIME-WAIT record. Without one, and with
+  // timestamps on both sides, its ports can be used again at once; ISNs and timestamps only grow, so
+  // old segments cannot be taken for new ones, but a FIN that the peer repeats is answered by RST.
+  // Where timestamps were not agreed on there is always a record.
+  bool time_wait = true;
   bool nodelay = false;                        // true turns Nagle's algorithm off (RFC 9293 3.7.4)
   bool delayed_ack = true;                     // RFC 1122 section 4.2.3.2
+  uint8_t quick_acks = 16;  // so many segments at the start are acknowledged at once, for slow start
+  bool cork = false;        // only full segments are sent, until this is false again or FIN follows
   Duration delayed_ack_timeout = milliseconds(40);  // at most 500 ms (RFC 9293 section 3.8.6.3)
 
   CongestionControl congestion = CongestionControl::kCubic;
@@ -88,7 +95,7 @@ struct ShardConfig {
 
   // Rates, per second of the clock that is passed in.
   uint32_t rst_per_second = 100'000;
-  uint32_t challenge_ack_per_second = 1000;  // RFC 5961 section 7
+  uint32_t challenge_ack_per_second = 1000;  // on average (RFC 5961 section 7); 10 for one flow
   uint32_t icmp_per_second = 1000;
 
   Duration msl = seconds(30);   // TIME-WAIT lasts 2 MSL (RFC 9293 section 3.4.2)
