@@ -58,6 +58,8 @@ bool Shard::Impl::deliver(uint32_t index, std::span<const std::byte> data) {
     taken += tcp::keep_unread(c, ctx_, data.subspan(taken));
   }
   tcp::received(c, ctx_, static_cast<uint32_t>(taken));
+  if (statistics_) [[unlikely]]
+    statistics(index).bytes_received += taken;
   if (taken == data.size()) return true;
   if (c.has(tcp::kNoReader) && !c.has(tcp::kAborting)) {
     // Closed from within on_data with bytes left: the peer must learn that they are lost.

@@ -148,6 +148,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   while (filled < limit) {
     TxFrame& frame = out[filled];
     wire::SegmentHeader header;
+    const uint32_t retransmitted = c.total_retrans;
     if (!tcp::next_segment(c, ctx_, header, frame)) {
       c.clear(tcp::kDirty);
       rearm(index);
@@ -156,8 +157,12 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
     wire::build_tcp(frame, neighbor.ethernet, ip, c.key, header);
     count_out(frame);
     ++filled;
+    if (statistics_ && c.total_retrans != retransmitted) [[unlikely]]
+      statistics(index).bytes_retrans += frame.payload_bytes;
   }
   counters_.add(Counter::kTcpOutSegs, filled);
+  if (statistics_) [[unlikely]]
+    statistics(index).segs_out += static_cast<uint32_t>(filled);
   if (c.has(tcp::kDirty)) push(dirty_, index);  // there may be more: next time, behind the others
   return filled;
 }

@@ -18,6 +18,7 @@
 #include "net/neighbor.h"
 #include "stack/control_queue.h"
 #include "stack/rate_limit.h"
+#include "stack/statistics.h"
 #include "tcp/connection.h"
 #include "tcp/context.h"
 #include "tcp/effects.h"
@@ -70,7 +71,7 @@ class Shard::Impl {
 
   static Result<std::unique_ptr<Impl>> create(const ShardConfig& config, Instant now);
 
-  // --- shard.cc: time, and what is asked from outside.
+  // --- shard.cc: time, and what is asked from outside; info.cc.
   void set_time(Instant now);
   Instant instant_of(uint32_t tick) const;
   Instant next_deadline() const;
@@ -87,6 +88,7 @@ class Shard::Impl {
   bool for_us_by_mac(const wire::ParsedFrame& p);
   bool for_us_by_ip(const wire::ParsedFrame& p);
   void on_tcp(const wire::ParsedFrame& p, uint64_t hash);
+  void on_counted_segment(uint32_t index, const wire::Segment& s, tcp::Effects& fx);
   void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
   uint64_t flow_hash(const FlowKey& key) const;
   bool is_key_of(uint32_t value, const FlowKey& key) const;
@@ -174,6 +176,10 @@ class Shard::Impl {
   void route_control(uint32_t control, const IpAddress& destination);
   void count_out(const TxFrame& frame);
 
+  stack::ConnectionStatistics& statistics(uint32_t index) const {
+    return reinterpret_cast<stack::ConnectionStatistics*>(statistics_->data())[index];
+  }
+
   Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
        base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
        base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
@@ -193,6 +199,7 @@ class Shard::Impl {
   base::Slab<tcp::Inbox> inboxes_;
   base::Slab<tcp::Sender> senders_;
   base::Slab<tcp::Run> runs_;
+  std::optional<base::Region> statistics_;  // ConnectionStatistics, by connection index
   flow::Table flows_;
   timer::Wheel wheel_;
   timer::Wheel half_open_wheel_;

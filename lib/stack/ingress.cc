@@ -122,7 +122,11 @@ void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {
       Connection& c = connections_[index];
       if (c.has(tcp::kAborting)) return;  // its RST waits to be sent; nothing matters any more
       tcp::Effects fx;
-      tcp::on_segment(c, p.segment, ctx_, fx);
+      if (statistics_) [[unlikely]] {
+        on_counted_segment(index, p.segment, fx);
+      } else {
+        tcp::on_segment(c, p.segment, ctx_, fx);
+      }
       apply(index, fx, &p);
       return;
     }
@@ -132,6 +136,18 @@ void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {
     case FlowKind::kTimeWait:
       on_time_wait(index, p, hash);
       return;
+  }
+}
+
+void Shard::Impl::on_counted_segment(uint32_t index, const wire::Segment& s, tcp::Effects& fx) {
+  Connection& c = connections_[index];
+  const wire::SeqNum una = c.snd_una;
+  const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
+  tcp::on_segment(c, s, ctx_, fx);
+  stack::ConnectionStatistics& sums = statistics(index);
+  ++sums.segs_in;
+  if (c.snd_una != una) {
+    sums.on_acked(c, ctx_.now_us, stack::text_acked(c, una, opening));
   }
 }
 

@@ -112,6 +112,7 @@ uint32_t Shard::Impl::new_connection() {
   const uint32_t generation = c.generation + 1;
   c = Connection{};
   c.generation = generation;
+  if (statistics_) statistics(index) = {};
   return index;
 }
 

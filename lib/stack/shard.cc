@@ -89,6 +89,17 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
                                       std::move(*half_open), std::move(*time_wait),
                                       std::move(*inboxes), std::move(*senders), std::move(*runs),
                                       std::move(*flows), std::move(*control)));
+  if (config.statistics) {
+    auto statistics = base::Region::allocate(
+        size_t{config.connections_max} * sizeof(stack::ConnectionStatistics), huge);
+    if (!statistics) {
+      return Error{
+          fmt::format("not enough memory for the statistics of {} connections; lower "
+                      "connections_max, or turn statistics off",
+                      config.connections_max)};
+    }
+    impl->statistics_ = std::move(statistics);
+  }
   if (config.interface.gratuitous_arp) {
     for (const Prefix& prefix : config.interface.addresses) {
       impl->send_arp(true, MacAddress{}, prefix.address, prefix.address);
@@ -160,45 +171,6 @@ const tcp::Connection* Shard::Impl::find(ConnectionId id) const {
 
 tcp::Connection* Shard::Impl::find(ConnectionId id) {
   return const_cast<Connection*>(std::as_const(*this).find(id));
-}
-
-std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
-  const Connection* found = find(id);
-  if (found == nullptr) return std::nullopt;
-  const Connection& c = *found;
-  TcpInfo info;
-  info.state = c.state;
-  info.key = c.key;
-  info.snd_una = c.snd_una.raw();
-  info.snd_nxt = c.snd_nxt.raw();
-  info.snd_wnd = c.snd_wnd;
-  info.rcv_nxt = c.rcv_nxt.raw();
-  info.rcv_wnd = c.rcv_adv - c.rcv_nxt;
-  info.snd_cwnd = c.cwnd;
-  info.snd_ssthresh = c.ssthresh;
-  info.snd_mss = c.snd_mss;
-  info.rcv_mss = c.rcv_mss;
-  info.snd_wscale = c.snd_wscale();
-  info.rcv_wscale = c.rcv_wscale();
-  info.timestamps = c.has(tcp::kTimestamps);
-  info.window_scaling = c.window_shifts != 0;
-  info.retransmits = c.backoff;
-  info.probes = c.probes;
-  info.total_retrans = c.total_retrans;
-  info.rtt = microseconds(c.srtt_us8 >> 3);
-  info.rttvar = microseconds(c.rttvar_us4 >> 2);
-  info.rto = milliseconds(tcp::rto_ticks(c, ctx_));
-  // SYN and FIN take sequence numbers and are no bytes.
-  const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
-  const bool syn_sent = c.snd_nxt != c.snd_una;
-  info.unsent_bytes = c.unsent() - (opening && !syn_sent ? 1 : 0);
-  info.unacked_bytes = c.flight() - (opening && syn_sent ? 1 : 0) -
-                       (c.has(tcp::kFinSent) && c.flight() != 0 ? 1 : 0);
-  if (c.inbox != kNil) {
-    info.unread_bytes = inboxes_[c.inbox].unread_bytes;
-    info.out_of_order_bytes = inboxes_[c.inbox].gap_bytes;
-  }
-  return info;
 }
 
 void Shard::Impl::drain(Instant deadline) {

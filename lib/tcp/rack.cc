@@ -18,7 +18,9 @@ bool sent_after(uint32_t a_us, SeqNum a_end, uint32_t b_us, SeqNum b_end) {
   return later > 0 || (later == 0 && a_end > b_end);
 }
 
-uint32_t reordering_window(const Connection& c, const Sender& r) {
+}  // namespace
+
+uint32_t reordering_window_us(const Connection& c, const Sender& r) {
   if (!r.has(kReorderingSeen)) {
     if (r.phase != Phase::kOpen) return 0;
     const uint32_t sacked = std::max<uint32_t>(c.duplicate_acks, r.sacked_bytes / c.snd_mss);
@@ -27,8 +29,6 @@ uint32_t reordering_window(const Connection& c, const Sender& r) {
   const uint64_t window = uint64_t{r.min_rtt_us} * r.reo_wnd_mult / 4;
   return static_cast<uint32_t>(std::min<uint64_t>(window, c.srtt_us8 >> 3));
 }
-
-}  // namespace
 
 void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, Delivery& d) {
   const uint32_t rtt = std::max(1u, ctx.now_us - run.sent_us);
@@ -64,7 +64,7 @@ void rack_on_recovery_end(Sender& r) {
 
 uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news) {
   if (r.rack_rtt_us == 0) return 0;
-  const uint32_t window = reordering_window(c, r);
+  const uint32_t window = reordering_window_us(c, r);
   uint32_t wait = 0;
   for (uint32_t index = r.head; index != kNil; index = (*ctx.runs)[index].next) {
     const Run& run = (*ctx.runs)[index];

@@ -20,6 +20,7 @@ void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end
 // its smallest after 16 recoveries without.
 void rack_on_duplicate(const Connection& c, Sender& r);
 void rack_on_recovery_end(Sender& r);
+uint32_t reordering_window_us(const Connection& c, const Sender& r);
 
 // Step 5: marks what is lost by now. Returns how long, in microseconds, until more may be; 0: there
 // is nothing to wait for. `news`: whether something was marked.

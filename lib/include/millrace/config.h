@@ -26,13 +26,13 @@ struct TcpOptions {
   bool timestamps = true;                      // RFC 7323 section 3
   bool sack = true;                            // RFC 2018
   // Whether a connection that we closed first leaves a TIME-WAIT record. Without one, and with
-  // timestamps on both sides, its ports can be used again at once; ISNs and timestamps only grow, so
-  // old segments cannot be taken for new ones, but a FIN that the peer repeats is answered by RST.
-  // Where timestamps were not agreed on there is always a record.
+  // timestamps on both sides, its ports can be used again at once: ISNs and timestamps only grow,
+  // so old segments are never taken for new ones; but a FIN that the peer repeats is answered by
+  // RST. Where timestamps were not agreed on there is always a record.
   bool time_wait = true;
-  bool nodelay = false;                        // true turns Nagle's algorithm off (RFC 9293 3.7.4)
-  bool delayed_ack = true;                     // RFC 1122 section 4.2.3.2
-  uint8_t quick_acks = 16;  // so many segments at the start are acknowledged at once, for slow start
+  bool nodelay = false;     // true turns Nagle's algorithm off (RFC 9293 3.7.4)
+  bool delayed_ack = true;  // RFC 1122 section 4.2.3.2
+  uint8_t quick_acks = 16;  // so many segments are acknowledged at once first, for slow start
   bool cork = false;        // only full segments are sent, until this is false again or FIN follows
   Duration delayed_ack_timeout = milliseconds(40);  // at most 500 ms (RFC 9293 section 3.8.6.3)
 
@@ -106,8 +106,9 @@ struct ShardConfig {
   uint8_t arp_retries = 3;
   Duration arp_lifetime = seconds(60);  // an entry that is in use is asked again after this
 
-  uint64_t seed = 0;       // secrets (ISN, hash keys) come from it; 0 is refused by the runtime
-  bool hugepages = false;  // back the tables by 2 MiB pages where there are any
+  uint64_t seed = 0;        // secrets (ISN, hash keys) come from it; 0 is refused by the runtime
+  bool statistics = false;  // TcpInfo's sums: 64 bytes more for each connection, and some time
+  bool hugepages = false;   // back the tables by 2 MiB pages where there are any
 };
 
 // Checks every field against its bounds; the message names the field and says what to change.

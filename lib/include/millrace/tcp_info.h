@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "millrace/address.h"
+#include "millrace/config.h"
 #include "millrace/time.h"
 
 namespace millrace {
@@ -31,32 +32,53 @@ inline constexpr size_t kStateCount = 11;
 // "ESTABLISHED", "FIN-WAIT-1", ... as the RFC writes them.
 std::string_view to_string(State state);
 
+// Units are bytes and segments. Sequence numbers are raw.
 struct TcpInfo {
   State state = State::kClosed;
   FlowKey key;
-  uint32_t snd_una = 0;  // raw sequence numbers
+  uint32_t snd_una = 0;
   uint32_t snd_nxt = 0;
-  uint32_t snd_wnd = 0;  // bytes, scaled
+  uint32_t snd_wnd = 0;  // scaled
   uint32_t rcv_nxt = 0;
-  uint32_t rcv_wnd = 0;       // bytes, scaled
-  uint32_t snd_cwnd = 0;      // bytes
-  uint32_t snd_ssthresh = 0;  // bytes; UINT32_MAX until the first loss
+  uint32_t rcv_wnd = 0;  // scaled
+  uint32_t snd_cwnd = 0;
+  uint32_t snd_ssthresh = 0;  // UINT32_MAX until the first loss
   uint16_t snd_mss = 0;
-  uint16_t rcv_mss = 0;  // what we announced
+  uint16_t rcv_mss = 0;  // the largest segment that arrived
   uint8_t snd_wscale = 0;
   uint8_t rcv_wscale = 0;
+  // Options in force.
   bool timestamps = false;
   bool window_scaling = false;
+  bool sack = false;
+  CongestionControl congestion = CongestionControl::kCubic;
+
   uint8_t retransmits = 0;     // back-offs of the oldest segment in flight
   uint8_t probes = 0;          // unanswered zero-window or keep-alive probes
   uint32_t total_retrans = 0;  // segments
   Duration rtt;                // smoothed; 0 until measured
   Duration rttvar;
+  Duration min_rtt;  // 0 until loss, or several segments at once in flight, made it worth knowing
   Duration rto;
   uint32_t unsent_bytes = 0;
   uint32_t unacked_bytes = 0;
   uint32_t unread_bytes = 0;
   uint32_t out_of_order_bytes = 0;
+
+  // Loss recovery (RFC 6675, RFC 8985).
+  bool in_recovery = false;      // fast recovery, or slow start after a timeout
+  bool reordering_seen = false;  // by RACK, on this path
+  Duration reordering_window;    // how long RACK waits for what was overtaken
+  uint32_t sacked_bytes = 0;
+  uint32_t lost_bytes = 0;  // and not sent again yet
+
+  // Sums since the connection began; 0 unless ShardConfig::statistics is on.
+  uint64_t bytes_acked = 0;
+  uint64_t bytes_received = 0;  // in order
+  uint64_t bytes_retrans = 0;
+  uint64_t delivery_rate = 0;  // bytes per second of the last round trip that was filled; 0: none
+  uint32_t segs_in = 0;        // modulo 2^32
+  uint32_t segs_out = 0;
 };
 
 // What is in use now. When a shard is drained all of it is 0, but for neighbours and listeners.

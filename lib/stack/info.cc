@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What can be asked of one connection.
+#include <algorithm>
+
+#include "stack/impl.h"
+#include "tcp/rack.h"
+#include "tcp/rtt.h"
+
+namespace millrace {
+
+std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
+  const Connection* found = find(id);
+  if (found == nullptr) return std::nullopt;
+  const Connection& c = *found;
+  TcpInfo info;
+  info.state = c.state;
+  info.key = c.key;
+  info.snd_una = c.snd_una.raw();
+  info.snd_nxt = c.snd_nxt.raw();
+  info.snd_wnd = c.snd_wnd;
+  info.rcv_nxt = c.rcv_nxt.raw();
+  info.rcv_wnd = c.rcv_adv - c.rcv_nxt;
+  info.snd_cwnd = c.cwnd;
+  info.snd_ssthresh = c.ssthresh;
+  info.snd_mss = c.snd_mss;
+  info.rcv_mss = c.rcv_mss;
+  info.snd_wscale = c.snd_wscale();
+  info.rcv_wscale = c.rcv_wscale();
+  info.timestamps = c.has(tcp::kTimestamps);
+  info.window_scaling = c.window_shifts != 0;
+  info.sack = c.has(tcp::kSack);
+  info.congestion = ctx_.options(c).congestion;
+  info.retransmits = c.backoff;
+  info.probes = c.probes;
+  info.total_retrans = c.total_retrans;
+  info.rtt = microseconds(c.srtt_us8 >> 3);
+  info.rttvar = microseconds(c.rttvar_us4 >> 2);
+  info.rto = milliseconds(tcp::rto_ticks(c, ctx_));
+  // SYN and FIN take sequence numbers and are no bytes.
+  const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
+  const bool syn_sent = c.snd_nxt != c.snd_una;
+  info.unsent_bytes = c.unsent() - (opening && !syn_sent ? 1 : 0);
+  info.unacked_bytes = c.flight() - (opening && syn_sent ? 1 : 0) -
+                       (c.has(tcp::kFinSent) && c.flight() != 0 ? 1 : 0);
+  if (c.inbox != kNil) {
+    info.unread_bytes = inboxes_[c.inbox].unread_bytes;
+    info.out_of_order_bytes = inboxes_[c.inbox].gap_bytes;
+  }
+  if (c.sender != kNil) {
+    const tcp::Sender& r = senders_[c.sender];
+    info.min_rtt = microseconds(r.min_rtt_us);
+    info.in_recovery = r.phase != tcp::Phase::kOpen;
+    info.reordering_seen = r.has(tcp::kReorderingSeen);
+    info.reordering_window = microseconds(tcp::reordering_window_us(c, r));
+    info.sacked_bytes = r.sacked_bytes;
+    info.lost_bytes = r.lost_bytes;
+  }
+  if (statistics_) {
+    const stack::ConnectionStatistics& sums = statistics(id.index);
+    info.bytes_acked = sums.bytes_acked;
+    info.bytes_received = sums.bytes_received;
+    info.bytes_retrans = sums.bytes_retrans;
+    info.delivery_rate = sums.delivery_rate;
+    info.segs_in = sums.segs_in;
+    info.segs_out = sums.segs_out;
+  }
+  return info;
+}
+
+}  // namespace millrace
