@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "cli/print.h"
 
 namespace millrace::cli {
@@ -79,11 +83,28 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
              "MiB for DPDK to work in; 0: what the frame buffers need");
 }
 
+// In the order of SynCookies.
+constexpr std::array<std::string_view, 3> kSynCookieModes = {"auto", "always", "never"};
+
 void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_number(command, "--connections-max", o.connections_max, 1, 1u << 28,
              "connections at a time; memory is reserved for all of them, and touched on use");
   add_number(command, "--half-open-max", o.half_open_max, 1, 1u << 28,
-             "SYNs whose handshake is not through, at a time; further ones are dropped");
+             "SYNs whose handshake is not through, at a time");
+  add_number(command, "--backlog", o.backlog, 0, 1u << 28,
+             "the same for each port that is listened on; 0: no bound of its own");
+  add_parsed(
+      command, "--syn-cookies", "MODE",
+      [&o](const std::string& text) -> Result<void> {
+        const auto* mode = std::find(kSynCookieModes.begin(), kSynCookieModes.end(), text);
+        if (mode == kSynCookieModes.end()) return Error{"give auto, always or never"};
+        o.syn_cookies = static_cast<SynCookies>(mode - kSynCookieModes.begin());
+        return {};
+      },
+      "auto: past three quarters of --half-open-max and past --backlog, a SYN is answered "
+      "without being remembered (RFC 4987); never: it is dropped when there is no room; always: "
+      "none is remembered")
+      ->default_str("auto");
   add_number(command, "--time-wait-max", o.time_wait_max, 1, 1u << 28,
              "TIME-WAIT records; past that the oldest gives way");
   add_duration(command, "--msl", o.msl, milliseconds(1), seconds(600),
@@ -166,6 +187,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.drain_timeout = options.drain_timeout;
   config.shard.connections_max = options.connections_max;
   config.shard.half_open_max = options.half_open_max;
+  config.shard.syn_cookies = options.syn_cookies;
   config.shard.time_wait_max = options.time_wait_max;
   config.shard.msl = options.msl;
   InterfaceConfig& interface = config.shard.interface;
@@ -194,6 +216,7 @@ TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
   tcp.receive_buffer_bytes = static_cast<uint32_t>(options.receive_buffer_bytes);
   tcp.mss_max = options.mss;
   tcp.rto_min = options.rto_min;
+  tcp.backlog = options.backlog;
   tcp.timestamps = !options.no_timestamps;
   tcp.window_scale = !options.no_window_scale;
   tcp.delayed_ack = !options.no_delayed_ack;

@@ -44,6 +44,8 @@ struct CommonOptions {
   // TCP.
   uint32_t connections_max = 1u << 20;
   uint32_t half_open_max = 1u << 16;
+  SynCookies syn_cookies = SynCookies::kAuto;
+  uint32_t backlog = 0;
   uint32_t time_wait_max = 1u << 20;
   Duration msl = seconds(30);
   Duration drain_timeout = seconds(2);

@@ -169,12 +169,18 @@ void Shard::Impl::on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint6
   if (s.has(wire::kSyn) && !s.has(wire::kAck)) {
     // RFC 6191 section 2: a SYN that is provably newer begins the next incarnation.
     const bool newer = timestamps && ts_ahead != 0 ? ts_ahead > 0 : s.seq > t.rcv_nxt;
-    const stack::Listener* listener = listener_for(p.key);
+    stack::Listener* listener = listener_for(p.key);
     if (newer && listener != nullptr) {
+      // Only a stored entry can begin above the old sequence numbers: where there is none left, no
+      // cookie, and the record stays for when the SYN is repeated.
+      if (no_room_for_syn(*listener)) {
+        counters_.add(Counter::kTcpExtListenOverflows);
+        return;
+      }
       const SeqNum used = t.snd_nxt;
       erase_time_wait(index, hash);
       counters_.add(Counter::kTcpExtTCPTimeWaitRecycled);
-      on_listener_syn(*listener, p, hash, used);
+      remember_half_open(*listener, p, hash, used);
       return;
     }
   }

@@ -92,6 +92,7 @@ Result<void> validate(const ShardConfig& config) {
   constexpr uint64_t kRecordsMax = 1u << 28;
   check.between("connections_max", config.connections_max, 1, kRecordsMax);
   check.between("half_open_max", config.half_open_max, 1, kRecordsMax);
+  check.between("syn_cookies_percent", config.syn_cookies_percent, 1, 100);
   check.between("time_wait_max", config.time_wait_max, 1, kRecordsMax);
   check.between("listeners_max", config.listeners_max, 1, 4096);
   check.between("neighbors_max", config.neighbors_max, 1, 1u << 20);

@@ -19,11 +19,13 @@
 #include "stack/control_queue.h"
 #include "stack/rate_limit.h"
 #include "stack/statistics.h"
+#include "stack/used_cookies.h"
 #include "tcp/connection.h"
 #include "tcp/context.h"
 #include "tcp/effects.h"
 #include "tcp/half_open.h"
 #include "tcp/isn.h"
+#include "tcp/syn_cookie.h"
 #include "timer/wheel.h"
 #include "wire/frame.h"
 
@@ -50,6 +52,7 @@ struct Listener {
   bool open = false;
   uint16_t app = 0;
   uint16_t profile = 0;
+  uint32_t half_open = 0;  // entries that are its own
 };
 
 // A singly linked list of connections through Connection::dirty_next.
@@ -114,14 +117,18 @@ class Shard::Impl {
   // --- open.cc: beginnings.
   Result<ListenerId> listen(const Endpoint& local, App& app, const TcpOptions& options);
   void close_listener(ListenerId listener);
-  const stack::Listener* listener_for(const FlowKey& key) const;
+  stack::Listener* listener_for(const FlowKey& key);
+  void recount_half_open();
   Result<ConnectionId> connect(const Endpoint& peer, App& app, uint64_t cookie,
                                const TcpOptions& options, const Endpoint& local);
-  void on_listener_syn(const stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
-                       std::optional<wire::SeqNum> iss_after);
+  bool no_room_for_syn(const stack::Listener& listener) const;
+  void on_listener_syn(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash);
+  void remember_half_open(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
+                          std::optional<wire::SeqNum> iss_after);
   void on_half_open(uint32_t index, const wire::ParsedFrame& p, uint64_t hash);
-  void promote(uint32_t half_index, const stack::Listener& listener, const wire::ParsedFrame& p,
-               uint64_t hash);
+  bool promote(const tcp::HalfOpen& half, uint32_t half_index, const stack::Listener& listener,
+               const wire::ParsedFrame& p, uint64_t hash);
+  void free_half_open(uint32_t index);
   void challenge_half_open(const tcp::HalfOpen& half);
   void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options);
   void forget_half_open(uint32_t index);
@@ -131,6 +138,12 @@ class Shard::Impl {
   std::optional<uint16_t> choose_port(const IpAddress& local, const Endpoint& peer,
                                       bool timestamps);
   bool reusable(uint32_t value, bool timestamps) const;
+
+  // --- syn_cookie.cc: the same without an entry.
+  bool wants_cookie(bool full) const;
+  void answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p);
+  bool accept_cookie(const stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
+                     uint32_t half_index);
 
   // --- close.cc: endings.
   void destroy(uint32_t index, CloseReason reason);
@@ -184,7 +197,7 @@ class Shard::Impl {
        base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
        base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
        base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
-       stack::ControlQueue control);
+       stack::ControlQueue control, stack::UsedCookies used_cookies);
 
   Shard* facade_ = nullptr;
   ShardConfig config_;
@@ -232,6 +245,10 @@ class Shard::Impl {
 
   std::array<uint64_t, 4> hash_key_{};
   tcp::IsnSecret isn_secret_;
+  tcp::CookieSecret cookie_secret_;
+  stack::UsedCookies used_cookies_;
+  Instant cookies_until_{};    // the last that was sent is too old from then on
+  uint32_t cookies_from_ = 0;  // half-open entries in use, from which on a SYN gets a cookie
   uint32_t next_port_ = 0;
   uint32_t budget_tick_ = 0;  // when the rates below were filled
   stack::RateLimit resets_;

@@ -158,8 +158,9 @@ void Shard::Impl::on_no_flow(const wire::ParsedFrame& p, uint64_t hash) {
     drop(Counter::kDropTcpNoListener);
     return;
   }
-  const stack::Listener* listener = listener_for(p.key);
+  stack::Listener* listener = listener_for(p.key);
   if (listener == nullptr || s.has(wire::kAck)) {
+    if (listener != nullptr && accept_cookie(*listener, p, hash, kNil)) return;
     drop(Counter::kDropTcpNoListener);
     send_reset(p);
     return;
@@ -168,7 +169,7 @@ void Shard::Impl::on_no_flow(const wire::ParsedFrame& p, uint64_t hash) {
     drop(Counter::kDropTcpFlags);
     return;
   }
-  on_listener_syn(*listener, p, hash, std::nullopt);
+  on_listener_syn(*listener, p, hash);
 }
 
 }  // namespace millrace

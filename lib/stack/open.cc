@@ -65,10 +65,11 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const Tc
   const Result<uint16_t> app_index = app_for(app);
   if (!app_index) return app_index.error();
   if (slot == listeners_.end()) slot = listeners_.emplace(listeners_.end());
-  *slot = {local, true, *app_index, *profile};
+  *slot = {local, true, *app_index, *profile, 0};
   const auto index = static_cast<uint32_t>(slot - listeners_.begin());
   uint16_t& first = listener_by_port_[local.port];
   if (first == 0 || index + 1 < first) first = static_cast<uint16_t>(index + 1);
+  recount_half_open();
   return ListenerId{index};
 }
 
@@ -89,12 +90,12 @@ void Shard::Impl::close_listener(ListenerId listener) {
 }
 
 // The listener of this very address, or else the one of all addresses.
-const stack::Listener* Shard::Impl::listener_for(const FlowKey& key) const {
-  const stack::Listener* any = nullptr;
+stack::Listener* Shard::Impl::listener_for(const FlowKey& key) {
+  stack::Listener* any = nullptr;
   const uint16_t first = listener_by_port_[key.local_port];
   if (first == 0) return nullptr;
   for (size_t i = first - 1u; i < listeners_.size(); ++i) {
-    const stack::Listener& l = listeners_[i];
+    stack::Listener& l = listeners_[i];
     if (!l.open || l.local.port != key.local_port) continue;
     if (l.local.address == key.local) return &l;
     if (l.local.address.is_unspecified()) any = &l;
@@ -224,17 +225,34 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
 
 // --- Half-open --------------------------------------------------------------------------------
 
-void Shard::Impl::on_listener_syn(const stack::Listener& listener, const wire::ParsedFrame& p,
-                                  uint64_t hash, std::optional<SeqNum> iss_after) {
-  const uint32_t index = half_open_.allocate();
-  if (index == kNil) {
+bool Shard::Impl::no_room_for_syn(const stack::Listener& listener) const {
+  const uint32_t backlog = profiles_[listener.profile].backlog;
+  return half_open_.used() == half_open_.capacity() ||
+         (backlog != 0 && listener.half_open >= backlog);
+}
+
+void Shard::Impl::on_listener_syn(stack::Listener& listener, const wire::ParsedFrame& p,
+                                  uint64_t hash) {
+  const bool full = no_room_for_syn(listener);
+  if (wants_cookie(full)) {
+    answer_with_cookie(profiles_[listener.profile], p);
+  } else if (full) {
     counters_.add(Counter::kTcpExtListenOverflows);
-    return;
+  } else {
+    remember_half_open(listener, p, hash, std::nullopt);
   }
+}
+
+// Requires: there is room for it.
+void Shard::Impl::remember_half_open(stack::Listener& listener, const wire::ParsedFrame& p,
+                                     uint64_t hash, std::optional<SeqNum> iss_after) {
+  const uint32_t index = half_open_.allocate();
+  MR_ASSERT(index != kNil);
   const TcpOptions& options = profiles_[listener.profile];
   SeqNum iss = tcp::initial_sequence(tcp::hash_tuple(isn_secret_, p.key), now_);
   if (iss_after && iss <= *iss_after) iss = *iss_after + kIssStep;
   half_open_[index] = tcp::remember_syn(p.key, p.segment, options, iss);
+  ++listener.half_open;
   const bool inserted = flows_.insert(hash, flow_value(FlowKind::kHalfOpen, index));
   MR_ASSERT(inserted);
   half_open_wheel_.arm(index, ctx_.tick + tcp::to_ticks(options.rto_initial));
@@ -251,9 +269,26 @@ void Shard::Impl::forget_half_open(uint32_t index) {
   const bool erased =
       flows_.erase(flow_hash(half_open_[index].key), flow_value(FlowKind::kHalfOpen, index));
   MR_ASSERT(erased);
+  free_half_open(index);
+  counters_.add(Counter::kTcpAttemptFails);
+}
+
+// Requires: the flow table does not name it any more.
+void Shard::Impl::free_half_open(uint32_t index) {
+  stack::Listener* listener = listener_for(half_open_[index].key);
+  MR_ASSERT(listener != nullptr && listener->half_open != 0);
+  --listener->half_open;
   if (half_open_wheel_.armed(index)) half_open_wheel_.disarm(index);
   half_open_.free(index);
-  counters_.add(Counter::kTcpAttemptFails);
+}
+
+// A new listener of one address takes over what was half-open at the listener of all.
+void Shard::Impl::recount_half_open() {
+  if (half_open_.used() == 0) return;
+  for (stack::Listener& listener : listeners_) listener.half_open = 0;
+  for (uint32_t i = 0; i < half_open_.high_water(); ++i) {
+    if (half_open_wheel_.armed(i)) ++listener_for(half_open_[i].key)->half_open;
+  }
 }
 
 // Says where a half-open connection stands, within the rate of RFC 5961 section 7.
@@ -325,41 +360,46 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
     return;
   }
   if (s.ack != half.iss + 1) {
+    // It may answer a cookie that an earlier SYN got, before there was room for an entry.
+    if (accept_cookie(*listener, p, hash, index)) return;
     drop(Counter::kDropTcpBadAck);
     send_reset(p);
     return;
   }
-  promote(index, *listener, p, hash);
+  promote(half, index, *listener, p, hash);
 }
 
-// The handshake is complete: the entry becomes a connection, which takes the segment as its first.
-void Shard::Impl::promote(uint32_t half_index, const stack::Listener& listener,
-                          const wire::ParsedFrame& p, uint64_t hash) {
+// The handshake is complete: what was half-open becomes a connection, which takes the segment as
+// its first. `half_index` is its entry, or kNil when it has none. False when there is no room.
+bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index,
+                          const stack::Listener& listener, const wire::ParsedFrame& p,
+                          uint64_t hash) {
   const std::optional<IpAddress> hop = interface_.next_hop(p.key.peer);
   const uint32_t neighbor = hop ? neighbors_.acquire(*hop, ctx_.tick) : kNil;
   const uint32_t index = neighbor == kNil ? kNil : new_connection();
   if (index == kNil) {
     counters_.add(Counter::kTcpExtListenOverflows);  // the peer will send it again
-    return;
+    return false;
   }
   Connection& c = connections_[index];
   c.profile = listener.profile;
   c.app = listener.app;
   c.neighbor = neighbor;
   ++neighbors_[neighbor].references;
-  const tcp::HalfOpen& half = half_open_[half_index];
   tcp::open_passive(c, half, p.segment, ctx_, tcp::hash_tuple(isn_secret_, half.key).ts_offset);
-  const bool replaced = flows_.replace(hash, flow_value(FlowKind::kHalfOpen, half_index),
-                                       flow_value(FlowKind::kConnection, index));
-  MR_ASSERT(replaced);
-  half_open_wheel_.disarm(half_index);
-  half_open_.free(half_index);
+  const uint32_t value = flow_value(FlowKind::kConnection, index);
+  const bool known = half_index == kNil
+                         ? flows_.insert(hash, value)
+                         : flows_.replace(hash, flow_value(FlowKind::kHalfOpen, half_index), value);
+  MR_ASSERT(known);
+  if (half_index != kNil) free_half_open(half_index);
 
   app_of(c).on_established(*facade_, ref(index));
   tcp::Effects fx;
   tcp::on_segment(c, p.segment, ctx_, fx);
   fx.dirty = true;  // arms the timers that an open connection may have
   apply(index, fx, &p);
+  return true;
 }
 
 }  // namespace millrace

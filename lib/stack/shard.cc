@@ -18,7 +18,7 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
                   base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
                   base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
                   base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
-                  stack::ControlQueue control)
+                  stack::ControlQueue control, stack::UsedCookies used_cookies)
     : config_(config),
       now_(now),
       blocks_(std::move(blocks)),
@@ -40,6 +40,7 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
                  {tcp::to_ticks(config.arp_timeout), tcp::to_ticks(config.arp_lifetime),
                   config.arp_retries}),
       listener_by_port_(65536, 0),
+      used_cookies_(std::move(used_cookies)),
       resets_(config.rst_per_second),
       icmp_(config.icmp_per_second) {
   profiles_.reserve(config.profiles_max);
@@ -50,6 +51,9 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   for (uint64_t& key : hash_key_) key = random.next();
   isn_secret_ = {random.next(), random.next()};
   next_port_ = random.below(0x10000);
+  cookie_secret_ = {random.next(), random.next()};
+  cookies_from_ = static_cast<uint32_t>(
+      (uint64_t{config.half_open_max} * config.syn_cookies_percent + 99) / 100);
 
   ctx_.counters = &counters_;
   ctx_.blocks = &blocks_;
@@ -78,8 +82,9 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   auto flows = flow::Table::create(
       config.connections_max + config.half_open_max + config.time_wait_max, huge);
   auto control = stack::ControlQueue::create(config.control_frames_max);
+  auto used_cookies = stack::UsedCookies::create(config.half_open_max);
   if (!blocks || !connections || !half_open || !time_wait || !inboxes || !senders || !runs ||
-      !flows || !control) {
+      !flows || !control || !used_cookies) {
     return Error{fmt::format(
         "not enough memory for {} connections and {} TIME-WAIT records; lower connections_max, "
         "time_wait_max or large_blocks_max",
@@ -88,7 +93,8 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   std::unique_ptr<Impl> impl(new Impl(config, now, std::move(*blocks), std::move(*connections),
                                       std::move(*half_open), std::move(*time_wait),
                                       std::move(*inboxes), std::move(*senders), std::move(*runs),
-                                      std::move(*flows), std::move(*control)));
+                                      std::move(*flows), std::move(*control),
+                                      std::move(*used_cookies)));
   if (config.statistics) {
     auto statistics = base::Region::allocate(
         size_t{config.connections_max} * sizeof(stack::ConnectionStatistics), huge);

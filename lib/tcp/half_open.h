@@ -16,6 +16,8 @@ namespace millrace::tcp {
 // which is found again by the local port.
 struct alignas(64) HalfOpen {
   static constexpr uint8_t kNoShift = 0xf;
+  static constexpr uint8_t kTimestampsBit = 0x10;
+  static constexpr uint8_t kSackBit = 0x20;
 
   FlowKey key;
   SeqNum irs;
@@ -23,13 +25,13 @@ struct alignas(64) HalfOpen {
   uint32_t ts_recent = 0;
   timer::Node timer;
   uint16_t mss = 0;  // what the peer can take; 536 when it did not say (RFC 9293 section 3.7.1)
-  // Low 4 bits: the peer's window shift, or kNoShift; bit 4: timestamps; bit 5: SACK.
+  // Low 4 bits: the peer's window shift, or kNoShift; above them the bits named here.
   uint8_t shift_and_flags = 0;
   uint8_t retries = 0;
 
   [[nodiscard]] uint8_t window_shift() const { return shift_and_flags & 0xf; }
-  [[nodiscard]] bool timestamps() const { return (shift_and_flags & 0x10) != 0; }
-  [[nodiscard]] bool sack() const { return (shift_and_flags & 0x20) != 0; }
+  [[nodiscard]] bool timestamps() const { return (shift_and_flags & kTimestampsBit) != 0; }
+  [[nodiscard]] bool sack() const { return (shift_and_flags & kSackBit) != 0; }
 };
 static_assert(sizeof(HalfOpen) == 64);
 

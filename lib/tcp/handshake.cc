@@ -142,10 +142,10 @@ HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptio
   const bool scale = options.window_scale && s.window_shift != wire::kNoWindowShift;
   half.shift_and_flags = scale ? peer_shift(s) : HalfOpen::kNoShift;
   if (options.timestamps && s.has_timestamps) {
-    half.shift_and_flags |= 0x10;
+    half.shift_and_flags |= HalfOpen::kTimestampsBit;
     half.ts_recent = s.ts_value;
   }
-  if (options.sack && s.sack_permitted) half.shift_and_flags |= 0x20;
+  if (options.sack && s.sack_permitted) half.shift_and_flags |= HalfOpen::kSackBit;
   return half;
 }
 

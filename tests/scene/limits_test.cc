@@ -42,7 +42,10 @@ TEST(SceneLimits, PastConnectionsMaxConnectIsAnError) {
 }
 
 TEST(SceneLimits, PastHalfOpenMaxASynIsDropped) {
-  Scene s(server().tune_shard([](ShardConfig& c) { c.half_open_max = 2; }));
+  Scene s(server().tune_shard([](ShardConfig& c) {
+    c.half_open_max = 2;
+    c.syn_cookies = SynCookies::kNever;
+  }));
   s.flow(5001).in("S 0").out("S. 0 ack 1").flow(5002).in("S 0").out("S. 0 ack 1");
   s.flow(5003).in("S 0").silence().counter("TcpExtListenOverflows", 1).half_open(2);
   s.flow(5001).in(". 1 ack 1").silence();
@@ -50,7 +53,10 @@ TEST(SceneLimits, PastHalfOpenMaxASynIsDropped) {
 }
 
 TEST(SceneLimits, AFloodOfSynsLeavesEstablishedConnectionsAlone) {
-  Scene s(established().tune_shard([](ShardConfig& c) { c.half_open_max = 4; }));
+  Scene s(established().tune_shard([](ShardConfig& c) {
+    c.half_open_max = 4;
+    c.syn_cookies = SynCookies::kNever;
+  }));
   for (uint16_t port = 6000; port < 6100; ++port) {
     s.flow(port).in("S 0 <mss 1460>");
     if (port < 6004) s.out("S. 0 ack 1");

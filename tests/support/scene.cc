@@ -50,6 +50,7 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
       std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) | (setup_.active ? 1u : 0u));
   if (!shifts_ms.contains(key)) {
     const bool manual_arp = std::exchange(setup_.manual_arp, false);
+    const SynCookies cookies = std::exchange(setup_.shard.syn_cookies, SynCookies::kNever);
     start(kEpoch);
     if (failed_) return;
     if (setup_.active) {
@@ -60,6 +61,7 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
     if (failed_) return;
     shifts_ms[key] = (kIsnWanted - local_isn()) / 250;
     setup_.manual_arp = manual_arp;
+    setup_.shard.syn_cookies = cookies;
     queue_.clear();
     flows_.clear();
   }

@@ -53,6 +53,9 @@ struct TcpOptions {
 
   Duration fin_wait2_timeout = seconds(60);  // after close(); a half-closed reader waits for ever
 
+  // Of a listener: SYN-RECEIVED entries at a time; past it SYN cookies, or SYNs are dropped.
+  uint32_t backlog = 0;  // 0: as many as the shard has
+
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
 
@@ -74,12 +77,21 @@ struct InterfaceConfig {
   bool gratuitous_arp = true;  // announce our addresses at start (RFC 5227 section 3)
 };
 
+// When a SYN is answered without storing anything (RFC 4987 section 3.6).
+enum class SynCookies : uint8_t {
+  kAuto,    // when half-open entries run short
+  kAlways,  // but for a SYN that reuses a tuple in TIME-WAIT
+  kNever,   // a SYN for which there is no entry is dropped
+};
+
 struct ShardConfig {
   InterfaceConfig interface;
 
   // Bounds. Memory for all of them is reserved when the shard is created, and touched on use.
   uint32_t connections_max = 1u << 20;
   uint32_t half_open_max = 1u << 16;  // SYN-RECEIVED entries of passive opens
+  SynCookies syn_cookies = SynCookies::kAuto;
+  uint8_t syn_cookies_percent = 75;   // kAuto: of half_open_max in use
   uint32_t time_wait_max = 1u << 20;  // past it the oldest record is reused
   uint32_t listeners_max = 64;
   uint32_t neighbors_max = 1024;

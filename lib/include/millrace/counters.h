@@ -63,7 +63,10 @@ enum class Counter : uint8_t {
   kTcpExtTCPTimeWaitRecycled,  // reused by a new SYN or connect
   kTcpExtTCPTimeWaitOverflow,  // the oldest record was given up before its time
   kTcpExtTCPTimeWaitAck,       // segments answered from TIME-WAIT
-  kTcpExtListenOverflows,      // SYNs dropped: half_open_max or connections_max
+  kTcpExtListenOverflows,      // SYNs dropped: half_open_max, backlog or connections_max
+  kTcpExtSyncookiesSent,       // SYNs answered by a cookie, repeated ones included
+  kTcpExtSyncookiesRecv,       // connections that began with a cookie
+  kTcpExtSyncookiesFailed,     // ACKs without a connection that bring no good cookie back
   kTcpExtTCPSynRetrans,        // SYN and SYN-ACK
   kTcpExtTCPRstLimited,        // RSTs not sent: rst_per_second
   // Drops: every reason a frame is not used. Each frame is counted under one at most.

@@ -42,6 +42,8 @@ TEST(StackConfig, NumbersAreCheckedAtBothEnds) {
        9000},
       {"connections_max", [](ShardConfig& c, uint32_t v) { c.connections_max = v; }, 1, 1u << 28},
       {"half_open_max", [](ShardConfig& c, uint32_t v) { c.half_open_max = v; }, 1, 1u << 28},
+      {"syn_cookies_percent",
+       [](ShardConfig& c, uint32_t v) { c.syn_cookies_percent = static_cast<uint8_t>(v); }, 1, 100},
       {"time_wait_max", [](ShardConfig& c, uint32_t v) { c.time_wait_max = v; }, 1, 1u << 28},
       {"listeners_max", [](ShardConfig& c, uint32_t v) { c.listeners_max = v; }, 1, 4096},
       {"neighbors_max", [](ShardConfig& c, uint32_t v) { c.neighbors_max = v; }, 1, 1u << 20},
