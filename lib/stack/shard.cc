@@ -13,6 +13,11 @@
 #include "tcp/send_queue.h"
 
 namespace millrace {
+namespace {
+
+constexpr uint32_t kUsedCookiesMin = 1024;
+
+}  // namespace
 
 Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
                   base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
@@ -82,7 +87,7 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   auto flows = flow::Table::create(
       config.connections_max + config.half_open_max + config.time_wait_max, huge);
   auto control = stack::ControlQueue::create(config.control_frames_max);
-  auto used_cookies = stack::UsedCookies::create(config.half_open_max);
+  auto used_cookies = stack::UsedCookies::create(std::max(config.half_open_max, kUsedCookiesMin));
   if (!blocks || !connections || !half_open || !time_wait || !inboxes || !senders || !runs ||
       !flows || !control || !used_cookies) {
     return Error{fmt::format(
@@ -90,11 +95,10 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
         "time_wait_max or large_blocks_max",
         config.connections_max, config.time_wait_max)};
   }
-  std::unique_ptr<Impl> impl(new Impl(config, now, std::move(*blocks), std::move(*connections),
-                                      std::move(*half_open), std::move(*time_wait),
-                                      std::move(*inboxes), std::move(*senders), std::move(*runs),
-                                      std::move(*flows), std::move(*control),
-                                      std::move(*used_cookies)));
+  std::unique_ptr<Impl> impl(
+      new Impl(config, now, std::move(*blocks), std::move(*connections), std::move(*half_open),
+               std::move(*time_wait), std::move(*inboxes), std::move(*senders), std::move(*runs),
+               std::move(*flows), std::move(*control), std::move(*used_cookies)));
   if (config.statistics) {
     auto statistics = base::Region::allocate(
         size_t{config.connections_max} * sizeof(stack::ConnectionStatistics), huge);

@@ -38,8 +38,8 @@ void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::Pars
 }
 
 // An ACK for a listener that fits nothing we know: true when it was dealt with, because it brought
-// a cookie back. `half_index` is the entry that a repeated SYN of the same tuple has made since, or
-// kNil.
+// a cookie back, or its sender will send again what does. `half_index` is the entry that a repeated
+// SYN of the same tuple has made since, or kNil.
 bool Shard::Impl::accept_cookie(const stack::Listener& listener, const wire::ParsedFrame& p,
                                 uint64_t hash, uint32_t half_index) {
   const wire::Segment& s = p.segment;
@@ -54,12 +54,18 @@ bool Shard::Impl::accept_cookie(const stack::Listener& listener, const wire::Par
   half.iss = s.ack - 1;
   const std::optional<tcp::Cookie> cookie =
       tcp::check_cookie(cookie_secret_, p.key, half.irs, half.iss, timestamps, now_);
+  if (cookie && !cookie->whole && !used_cookies_.knows_flow(*cookie)) {
+    // Ahead of the stream's first bytes: when those come again the connection begins.
+    counters_.add(Counter::kTcpExtTCPOFODrop);
+    return true;
+  }
+  const bool good = cookie && cookie->whole && !used_cookies_.contains(*cookie);
   std::optional<tcp::StampedOptions> stamped = tcp::StampedOptions{};
-  if (cookie && timestamps) {
+  if (good && timestamps) {
     const uint32_t clock = ctx_.tick + tcp::hash_tuple(isn_secret_, p.key).ts_offset;
     stamped = tcp::read_stamp(clock, s.ts_echo);
   }
-  if (!cookie || !stamped || used_cookies_.contains(cookie->tag)) {
+  if (!good || !stamped) {
     counters_.add(Counter::kTcpExtSyncookiesFailed);
     return false;
   }
@@ -72,7 +78,7 @@ bool Shard::Impl::accept_cookie(const stack::Listener& listener, const wire::Par
     half.ts_recent = s.ts_value;
   }
   if (!promote(half, half_index, listener, p, hash)) return true;
-  used_cookies_.insert(cookie->tag);
+  used_cookies_.insert(*cookie);
   counters_.add(Counter::kTcpExtSyncookiesRecv);
   if (half_index == kNil) counters_.add(Counter::kTcpPassiveOpens);
   return true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Which SYN cookies have begun a connection. A cookie is good for up to two minutes, and the
 // connection may be over in a millisecond: an old duplicate of the ACK that began it must not begin
-// another. One slot for each, found by the cookie's tag: a later cookie takes the slot over, so it
-// is a bounded memory of the latest, and never takes one cookie for another.
+// another. One slot for each, found by what the cookie is for: a later cookie takes the slot over,
+// so it is a bounded memory of the latest, and never takes one cookie for another.
 #pragma once
 
 #include <bit>
@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/memory.h"
+#include "tcp/syn_cookie.h"
 
 namespace millrace::stack {
 
@@ -20,20 +21,31 @@ class UsedCookies {
   // As many slots as the power of two up to `count_max`. Nothing when there is no memory.
   static std::optional<UsedCookies> create(uint32_t count_max) {
     const uint32_t slots = std::bit_floor(count_max);
-    auto region = base::Region::allocate(size_t{slots} * sizeof(uint64_t), false);
+    auto region = base::Region::allocate(size_t{slots} * sizeof(Slot), false);
     if (!region) return std::nullopt;
     return UsedCookies(std::move(*region), slots - 1);
   }
 
-  [[nodiscard]] bool contains(uint64_t tag) const { return slot(tag) == tag; }
-  void insert(uint64_t tag) { slot(tag) = tag; }
+  [[nodiscard]] bool contains(const tcp::Cookie& cookie) const {
+    return knows_flow(cookie) && slot(cookie).tag == cookie.tag;
+  }
+  // Whether a cookie with the same flow_tag has begun a connection.
+  [[nodiscard]] bool knows_flow(const tcp::Cookie& cookie) const {
+    return slot(cookie).flow_tag == cookie.flow_tag;
+  }
+  void insert(const tcp::Cookie& cookie) { slot(cookie) = {cookie.flow_tag, cookie.tag}; }
 
  private:
   UsedCookies(base::Region region, uint32_t mask) : region_(std::move(region)), mask_(mask) {}
 
+  struct Slot {
+    uint64_t flow_tag;
+    uint64_t tag;
+  };
+
   // The upper half of the tag was never on the wire.
-  [[nodiscard]] uint64_t& slot(uint64_t tag) const {
-    return reinterpret_cast<uint64_t*>(region_.data())[(tag >> 32) & mask_];
+  [[nodiscard]] Slot& slot(const tcp::Cookie& cookie) const {
+    return reinterpret_cast<Slot*>(region_.data())[(cookie.flow_tag >> 32) & mask_];
   }
 
   base::Region region_;

@@ -12,7 +12,8 @@ namespace {
 // is the least payload that we ever send in a full-sized segment.
 constexpr std::array<uint16_t, 8> kMssTable = {32, 256, 536, 1220, 1360, 1440, 1460, 8960};
 
-constexpr uint32_t kMacMask = 0xffff'fff0;
+constexpr uint32_t kTagMask = 0xffff'f000;
+constexpr uint32_t kFlowTagMask = 0x0000'0ff0;
 constexpr uint32_t kParityMask = 1;
 
 constexpr uint32_t kStampMask = 63;
@@ -29,9 +30,10 @@ uint32_t mss_index(uint16_t mss) {
   return index;
 }
 
-// The input has one length for each IP version, which the last word names: no length block.
-uint64_t tag_of(const CookieSecret& secret, const FlowKey& key, wire::SeqNum irs, uint64_t period,
-                uint32_t index, bool timestamps) {
+// What every segment of the peer's repeats. The input has one length for each IP version, which it
+// names: no length block. 28 bits of periods last for five centuries.
+base::SipState begin_tag(const CookieSecret& secret, const FlowKey& key, uint64_t period,
+                         uint32_t index) {
   base::SipState state(secret.k0, secret.k1);
   const bool v4 = key.peer.is_v4();
   if (v4) {
@@ -40,8 +42,16 @@ uint64_t tag_of(const CookieSecret& secret, const FlowKey& key, wire::SeqNum irs
     for (const uint64_t word : key.local.words()) state.absorb(word);
     for (const uint64_t word : key.peer.words()) state.absorb(word);
   }
-  state.absorb(uint64_t{irs.raw()} << 32 | uint32_t{key.local_port} << 16 | key.peer_port);
-  state.absorb(period << 8 | uint64_t{v4} << 4 | uint64_t{timestamps} << 3 | index);
+  const uint64_t ports = uint64_t{key.local_port} << 16 | key.peer_port;
+  const uint64_t rest = period << 4 | uint64_t{v4} << 3 | index;
+  state.absorb(ports << 32 | static_cast<uint32_t>(rest));
+  return state;
+}
+
+uint64_t flow_tag_of(base::SipState state) { return state.finish(); }
+
+uint64_t tag_of(base::SipState state, wire::SeqNum irs, bool timestamps) {
+  state.absorb(uint64_t{timestamps} << 32 | irs.raw());
   return state.finish();
 }
 
@@ -51,8 +61,9 @@ wire::SeqNum make_cookie(const CookieSecret& secret, const FlowKey& key, wire::S
                          uint16_t peer_mss, bool timestamps, Instant now) {
   const uint64_t period = period_of(now);
   const uint32_t index = mss_index(peer_mss);
-  const uint64_t tag = tag_of(secret, key, irs, period, index, timestamps);
-  return wire::SeqNum((static_cast<uint32_t>(tag) & kMacMask) | index << 1 |
+  const base::SipState state = begin_tag(secret, key, period, index);
+  return wire::SeqNum((static_cast<uint32_t>(tag_of(state, irs, timestamps)) & kTagMask) |
+                      (static_cast<uint32_t>(flow_tag_of(state)) & kFlowTagMask) | index << 1 |
                       (static_cast<uint32_t>(period) & kParityMask));
 }
 
@@ -61,9 +72,12 @@ std::optional<Cookie> check_cookie(const CookieSecret& secret, const FlowKey& ke
   uint64_t period = period_of(now);
   if (((static_cast<uint32_t>(period) ^ iss.raw()) & kParityMask) != 0) --period;
   const uint32_t index = iss.raw() >> 1 & 7;
-  const uint64_t tag = tag_of(secret, key, irs, period, index, timestamps);
-  if (((static_cast<uint32_t>(tag) ^ iss.raw()) & kMacMask) != 0) return std::nullopt;
-  return Cookie{kMssTable[index], tag};
+  const base::SipState state = begin_tag(secret, key, period, index);
+  const uint64_t flow_tag = flow_tag_of(state);
+  if (((static_cast<uint32_t>(flow_tag) ^ iss.raw()) & kFlowTagMask) != 0) return std::nullopt;
+  const uint64_t tag = tag_of(state, irs, timestamps);
+  const bool whole = ((static_cast<uint32_t>(tag) ^ iss.raw()) & kTagMask) == 0;
+  return Cookie{kMssTable[index], whole, flow_tag, tag};
 }
 
 uint16_t cookie_mss(uint16_t mss) { return kMssTable[mss_index(mss)]; }

@@ -3,20 +3,25 @@
 // ACK that claims to answer our SYN-ACK, the time and a secret. Out: our initial sequence number,
 // or what the SYN had asked for. Pure functions.
 //
-//     our ISS      31                                   4   3     1   0
-//                 +--------------------------------------+---------+---+
-//                 |  28 bits of SipHash                  |   MSS   | P |
-//                 +--------------------------------------+---------+---+
+//     our ISS      31                     12 11         4 3     1   0
+//                 +-------------------------+------------+-------+---+
+//                 |  20 bits, with the      | 8 bits,    |  MSS  | P |
+//                 |  peer's ISN             | without    |       |   |
+//                 +-------------------------+------------+-------+---+
 //     our TSval    31                              6   5   4   3       0
 //                 +----------------------------------+---+---+---------+
 //                 |  our clock, in steps of 64 ms    |ECN|SCK|  shift  |
 //                 +----------------------------------+---+---+---------+
 //
-// The hash is of the tuple, the peer's ISN, the period, the MSS' place in the table and whether
-// timestamps were agreed on; P is the period's parity. A period lasts 64 s; a cookie is good in its
-// own and the next. The peer's ACK brings the ISS back, and with timestamps their echo brings the
-// rest; without, there is no window scaling and no SACK. The echo must be no older than a cookie
-// can be: a blind forger has to hit that too, if the ACK has timestamps.
+// Both parts are of one SipHash: of the tuple, the period and the MSS' place in the table, and then
+// of the peer's ISN and whether timestamps were agreed on; P is the period's parity. A period lasts
+// 64 s; a cookie is good in its own and the next. A forger has to guess all 28 bits. The part
+// without the peer's ISN tells a segment that answers a cookie but is not the first of its stream:
+// the first was lost and comes again, so its sender must not be reset.
+//
+// The peer's ACK brings the ISS back, and with timestamps their echo brings the rest; without,
+// there is no window scaling and no SACK. The echo must be no older than a cookie can be: a blind
+// forger has to hit that too, if the ACK has timestamps.
 #pragma once
 
 #include <cstdint>
@@ -45,10 +50,12 @@ wire::SeqNum make_cookie(const CookieSecret& secret, const FlowKey& key, wire::S
                          uint16_t peer_mss, bool timestamps, Instant now);
 
 struct Cookie {
-  uint16_t mss;  // at most what the peer announced (at least 32)
-  uint64_t tag;  // tells this cookie from all others
+  uint16_t mss;       // at most what the peer announced (at least 32)
+  bool whole;         // good; else the peer's ISN or timestamps are not what the SYN had
+  uint64_t flow_tag;  // tells what it is for, but for those,
+  uint64_t tag;       // and this cookie from all others
 };
-// Nothing when `iss` is no cookie of this secret for just these values, or is too old.
+// Nothing when `iss` is no cookie of this secret for this tuple, or is too old.
 std::optional<Cookie> check_cookie(const CookieSecret& secret, const FlowKey& key, wire::SeqNum irs,
                                    wire::SeqNum iss, bool timestamps, Instant now);
 

@@ -49,12 +49,15 @@ void check_sequence(const Input& in) {
   const int64_t periods = used.ns / kCookiePeriod.ns - made.ns / kCookiePeriod.ns;
   const auto cookie = check_cookie(secret, key, irs, iss, timestamps, used);
   if (periods <= 1) {
-    require(cookie.has_value());
+    require(cookie.has_value() && cookie->whole);
+    // Of another ISN it is no good, but for a chance in 2^20.
+    const auto later = check_cookie(secret, key, irs + in.guess, iss, timestamps, used);
+    require(later.has_value() && later->flow_tag == cookie->flow_tag);
     require(cookie->mss == cookie_mss(in.mss));
     require(in.mss < 32 || cookie->mss <= in.mss);
   }
   const auto guessed = check_cookie(secret, key, irs, SeqNum(in.guess), timestamps, used);
-  if (!guessed) return;
+  if (!guessed || !guessed->whole) return;
   const Instant before = used - kCookiePeriod;
   require(make_cookie(secret, key, irs, guessed->mss, timestamps, used) == SeqNum(in.guess) ||
           make_cookie(secret, key, irs, guessed->mss, timestamps, before) == SeqNum(in.guess));

@@ -58,10 +58,12 @@ std::optional<std::string> Observer::check_syn(Side& me, const Side& peer, const
     relaxed_ = true;  // the end is gone, and its listener answers a late SYN
     return std::nullopt;
   }
-  if (me.syn_sent) {
-    return p.seq == me.iss ? std::nullopt
-                           : std::optional<std::string>("a SYN again with another number");
+  if (me.syn_sent && p.seq != me.iss) {
+    if (!p.has(kAck) || me.sent_end != 1) return "a SYN again with another number";
+    me.syn_sent = false;  // a SYN cookie, of another period or after or before a stored entry
+    me.ts_sent.reset();
   }
+  if (me.syn_sent) return std::nullopt;
   me.syn_sent = true;
   me.iss = p.seq;
   me.sent_end = 1;
@@ -209,8 +211,9 @@ void Observer::delivered(size_t side, const Packet& p) {
   }
   if (p.has(kAck) && me.syn_sent) {
     const int64_t ack = relative(p.ack, me.iss);
+    const bool repeated = p.length() == 0 && ack == me.ack_arrived && me.sent_end > 1;
+    if (p.sack_count != 0 || repeated) me.disturbed = true;  // limited transmit (RFC 3042)
     me.ack_arrived = std::max(me.ack_arrived, ack);
-    if (p.sack_count != 0) me.disturbed = true;
     me.edge_arrived = std::max(me.edge_arrived, ack + window_of(peer, me, p));
   }
 }

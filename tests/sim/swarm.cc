@@ -8,7 +8,8 @@ namespace millrace::sim {
 namespace {
 
 constexpr uint32_t kBytesMax = 300'000;
-constexpr uint64_t kTables = 0x7ab1e5;  // a generator of their own: see random.h
+constexpr uint64_t kTables = 0x7ab1e5;  // generators of their own: see random.h
+constexpr uint64_t kOpens = 0x0be175;
 
 EndPlan draw_end(Random& random, uint32_t bytes) {
   EndPlan end;
@@ -85,6 +86,12 @@ void draw_tables(Random& random, ShardConfig& shard, size_t connections) {
   if (random.coin()) shard.control_frames_max = static_cast<uint32_t>(random.between(2, 8));
   if (random.coin()) shard.neighbors_max = static_cast<uint32_t>(random.between(2, 4));
   if (random.coin()) shard.rst_per_second = static_cast<uint32_t>(random.between(1, 10));
+}
+
+// How handshakes are done.
+void draw_opens(Random& random, ShardConfig& shard) {
+  shard.syn_cookies = random.pick({SynCookies::kAuto, SynCookies::kAuto, SynCookies::kAuto,
+                                   SynCookies::kNever, SynCookies::kAlways});
 }
 
 void draw_host(Random& random, HostPlan& host, bool lossy) {
@@ -222,6 +229,8 @@ Scenario swarm_scenario(uint64_t seed, Faults faults) {
     scenario.tight_tables = true;
     for (HostPlan& host : scenario.hosts) draw_tables(tables, host.shard, count);
   }
+  Random opens = Random(seed).fork(kOpens);
+  for (HostPlan& host : scenario.hosts) draw_opens(opens, host.shard);
   return scenario;
 }
 

@@ -23,6 +23,12 @@ FlowKey key(uint16_t peer_port = 5000) {
   return {IpAddress::v4(0x0a000001), IpAddress::v4(0x0a000002), 80, peer_port};
 }
 
+std::optional<Cookie> good_cookie(const CookieSecret& secret, const FlowKey& tuple, SeqNum irs,
+                                  SeqNum iss, bool timestamps, Instant now) {
+  const auto cookie = check_cookie(secret, tuple, irs, iss, timestamps, now);
+  return cookie && cookie->whole ? cookie : std::nullopt;
+}
+
 TEST(TcpSynCookie, IsTheSameForARepeatedSynOfOnePeriod) {
   static_assert(kNow.ns % kCookiePeriod.ns == 0);
   const SeqNum first = make_cookie(kSecret, key(), kIrs, 1460, true, kNow);
@@ -33,7 +39,7 @@ TEST(TcpSynCookie, IsTheSameForARepeatedSynOfOnePeriod) {
 
 TEST(TcpSynCookie, IsGoodInItsOwnPeriodAndTheNext) {
   const auto good_at = [&](SeqNum iss, Instant now) {
-    return check_cookie(kSecret, key(), kIrs, iss, true, now).has_value();
+    return good_cookie(kSecret, key(), kIrs, iss, true, now).has_value();
   };
   const SeqNum early = make_cookie(kSecret, key(), kIrs, 1460, true, kNow);
   EXPECT_TRUE(good_at(early, kNow));
@@ -56,7 +62,7 @@ TEST(TcpSynCookie, KeepsTheMssOrTheNextSmallerInTheTable) {
                         Row{1360, 1360}, Row{1400, 1360}, Row{1440, 1440}, Row{1452, 1440},
                         Row{1460, 1460}, Row{8959, 1460}, Row{8960, 8960}, Row{65535, 8960}}) {
     const SeqNum iss = make_cookie(kSecret, key(), kIrs, row.announced, false, kNow);
-    const auto cookie = check_cookie(kSecret, key(), kIrs, iss, false, kNow);
+    const auto cookie = good_cookie(kSecret, key(), kIrs, iss, false, kNow);
     ASSERT_TRUE(cookie) << row.announced;
     EXPECT_EQ(cookie->mss, row.kept) << row.announced;
     EXPECT_EQ(cookie_mss(row.announced), row.kept);
@@ -66,7 +72,7 @@ TEST(TcpSynCookie, KeepsTheMssOrTheNextSmallerInTheTable) {
 TEST(TcpSynCookie, EveryPartOfTheHandshakeMatters) {
   const SeqNum iss = make_cookie(kSecret, key(), kIrs, 1460, true, kNow);
   const auto good = [&](const CookieSecret& secret, const FlowKey& k, SeqNum irs, bool timestamps) {
-    return check_cookie(secret, k, irs, iss, timestamps, kNow).has_value();
+    return good_cookie(secret, k, irs, iss, timestamps, kNow).has_value();
   };
   EXPECT_TRUE(good(kSecret, key(), kIrs, true));
   EXPECT_FALSE(good({kSecret.k0 ^ 1, kSecret.k1}, key(), kIrs, true));
@@ -86,6 +92,20 @@ TEST(TcpSynCookie, EveryPartOfTheHandshakeMatters) {
   EXPECT_FALSE(good(kSecret, other, kIrs, true));
 }
 
+TEST(TcpSynCookie, TellsASegmentThatIsNotTheFirstFromAForgery) {
+  const SeqNum iss = make_cookie(kSecret, key(), kIrs, 1460, true, kNow);
+  const auto later = check_cookie(kSecret, key(), kIrs + 1000, iss, true, kNow);
+  ASSERT_TRUE(later);
+  EXPECT_FALSE(later->whole);
+  const auto first = check_cookie(kSecret, key(), kIrs, iss, true, kNow);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(first->whole);
+  EXPECT_EQ(first->flow_tag, later->flow_tag);
+  EXPECT_NE(first->tag, later->tag);
+  EXPECT_FALSE(check_cookie(kSecret, key(5001), kIrs + 1000, iss, true, kNow));
+  EXPECT_FALSE(check_cookie(kSecret, key(), kIrs + 1000, iss + 16, true, kNow));
+}
+
 TEST(TcpSynCookie, RoundTripsForAnySecretTupleAndTime) {
   base::Random random(7);
   for (int i = 0; i < 20'000; ++i) {
@@ -99,7 +119,7 @@ TEST(TcpSynCookie, RoundTripsForAnySecretTupleAndTime) {
     const Instant made{static_cast<int64_t>(random.next() >> 2)};
     const SeqNum iss = make_cookie(secret, tuple, irs, mss, timestamps, made);
     const Instant used = made + nanoseconds(random.below(64) * seconds(1).ns);
-    const auto cookie = check_cookie(secret, tuple, irs, iss, timestamps, used);
+    const auto cookie = good_cookie(secret, tuple, irs, iss, timestamps, used);
     ASSERT_TRUE(cookie) << i;
     EXPECT_EQ(cookie->mss, cookie_mss(mss));
   }
@@ -114,11 +134,11 @@ TEST(TcpSynCookie, RefusesEverySingleWrongBit) {
     const SeqNum iss = make_cookie(secret, key(), irs, 1460, true, kNow);
     for (uint32_t bit = 0; bit < 32; ++bit) {
       const uint32_t flip = uint32_t{1} << bit;
-      taken += check_cookie(secret, key(), irs, SeqNum(iss.raw() ^ flip), true, kNow) ? 1 : 0;
-      taken += check_cookie(secret, key(), SeqNum(irs.raw() ^ flip), iss, true, kNow) ? 1 : 0;
+      taken += good_cookie(secret, key(), irs, SeqNum(iss.raw() ^ flip), true, kNow) ? 1 : 0;
+      taken += good_cookie(secret, key(), SeqNum(irs.raw() ^ flip), iss, true, kNow) ? 1 : 0;
     }
   }
-  // One guess in 2^28 is right: of these 320,000, none.
+  // One in 2^20 would be right where only the peer's ISN is wrong: of these 320,000, none.
   EXPECT_EQ(taken, 0);
 }
 
@@ -128,7 +148,7 @@ TEST(TcpSynCookie, AGuessIsRightOnceInTwoToTheTwentyEight) {
   int taken = 0;
   for (int i = 0; i < 1'000'000; ++i) {
     const SeqNum iss(static_cast<uint32_t>(random.next()));
-    taken += check_cookie(kSecret, key(), kIrs, iss, true, kNow) ? 1 : 0;
+    taken += good_cookie(kSecret, key(), kIrs, iss, true, kNow) ? 1 : 0;
   }
   EXPECT_EQ(taken, 0);
 }
@@ -137,7 +157,7 @@ TEST(TcpSynCookie, TagsOfDifferentCookiesDiffer) {
   std::vector<uint64_t> tags;
   for (uint16_t port = 1; port < 2000; ++port) {
     const SeqNum iss = make_cookie(kSecret, key(port), kIrs, 1460, true, kNow);
-    tags.push_back(check_cookie(kSecret, key(port), kIrs, iss, true, kNow)->tag);
+    tags.push_back(good_cookie(kSecret, key(port), kIrs, iss, true, kNow)->tag);
   }
   std::sort(tags.begin(), tags.end());
   EXPECT_EQ(std::adjacent_find(tags.begin(), tags.end()), tags.end());
