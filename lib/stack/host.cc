@@ -76,9 +76,13 @@ const Host::Socket* Host::find(ConnectionId connection) const {
   return found == sockets_.end() ? nullptr : &found->second;
 }
 
-Result<ListenerId> Host::listen(const Endpoint& local, const TcpOptions& options) {
+Result<ListenerId> Host::listen(const Endpoint& local, const TcpOptions& options,
+                                size_t accept_max) {
   Result<ListenerId> listener = shard_->listen(local, *this, options);
-  if (listener) listening_[listener->index] = local;
+  if (!listener) return listener;
+  listening_[listener->index] = {local, accept_max};
+  accepted_.erase(listener->index);
+  shard_->set_accepting(*listener, accept_max != 0);
   return listener;
 }
 
@@ -93,6 +97,7 @@ std::optional<ConnectionId> Host::accept(ListenerId listener) {
   if (waiting.empty()) return std::nullopt;
   const ConnectionId first = waiting.front();
   waiting.pop_front();
+  shard_->set_accepting(listener, true);
   return first;
 }
 
@@ -169,11 +174,15 @@ void Host::on_established(Shard& shard, ConnectionRef connection) {
                        shard.info(connection.id)->key.local_port};
   auto best = listening_.end();
   for (auto l = listening_.begin(); l != listening_.end(); ++l) {
-    if (l->second == local) best = l;
-    const bool any = l->second.address.is_unspecified() && l->second.port == local.port;
+    const Endpoint& its = l->second.local;
+    if (its == local) best = l;
+    const bool any = its.address.is_unspecified() && its.port == local.port;
     if (any && best == listening_.end()) best = l;
   }
-  if (best != listening_.end()) accepted_[best->first].push_back(connection.id);
+  if (best == listening_.end()) return;
+  std::deque<ConnectionId>& waiting = accepted_[best->first];
+  waiting.push_back(connection.id);
+  if (waiting.size() >= best->second.accept_max) shard.set_accepting({best->first}, false);
 }
 
 size_t Host::on_data(Shard&, ConnectionRef connection, std::span<const std::byte> data) {

@@ -50,6 +50,7 @@ constexpr uint32_t flow_index(uint32_t value) { return value & kFlowIndexMask; }
 struct Listener {
   Endpoint local;
   bool open = false;
+  bool accepting = true;
   uint16_t app = 0;
   uint16_t profile = 0;
   uint32_t half_open = 0;  // entries that are its own
@@ -117,6 +118,7 @@ class Shard::Impl {
   // --- open.cc: beginnings.
   Result<ListenerId> listen(const Endpoint& local, App& app, const TcpOptions& options);
   void close_listener(ListenerId listener);
+  void set_accepting(ListenerId listener, bool accepting);
   stack::Listener* listener_for(const FlowKey& key);
   void recount_half_open();
   Result<ConnectionId> connect(const Endpoint& peer, App& app, uint64_t cookie,

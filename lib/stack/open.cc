@@ -65,7 +65,7 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const Tc
   const Result<uint16_t> app_index = app_for(app);
   if (!app_index) return app_index.error();
   if (slot == listeners_.end()) slot = listeners_.emplace(listeners_.end());
-  *slot = {local, true, *app_index, *profile, 0};
+  *slot = {local, true, true, *app_index, *profile, 0};
   const auto index = static_cast<uint32_t>(slot - listeners_.begin());
   uint16_t& first = listener_by_port_[local.port];
   if (first == 0 || index + 1 < first) first = static_cast<uint16_t>(index + 1);
@@ -87,6 +87,11 @@ void Shard::Impl::close_listener(ListenerId listener) {
                                  [&](const auto& l) { return l.open && l.local.port == port; });
   listener_by_port_[port] =
       next == listeners_.end() ? uint16_t{0} : static_cast<uint16_t>(next - listeners_.begin() + 1);
+}
+
+void Shard::Impl::set_accepting(ListenerId listener, bool accepting) {
+  if (listener.index >= listeners_.size() || !listeners_[listener.index].open) return;
+  listeners_[listener.index].accepting = accepting;
 }
 
 // The listener of this very address, or else the one of all addresses.
@@ -234,7 +239,9 @@ bool Shard::Impl::no_room_for_syn(const stack::Listener& listener) const {
 void Shard::Impl::on_listener_syn(stack::Listener& listener, const wire::ParsedFrame& p,
                                   uint64_t hash) {
   const bool full = no_room_for_syn(listener);
-  if (wants_cookie(full)) {
+  if (!listener.accepting) {
+    counters_.add(Counter::kTcpExtListenOverflows);
+  } else if (wants_cookie(full)) {
     answer_with_cookie(profiles_[listener.profile], p);
   } else if (full) {
     counters_.add(Counter::kTcpExtListenOverflows);
@@ -374,7 +381,8 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
 bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index,
                           const stack::Listener& listener, const wire::ParsedFrame& p,
                           uint64_t hash) {
-  const std::optional<IpAddress> hop = interface_.next_hop(p.key.peer);
+  const std::optional<IpAddress> hop =
+      listener.accepting ? interface_.next_hop(p.key.peer) : std::nullopt;
   const uint32_t neighbor = hop ? neighbors_.acquire(*hop, ctx_.tick) : kNil;
   const uint32_t index = neighbor == kNil ? kNil : new_connection();
   if (index == kNil) {

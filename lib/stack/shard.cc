@@ -240,6 +240,9 @@ Result<ListenerId> Shard::listen(const Endpoint& local, App& app, const TcpOptio
   return impl_->listen(local, app, options);
 }
 void Shard::close_listener(ListenerId listener) { impl_->close_listener(listener); }
+void Shard::set_accepting(ListenerId listener, bool accepting) {
+  impl_->set_accepting(listener, accepting);
+}
 
 Result<ConnectionId> Shard::connect(const Endpoint& peer, App& app, uint64_t cookie,
                                     const TcpOptions& options, const Endpoint& local) {

@@ -49,6 +49,29 @@ TEST(SceneHandshake, TextOnTheSynOfAPassiveOpenIsNotAcknowledged) {
   s.at(5).in(". 1 ack 1").silence().state("ESTABLISHED").received(0);
 }
 
+TEST(SceneHandshake, TextOnTheSynOfAPassiveOpenIsTakenWhenItComesAgain) {
+  // RFC 9293 section 3.10.7.2 lets it wait for ESTABLISHED; it waits with the peer.
+  Scene s(server());
+  s.at(0).in("S 0:100 <mss 1460>").out("S. 0 ack 1");
+  s.at(5).in("1:101 ack 1").silence().state("ESTABLISHED").received(100);
+  s.at(45).out(". 1 ack 101");
+}
+
+TEST(SceneHandshake, ARepeatedSynWithTextIsAnsweredByTheSameSynAck) {
+  Scene s(server());
+  s.at(0).in("S 0 <mss 1460>").out("S. 0 ack 1");
+  s.at(300).in("S 0:100 <mss 1460>").out("S. 0 ack 1").half_open(1);
+  s.at(305).in("1:101 ack 1").silence().received(100).at(345).out(". 1 ack 101");
+}
+
+TEST(SceneHandshake, TextOnTheSynOfASimultaneousOpenWaitsForItsAcknowledgement) {
+  Scene s(client());
+  s.at(0).app("connect").out("S 0");
+  s.at(5).in("S 0:100 <mss 1460>").out("S. 0 ack 1").state("SYN-RECEIVED");
+  s.at(9).in("1:101 ack 1").silence().state("ESTABLISHED").received(100);
+  s.at(49).out(". 1 ack 101");
+}
+
 TEST(SceneHandshake, TextOnTheSynAckIsDelivered) {
   Scene s(client());
   s.at(0).app("connect").out("S 0");

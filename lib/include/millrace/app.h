@@ -58,7 +58,8 @@ class App {
   virtual ~App() = default;
 
   // The handshake is complete: of a listener's connection, or of one from connect().
-  // The application may set_cookie(), send(), ...
+  // The application may set_cookie(), send(), ... The connection is its own from here on; one that
+  // it does not want it aborts, and Shard::set_accepting() holds further ones off.
   virtual void on_established(Shard& shard, ConnectionRef connection) = 0;
 
   // In-order bytes, valid during the call only. Returns how many were taken; the rest is kept by

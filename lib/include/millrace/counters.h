@@ -63,7 +63,7 @@ enum class Counter : uint8_t {
   kTcpExtTCPTimeWaitRecycled,  // reused by a new SYN or connect
   kTcpExtTCPTimeWaitOverflow,  // the oldest record was given up before its time
   kTcpExtTCPTimeWaitAck,       // segments answered from TIME-WAIT
-  kTcpExtListenOverflows,      // SYNs dropped: half_open_max, backlog or connections_max
+  kTcpExtListenOverflows,      // SYNs dropped: a bound was hit, or set_accepting()
   kTcpExtSyncookiesSent,       // SYNs answered by a cookie, repeated ones included
   kTcpExtSyncookiesRecv,       // connections that began with a cookie
   kTcpExtSyncookiesFailed,     // ACKs without a connection that bring no good cookie back

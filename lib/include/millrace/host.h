@@ -51,7 +51,9 @@ class Host final : private App {
   [[nodiscard]] std::vector<SentFrame> collect_timed();
 
   // --- Sockets --------------------------------------------------------------------------------
-  Result<ListenerId> listen(const Endpoint& local, const TcpOptions& options = {});
+  // While `accept_max` connections wait for accept(), no handshake is completed.
+  Result<ListenerId> listen(const Endpoint& local, const TcpOptions& options = {},
+                            size_t accept_max = SIZE_MAX);
   void close_listener(ListenerId listener);
   // The oldest connection that `listener` completed and nobody took yet.
   [[nodiscard]] std::optional<ConnectionId> accept(ListenerId listener);
@@ -86,6 +88,11 @@ class Host final : private App {
     std::vector<std::byte> received;
   };
 
+  struct Listening {
+    Endpoint local;
+    size_t accept_max = 0;
+  };
+
   Host() = default;
   void pump();
   Socket& socket(ConnectionId connection);
@@ -100,7 +107,7 @@ class Host final : private App {
   std::unique_ptr<Shard> shard_;
   std::unordered_map<uint64_t, Socket> sockets_;
   std::unordered_map<uint32_t, std::deque<ConnectionId>> accepted_;
-  std::unordered_map<uint32_t, Endpoint> listening_;
+  std::unordered_map<uint32_t, Listening> listening_;
   std::vector<SentFrame> sent_;
 };
 

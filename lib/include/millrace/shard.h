@@ -64,6 +64,12 @@ class Shard {
   Result<ListenerId> listen(const Endpoint& local, App& app, const TcpOptions& options = {});
   // No new connections; established ones live on, half-open ones are forgotten.
   void close_listener(ListenerId listener);
+  // Whether a listener takes connections; it does from the start. While it does not, its SYNs and
+  // the acknowledgements that would complete its handshakes are dropped, and peers try again. There
+  // is no queue of connections that wait to be accepted: on_established hands each over, so what an
+  // application cannot take yet is bounded by this, by connections_max, and before the handshake is
+  // through by half_open_max and TcpOptions::backlog.
+  void set_accepting(ListenerId listener, bool accepting);
 
   // OPEN, active. The SYN leaves with the next transmit(); on_established or on_closed follows.
   // An unspecified local address means the first of ours, local port 0 an ephemeral one.
