@@ -4,10 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <string_view>
-
 #include "cli/print.h"
 
 namespace millrace::cli {
@@ -83,9 +79,6 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
              "MiB for DPDK to work in; 0: what the frame buffers need");
 }
 
-// In the order of SynCookies.
-constexpr std::array<std::string_view, 3> kSynCookieModes = {"auto", "always", "never"};
-
 void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_number(command, "--connections-max", o.connections_max, 1, 1u << 28,
              "connections at a time; memory is reserved for all of them, and touched on use");
@@ -93,18 +86,10 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
              "SYNs whose handshake is not through, at a time");
   add_number(command, "--backlog", o.backlog, 0, 1u << 28,
              "the same for each port that is listened on; 0: no bound of its own");
-  add_parsed(
-      command, "--syn-cookies", "MODE",
-      [&o](const std::string& text) -> Result<void> {
-        const auto* mode = std::find(kSynCookieModes.begin(), kSynCookieModes.end(), text);
-        if (mode == kSynCookieModes.end()) return Error{"give auto, always or never"};
-        o.syn_cookies = static_cast<SynCookies>(mode - kSynCookieModes.begin());
-        return {};
-      },
-      "auto: past three quarters of --half-open-max and past --backlog, a SYN is answered "
-      "without being remembered (RFC 4987); never: it is dropped when there is no room; always: "
-      "none is remembered")
-      ->default_str("auto");
+  add_choice(command, "--syn-cookies", "MODE", o.syn_cookies, {"auto", "always", "never"},
+             "auto: past three quarters of --half-open-max and past --backlog, a SYN is answered "
+             "without being remembered (RFC 4987); never: it is dropped when there is no room; "
+             "always: none is remembered");
   add_number(command, "--time-wait-max", o.time_wait_max, 1, 1u << 28,
              "TIME-WAIT records; past that the oldest gives way");
   add_duration(command, "--msl", o.msl, milliseconds(1), seconds(600),
@@ -127,7 +112,14 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_flag(command, "--no-timestamps", o.no_timestamps, "do not offer timestamps (RFC 7323)");
   add_flag(command, "--no-window-scale", o.no_window_scale,
            "do not offer window scaling (RFC 7323)");
+  add_flag(command, "--no-sack", o.no_sack,
+           "do not offer selective acknowledgement (RFC 2018); no RACK-TLP then");
   add_flag(command, "--no-delayed-ack", o.no_delayed_ack, "acknowledge each burst at once");
+  add_flag(command, "--no-time-wait", o.no_time_wait,
+           "forget what we closed first at once, where both sides have timestamps: its ports are "
+           "free again, and a FIN that the peer repeats is reset");
+  add_choice(command, "--congestion", "NAME", o.congestion, {"newreno", "cubic"},
+             "congestion control: cubic (RFC 9438, with HyStart++) or newreno (RFC 6582)");
 }
 
 void add_run_options(CLI::App& command, CommonOptions& o) {
@@ -219,6 +211,9 @@ TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
   tcp.backlog = options.backlog;
   tcp.timestamps = !options.no_timestamps;
   tcp.window_scale = !options.no_window_scale;
+  tcp.sack = !options.no_sack;
+  tcp.time_wait = !options.no_time_wait;
+  tcp.congestion = options.congestion;
   tcp.delayed_ack = !options.no_delayed_ack;
   tcp.keepalive = options.keepalive.ns != 0;
   if (tcp.keepalive) tcp.keepalive_idle = options.keepalive;

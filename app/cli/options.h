@@ -58,7 +58,10 @@ struct CommonOptions {
   Duration rto_min = milliseconds(200);
   bool no_timestamps = false;
   bool no_window_scale = false;
+  bool no_sack = false;
   bool no_delayed_ack = false;
+  bool no_time_wait = false;
+  CongestionControl congestion = CongestionControl::kCubic;
 
   // The run and its report.
   Duration duration;  // 0: until stopped

@@ -238,4 +238,13 @@ CLI::Option* add_flag(CLI::App& command, const std::string& name, bool& target,
   return command.add_flag(name, target, description)->disable_flag_override();
 }
 
+std::string one_of(const std::vector<std::string>& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i != 0) text += i + 1 == names.size() ? " or " : ", ";
+    text += names[i];
+  }
+  return text;
+}
+
 }  // namespace millrace::cli

@@ -56,6 +56,9 @@ CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& t
 CLI::Option* add_flag(CLI::App& command, const std::string& name, bool& target,
                       const std::string& description);
 
+// "a, b or c".
+std::string one_of(const std::vector<std::string>& names);
+
 // An option with a parser of its own: `parse` is called as Result<void>(const std::string& value)
 // and stores what it read. Its error says what is wrong; name and value are put in front of it:
 // "--route "10/8": " + error.
@@ -79,6 +82,26 @@ CLI::Option* add_parsed(CLI::App& command, const std::string& name, const std::s
       ->type_name(type_name)
       ->expected(1)
       ->allow_extra_args(false);
+}
+
+// One of a few words; `names` are those of the enumeration's values, in order from 0.
+template <class Enum>
+CLI::Option* add_choice(CLI::App& command, const std::string& name, const std::string& type_name,
+                        Enum& target, const std::vector<std::string>& names,
+                        const std::string& description) {
+  return add_parsed(
+             command, name, type_name,
+             [&target, names](const std::string& text) -> Result<void> {
+               for (size_t i = 0; i < names.size(); ++i) {
+                 if (text == names[i]) {
+                   target = static_cast<Enum>(i);
+                   return {};
+                 }
+               }
+               return Error{"give " + one_of(names)};
+             },
+             description)
+      ->default_str(names[static_cast<size_t>(target)]);
 }
 
 }  // namespace millrace::cli
