@@ -13,19 +13,23 @@ namespace {
 
 constexpr uint8_t kDuplicateAckThreshold = 3;
 
-void begin_phase(Connection& c, Sender& r, Phase phase) {
+// `delivered` by the acknowledgement that begins it.
+void begin_phase(Connection& c, Sender& r, Phase phase, uint32_t delivered) {
   r.phase = phase;
   r.recover = c.snd_nxt;
   r.flags = static_cast<uint8_t>((r.flags | kCanUndo | kHasRecover) & ~kResentStamp);
   r.undo_bytes = 0;
   r.prr_delivered = 0;
   r.prr_out = 0;
-  r.recover_fs = std::max(c.flight(), uint32_t{c.snd_mss});
+  // RFC 9937 section 6.1: what was sacked before will not be delivered any more.
+  const uint32_t flight = c.flight();
+  r.recover_fs = flight - std::min(flight, r.sacked_bytes) + delivered;
+  r.recover_fs = std::max(r.recover_fs, uint32_t{c.snd_mss});
 }
 
-void enter_fast_recovery(Connection& c, Sender& r, Context& ctx) {
+void enter_fast_recovery(Connection& c, Sender& r, Context& ctx, uint32_t delivered) {
   congestion_on_loss(c, ctx);
-  begin_phase(c, r, Phase::kFast);
+  begin_phase(c, r, Phase::kFast, delivered);
   ctx.count(Counter::kTcpExtTCPFastRetrans);
 }
 
@@ -164,7 +168,7 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
   switch (r.phase) {
     case Phase::kOpen:
       if (lost) {
-        enter_fast_recovery(c, r, ctx);
+        enter_fast_recovery(c, r, ctx, d.bytes);
       } else if (acked != 0 && was_open) {
         congestion_on_ack(c, ctx, acked, flight, d.rtt_us);
       }
@@ -191,7 +195,7 @@ void recover_on_timeout(Connection& c, Context& ctx) {
     r.began_tick = ctx.tick - rto_base_ticks(c, ctx);
   }
   const bool forward = first && r.phase == Phase::kOpen && c.has(kSack);
-  begin_phase(c, r, Phase::kTimeout);
+  begin_phase(c, r, Phase::kTimeout, 0);
   r.clear(kProbeOut | kForward);
   if (forward) r.set(kForward);
   lose_all(c, r, ctx);
@@ -202,7 +206,7 @@ void recover_on_timeout(Connection& c, Context& ctx) {
 void recover_on_reordering_timer(Connection& c, Context& ctx) {
   if (c.sender == kNil) return;
   Sender& r = (*ctx.senders)[c.sender];
-  if (detect_loss(c, r, ctx) && r.phase == Phase::kOpen) enter_fast_recovery(c, r, ctx);
+  if (detect_loss(c, r, ctx) && r.phase == Phase::kOpen) enter_fast_recovery(c, r, ctx, 0);
   if (r.phase == Phase::kFast) proportional_rate(c, r, ctx, 0, false);
 }
 
@@ -210,7 +214,7 @@ void reduce_once(Connection& c, Context& ctx) {
   Sender& r = open_sender(c, ctx);
   if (r.phase != Phase::kOpen) return;
   congestion_on_loss(c, ctx);
-  begin_phase(c, r, Phase::kFast);
+  begin_phase(c, r, Phase::kFast, 0);
   r.clear(kCanUndo);
 }
 
