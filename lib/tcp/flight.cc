@@ -29,6 +29,7 @@ void begin_flight(Sender& r, Context& ctx, SeqNum begin, uint32_t sent_us) {
   r.head = r.tail = allocate_run(r, ctx);
   (*ctx.runs)[r.head] = {kNil, begin, sent_us, 0};
   ++ctx.flights;
+  r.rack_rtt_us = 0;  // what was delivered before says nothing of this flight
 }
 
 void end_flight(Sender& r, Context& ctx) {
@@ -141,6 +142,7 @@ Sender& open_sender(Connection& c, Context& ctx) {
     c.sender = ctx.senders->allocate();
     MR_ASSERT(c.sender != kNil);  // there are as many as connections
     (*ctx.senders)[c.sender] = Sender{};
+    (*ctx.senders)[c.sender].round_end = c.snd_nxt;
   }
   Sender& r = (*ctx.senders)[c.sender];
   if (r.head == kNil && c.flight() != 0) begin_flight(r, ctx, c.snd_una, c.rtt_began_us);
@@ -158,7 +160,8 @@ void trim_sender(Connection& c, Context& ctx) {
   if (c.sender == kNil || c.flight() != 0) return;
   Sender& r = (*ctx.senders)[c.sender];
   end_flight(r, ctx);
-  const bool learned = c.ssthresh != UINT32_MAX || r.has(kReorderingSeen) || r.reo_wnd_mult != 1;
+  const bool learned =
+      c.ssthresh != UINT32_MAX || r.has(kReorderingSeen | kProbeOut) || r.reo_wnd_mult != 1;
   if (!learned && r.phase == Phase::kOpen) close_sender(c, ctx);
 }
 
@@ -256,7 +259,8 @@ void lose_all(Connection& c, Sender& r, Context& ctx) {
     if (reneged) run.flags &= ~uint32_t{kSacked};
     if ((run.flags & kSacked) != 0) {
       r.sacked_bytes += bytes;
-    } else {
+    } else if (index == r.head || reneged || (run.flags & kLost) != 0 ||
+               !rack_may_arrive(c, r, ctx, run)) {
       run.flags = (run.flags | kLost) & ~uint32_t{kMixed};
       r.lost_bytes += bytes;
     }

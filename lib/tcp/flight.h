@@ -69,8 +69,9 @@ void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery&
 // skipped. Requires: snd_una is still what it was.
 void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment& s, Delivery& d);
 
-// Holds all that is not sacked for lost (after a timeout); when the first byte is sacked the peer
-// has taken back what it said (RFC 2018 section 8), and nothing is.
+// Holds all that is not sacked for lost (after a timeout), but for what was sent so late that it
+// may still arrive (RFC 8985 section 6.3). When the first byte is sacked the peer has taken back
+// what it said (RFC 2018 section 8), and nothing is.
 void lose_all(Connection& c, Sender& r, Context& ctx);
 // Holds up to `bytes` from snd_una for lost, and the FIN behind them. Returns whether any of that
 // is news.

@@ -6,43 +6,10 @@
 
 #include <string>
 
-#include "support/scene.h"
+#include "scene/numbered.h"
 
 namespace millrace::test {
 namespace {
-
-constexpr int64_t kMss = 1460;
-
-Stage sack() { return established_client().sack().rtt(100); }
-Stage wide(uint16_t segments) {
-  return sack().tune([segments](TcpOptions& o) { o.initial_window_segments = segments; });
-}
-
-// Segments are numbered from 1; where the first byte of one stands.
-int64_t at_segment(int64_t n) { return 1 + (n - 1) * kMss; }
-
-// "1461-2921": segments `first` to `last`.
-std::string block(int64_t first, int64_t last) {
-  return std::to_string(at_segment(first)) + "-" + std::to_string(at_segment(last + 1));
-}
-
-// Everything before segment `una` is acknowledged, and these blocks.
-std::string ack(int64_t una, const std::string& blocks = "") {
-  const std::string line = ". 1 ack " + std::to_string(at_segment(una));
-  return blocks.empty() ? line : line + " <sack " + blocks + ">";
-}
-
-std::string segment(int64_t n, int64_t last = 0) {
-  return std::to_string(at_segment(n)) + ":" +
-         std::to_string(at_segment((last == 0 ? n : last) + 1)) + " ack 1";
-}
-
-// Segments 1 to n leave at 0 ms.
-void send(Scene& s, int64_t n) {
-  s.at(0).app("write " + std::to_string(n * kMss));
-  for (int64_t i = 1; i <= n; ++i) s.out(segment(i));
-  s.silence();
-}
 
 // --- Holes --------------------------------------------------------------------------------------
 

@@ -56,10 +56,10 @@ TEST_F(TcpCongestion, ALossHalvesTheThresholdButNotBelowTwoSegments) {
   in_flight(10'000);
   c.cwnd = 10'000;
   open_sender(c, ctx);
-  congestion_on_loss(c, ctx);
+  congestion_on_loss(c, ctx, c.flight());
   EXPECT_EQ(c.ssthresh, 5000u);
   in_flight(1000);
-  congestion_on_loss(c, ctx);
+  congestion_on_loss(c, ctx, c.flight());
   EXPECT_EQ(c.ssthresh, 2000u);
   close_sender(c, ctx);
   EXPECT_TRUE(all_given_back());
@@ -70,7 +70,7 @@ TEST_F(TcpCongestion, WhatALossTookAnUndoGivesBack) {
   c.cwnd = 10'000;
   c.ssthresh = 8000;
   open_sender(c, ctx);
-  congestion_on_loss(c, ctx);
+  congestion_on_loss(c, ctx, c.flight());
   c.cwnd = 1000;
   congestion_on_undo(c, ctx);
   EXPECT_EQ(c.cwnd, 10'000u);
@@ -99,12 +99,12 @@ TEST_F(TcpCubic, ALossLeavesSevenTenths) {
   in_flight(100'000);
   c.cwnd = 100'000;
   open_sender(c, ctx);
-  congestion_on_loss(c, ctx);
+  congestion_on_loss(c, ctx, c.flight());
   EXPECT_EQ(c.ssthresh, 70'000u);
   EXPECT_EQ(senders[c.sender].w_max, 100'000u);
   c.cwnd = 70'000;
   in_flight(70'000);
-  congestion_on_loss(c, ctx);
+  congestion_on_loss(c, ctx, c.flight());
   EXPECT_EQ(senders[c.sender].w_max, 59'500u) << "fast convergence: 0.85 of 70";
   close_sender(c, ctx);
 }
@@ -114,7 +114,7 @@ TEST_F(TcpCubic, TheWindowFollowsTheCurve) {
   in_flight(1'000'000);
   c.cwnd = 1'000'000;
   open_sender(c, ctx);
-  congestion_on_loss(c, ctx);
+  congestion_on_loss(c, ctx, c.flight());
   c.cwnd = c.ssthresh;
   const double k = std::cbrt(kWmax * 0.3 / 0.4);
   // Long round trips, so that the Reno-friendly region is left at once.
@@ -134,7 +134,7 @@ TEST_F(TcpCubic, WithShortRoundTripsItIsAsFastAsReno) {
   in_flight(100'000);
   c.cwnd = 100'000;
   open_sender(c, ctx);
-  congestion_on_loss(c, ctx);
+  congestion_on_loss(c, ctx, c.flight());
   c.cwnd = c.ssthresh;
   for (int round = 0; round < 50; ++round) round_trip(1);
   // 9/17 of a segment for each round trip: the cubic would have moved by next to nothing.
