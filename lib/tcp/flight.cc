@@ -141,8 +141,9 @@ Sender& open_sender(Connection& c, Context& ctx) {
   if (c.sender == kNil) {
     c.sender = ctx.senders->allocate();
     MR_ASSERT(c.sender != kNil);  // there are as many as connections
-    (*ctx.senders)[c.sender] = Sender{};
-    (*ctx.senders)[c.sender].round_end = c.snd_nxt;
+    Sender& fresh = (*ctx.senders)[c.sender] = Sender{};
+    fresh.round_end = c.snd_nxt;
+    fresh.min_rtt_us = c.srtt_us8 >> 3;  // until something is measured that was sent once
   }
   Sender& r = (*ctx.senders)[c.sender];
   if (r.head == kNil && c.flight() != 0) begin_flight(r, ctx, c.snd_una, c.rtt_began_us);
