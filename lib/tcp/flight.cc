@@ -29,7 +29,9 @@ void begin_flight(Sender& r, Context& ctx, SeqNum begin, uint32_t sent_us) {
   r.head = r.tail = allocate_run(r, ctx);
   (*ctx.runs)[r.head] = {kNil, begin, sent_us, 0};
   ++ctx.flights;
-  r.rack_rtt_us = 0;  // what was delivered before says nothing of this flight
+  // What was delivered before says nothing of this flight.
+  r.rack_rtt_us = 0;
+  r.fack = begin;
 }
 
 void end_flight(Sender& r, Context& ctx) {

@@ -38,6 +38,7 @@ struct Delivery {
   bool duplicate = false;      // D-SACK (RFC 2883)
   uint32_t duplicate_bytes = 0;
   SeqNum duplicate_end;
+  SeqNum fack;  // as it was before: what one acknowledgement reports has no order
 };
 
 // The side object, made if need be, with its runs.

@@ -39,11 +39,8 @@ void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end
     r.min_rtt_us = r.min_rtt_us == 0 ? rtt : std::min(r.min_rtt_us, rtt);
     d.rtt_us = rtt;
   }
-  if (r.rack_rtt_us == 0 || end > r.fack) {
-    r.fack = end;
-  } else if (end < r.fack && !resent) {
-    r.set(kReorderingSeen);
-  }
+  if (end < d.fack && !resent) r.set(kReorderingSeen);
+  r.fack = max(r.fack, end);
   if (r.rack_rtt_us == 0 || sent_after(run.sent_us, end, r.rack_sent_us, r.rack_end)) {
     r.rack_sent_us = run.sent_us;
     r.rack_end = end;

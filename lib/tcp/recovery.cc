@@ -161,6 +161,7 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
   const uint32_t acked = s.ack > c.snd_una ? s.ack - c.snd_una : 0;
   Sender& r = open_sender(c, ctx);
   Delivery d;
+  d.fack = r.fack;
   if (c.has(kSack) && s.sack_count != 0) deliver_sacked(c, r, ctx, s, d);
   if (acked != 0) deliver_up_to(c, r, ctx, s.ack, d);
   c.snd_una = max(c.snd_una, s.ack);

@@ -135,6 +135,21 @@ TEST(SceneRack, OnceReorderingWasSeenThreeSackedSegmentsWaitToo) {
   s.at(426).in(ack(8)).silence();
 }
 
+TEST(SceneRack, WhatOneAcknowledgementReportsHasNoOrder) {
+  // The first says that 1 and 2 arrived, and 4; not that they came after it.
+  Scene s(sack());
+  send(s, 6);
+  s.at(100).in(ack(3, block(4, 4))).silence().in(ack(3, block(4, 6))).out(segment(3)).silence();
+  s.at(200).in(ack(7)).silence();
+}
+
+TEST(SceneRack, NorHaveItsBlocks) {
+  Scene s(sack());
+  send(s, 7);
+  s.at(100).in(ack(1, block(6, 6) + " " + block(4, 4) + " " + block(2, 2))).out(segment(1));
+  s.out(segment(3)).out(segment(5)).silence();
+}
+
 TEST(SceneRack, ARetransmissionThatArrivesLateIsNoReordering) {
   Scene s(sack());
   send(s, 5);
