@@ -89,11 +89,14 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
 
 void on_same_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx,
                  uint32_t window_before) {
-  const bool duplicate = c.flight() != 0 && s.payload_bytes == 0 && !s.has(wire::kFin) &&
-                         c.snd_wnd == window_before && !c.has(kPersist);
+  const bool repeats = s.payload_bytes == 0 && !s.has(wire::kFin) && c.snd_wnd == window_before;
+  const bool duplicate = repeats && c.flight() != 0 && !c.has(kPersist);
   if (c.has(kSack)) {
-    // A D-SACK may come when nothing is in flight any more.
-    const bool news = s.sack_count != 0 && (c.flight() != 0 || c.sender != kNil);
+    // A D-SACK may come when nothing is in flight any more, and so may the repetition by which a
+    // peer without it says that a loss probe came twice.
+    const bool known = c.sender != kNil;
+    const bool probed = known && repeats && (*ctx.senders)[c.sender].has(kProbeOut);
+    const bool news = s.sack_count != 0 ? c.flight() != 0 || known : probed;
     if (!news || c.has(kPersist)) return;
   } else if (!duplicate) {
     return;

@@ -31,7 +31,9 @@ void start_congestion(Connection& c, const Context& ctx, bool syn_was_lost) {
 
 void restart_if_idle(Connection& c, const Context& ctx) {
   const uint64_t idle_us = ctx.now_us - c.rtt_began_us;
-  if (idle_us >= uint64_t{1000} * rto_base_ticks(c, ctx)) c.cwnd = initial_window(c, ctx);
+  if (idle_us < uint64_t{1000} * rto_base_ticks(c, ctx)) return;
+  c.cwnd = initial_window(c, ctx);
+  if (c.sender != kNil) (*ctx.senders)[c.sender].epoch_cwnd = 0;
 }
 
 void congestion_on_ack(Connection& c, Context& ctx, uint32_t acked, uint32_t flight,
@@ -48,6 +50,7 @@ void congestion_on_ack(Connection& c, Context& ctx, uint32_t acked, uint32_t fli
     if (growth == slow) return;
     acked = growth - slow;  // the rest avoids congestion
   } else if (flight < c.cwnd / 2) {
+    if (r != nullptr) cubic_pause(*r, ctx);
     return;
   }
   if (r != nullptr && cubic(c, ctx)) {
@@ -58,12 +61,13 @@ void congestion_on_ack(Connection& c, Context& ctx, uint32_t acked, uint32_t fli
   }
 }
 
-void congestion_on_loss(Connection& c, Context& ctx) {
+void congestion_on_loss(Connection& c, Context& ctx, uint32_t flight) {
   Sender& r = (*ctx.senders)[c.sender];
   // Not more than the window: limited transmit does not count (RFC 5681 section 3.2).
   r.prior_cwnd = c.cwnd;
   r.prior_ssthresh = c.ssthresh;
-  const uint32_t wanted = cubic(c, ctx) ? cubic_on_loss(c, r) : std::min(c.flight(), c.cwnd) / 2;
+  const uint32_t used = std::min(flight, c.cwnd);
+  const uint32_t wanted = cubic(c, ctx) ? cubic_on_loss(c, r, used) : used / 2;
   c.ssthresh = std::max(wanted, 2u * c.snd_mss);  // RFC 5681 equation 4
 }
 
@@ -71,8 +75,7 @@ void congestion_on_undo(Connection& c, Context& ctx) {
   Sender& r = (*ctx.senders)[c.sender];
   c.cwnd = std::max(c.cwnd, r.prior_cwnd);
   c.ssthresh = r.prior_ssthresh;
-  r.w_max = r.prior_w_max;
-  r.epoch_cwnd = 0;
+  cubic_on_undo(r);
 }
 
 }  // namespace millrace::tcp

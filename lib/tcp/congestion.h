@@ -37,15 +37,19 @@ inline void restart_after_idle(Connection& c, const Context& ctx) {
 // is what was outstanding before; `rtt_us` a round trip that was just measured, or 0.
 void congestion_on_ack(Connection& c, Context& ctx, uint32_t acked, uint32_t flight,
                        uint32_t rtt_us);
-// Something was lost, or marked by ECN: sets ssthresh. Requires: the connection has a Sender.
-void congestion_on_loss(Connection& c, Context& ctx);
+// Something was lost, or marked by ECN: sets ssthresh by what was in `flight` before the
+// acknowledgement that says so. Requires: the connection has a Sender.
+void congestion_on_loss(Connection& c, Context& ctx, uint32_t flight);
 // The loss was none: cwnd and ssthresh have been restored.
 void congestion_on_undo(Connection& c, Context& ctx);
 
 // --- CUBIC, in cubic.cc -------------------------------------------------------------------------
 
 void cubic_on_ack(Connection& c, Sender& r, const Context& ctx, uint32_t acked);
-uint32_t cubic_on_loss(const Connection& c, Sender& r);
+// Little was in flight, so the time since the last acknowledgement does not count.
+void cubic_pause(Sender& r, const Context& ctx);
+uint32_t cubic_on_loss(const Connection& c, Sender& r, uint32_t flight);
+void cubic_on_undo(Sender& r);
 
 // --- HyStart++, in hystart.cc: bytes by which slow start grows for `acked` ones; ends slow start
 // by setting ssthresh.

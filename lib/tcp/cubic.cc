@@ -37,7 +37,15 @@ void begin_epoch(const Connection& c, Sender& r, const Context& ctx) {
 }  // namespace
 
 void cubic_on_ack(Connection& c, Sender& r, const Context& ctx, uint32_t acked) {
-  if (r.epoch_cwnd == 0) begin_epoch(c, r, ctx);
+  if (r.epoch_cwnd == 0) {
+    begin_epoch(c, r, ctx);
+  } else {
+    // Section 5.8: nor does time count in which nothing came back, as nothing was sent.
+    const uint32_t longest = (c.srtt_us8 >> 3) / 500 + 1;
+    const uint32_t since = ctx.tick - r.counted_tick;
+    if (since > longest) r.epoch_tick += since - longest;
+  }
+  r.counted_tick = ctx.tick;
   const int64_t t = ctx.tick - r.epoch_tick;
   // Section 4.3: as fast as Reno would have grown, with alpha = 3 (1 - beta) / (1 + beta) = 9/17
   // until it is back at the window from before the reduction, and 1 from there on.
@@ -55,13 +63,31 @@ void cubic_on_ack(Connection& c, Sender& r, const Context& ctx, uint32_t acked) 
   c.cwnd += static_cast<uint32_t>((target - cwnd) * acked / cwnd);
 }
 
-uint32_t cubic_on_loss(const Connection& c, Sender& r) {
+void cubic_pause(Sender& r, const Context& ctx) {
+  r.epoch_tick += ctx.tick - r.counted_tick;
+  r.counted_tick = ctx.tick;
+}
+
+uint32_t cubic_on_loss(const Connection& c, Sender& r, uint32_t flight) {
+  r.prior_w_max = r.w_max;
+  r.prior_k_ms = r.k_ms;
+  r.prior_epoch_tick = r.epoch_tick;
+  r.prior_epoch_cwnd = r.epoch_cwnd;
+  r.prior_w_est_256 = r.w_est_256;
   // Section 4.7, fast convergence: a window that did not get back to where it was leaves room for
   // the flow that is in its way.
-  r.prior_w_max = r.w_max;
   r.w_max = c.cwnd < r.w_max ? static_cast<uint32_t>(uint64_t{c.cwnd} * 17 / 20) : c.cwnd;
   r.epoch_cwnd = 0;
-  return static_cast<uint32_t>(uint64_t{std::min(c.flight(), c.cwnd)} * 7 / 10);
+  return static_cast<uint32_t>(uint64_t{flight} * 7 / 10);
+}
+
+// Section 4.9: the curve goes on from where it was left.
+void cubic_on_undo(Sender& r) {
+  r.w_max = r.prior_w_max;
+  r.k_ms = r.prior_k_ms;
+  r.epoch_tick = r.prior_epoch_tick;
+  r.epoch_cwnd = r.prior_epoch_cwnd;
+  r.w_est_256 = r.prior_w_est_256;
 }
 
 }  // namespace millrace::tcp

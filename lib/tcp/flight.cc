@@ -29,6 +29,9 @@ void begin_flight(Sender& r, Context& ctx, SeqNum begin, uint32_t sent_us) {
   r.head = r.tail = allocate_run(r, ctx);
   (*ctx.runs)[r.head] = {kNil, begin, sent_us, 0};
   ++ctx.flights;
+  // What was delivered before says nothing of this flight.
+  r.rack_rtt_us = 0;
+  r.fack = begin;
 }
 
 void end_flight(Sender& r, Context& ctx) {
@@ -140,7 +143,9 @@ Sender& open_sender(Connection& c, Context& ctx) {
   if (c.sender == kNil) {
     c.sender = ctx.senders->allocate();
     MR_ASSERT(c.sender != kNil);  // there are as many as connections
-    (*ctx.senders)[c.sender] = Sender{};
+    Sender& fresh = (*ctx.senders)[c.sender] = Sender{};
+    fresh.round_end = c.snd_nxt;
+    fresh.min_rtt_us = c.srtt_us8 >> 3;  // until something is measured that was sent once
   }
   Sender& r = (*ctx.senders)[c.sender];
   if (r.head == kNil && c.flight() != 0) begin_flight(r, ctx, c.snd_una, c.rtt_began_us);
@@ -158,7 +163,8 @@ void trim_sender(Connection& c, Context& ctx) {
   if (c.sender == kNil || c.flight() != 0) return;
   Sender& r = (*ctx.senders)[c.sender];
   end_flight(r, ctx);
-  const bool learned = c.ssthresh != UINT32_MAX || r.has(kReorderingSeen) || r.reo_wnd_mult != 1;
+  const bool learned =
+      c.ssthresh != UINT32_MAX || r.has(kReorderingSeen | kProbeOut) || r.reo_wnd_mult != 1;
   if (!learned && r.phase == Phase::kOpen) close_sender(c, ctx);
 }
 
@@ -256,7 +262,8 @@ void lose_all(Connection& c, Sender& r, Context& ctx) {
     if (reneged) run.flags &= ~uint32_t{kSacked};
     if ((run.flags & kSacked) != 0) {
       r.sacked_bytes += bytes;
-    } else {
+    } else if (index == r.head || reneged || (run.flags & kLost) != 0 ||
+               !rack_may_arrive(c, r, ctx, run)) {
       run.flags = (run.flags | kLost) & ~uint32_t{kMixed};
       r.lost_bytes += bytes;
     }

@@ -38,6 +38,7 @@ struct Delivery {
   bool duplicate = false;      // D-SACK (RFC 2883)
   uint32_t duplicate_bytes = 0;
   SeqNum duplicate_end;
+  SeqNum fack;  // as it was before: what one acknowledgement reports has no order
 };
 
 // The side object, made if need be, with its runs.
@@ -69,8 +70,9 @@ void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery&
 // skipped. Requires: snd_una is still what it was.
 void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment& s, Delivery& d);
 
-// Holds all that is not sacked for lost (after a timeout); when the first byte is sacked the peer
-// has taken back what it said (RFC 2018 section 8), and nothing is.
+// Holds all that is not sacked for lost (after a timeout), but for what was sent so late that it
+// may still arrive (RFC 8985 section 6.3). When the first byte is sacked the peer has taken back
+// what it said (RFC 2018 section 8), and nothing is.
 void lose_all(Connection& c, Sender& r, Context& ctx);
 // Holds up to `bytes` from snd_una for lost, and the FIN behind them. Returns whether any of that
 // is news.

@@ -136,7 +136,9 @@ uint32_t send_again(Connection& c, Context& ctx, SeqNum begin, uint32_t length,
   Sender& r = (*ctx.senders)[c.sender];
   const uint32_t sent = bytes + (fin && bytes == wanted ? 1 : 0);
   if (r.phase == Phase::kOpen) return sent;
-  r.undo_bytes += sent;
+  r.undo_bytes += bytes;
+  r.resent_begin = min(r.resent_begin, begin);
+  r.resent_end = max(r.resent_end, begin + sent);
   r.prr_out += sent;
   if (!r.has(kResentStamp)) {
     r.set(kResentStamp);

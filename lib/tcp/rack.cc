@@ -39,11 +39,8 @@ void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end
     r.min_rtt_us = r.min_rtt_us == 0 ? rtt : std::min(r.min_rtt_us, rtt);
     d.rtt_us = rtt;
   }
-  if (r.rack_rtt_us == 0 || end > r.fack) {
-    r.fack = end;
-  } else if (end < r.fack && !resent) {
-    r.set(kReorderingSeen);
-  }
+  if (end < d.fack && !resent) r.set(kReorderingSeen);
+  r.fack = max(r.fack, end);
   if (r.rack_rtt_us == 0 || sent_after(run.sent_us, end, r.rack_sent_us, r.rack_end)) {
     r.rack_sent_us = run.sent_us;
     r.rack_end = end;
@@ -81,6 +78,13 @@ uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news) {
   return wait;
 }
 
+bool rack_may_arrive(const Connection& c, const Sender& r, const Context& ctx, const Run& run) {
+  if (!c.has(kSack)) return false;
+  const uint32_t rtt = r.rack_rtt_us != 0 ? r.rack_rtt_us : c.srtt_us8 >> 3;
+  const uint32_t due = run.sent_us + rtt + reordering_window(c, r);
+  return static_cast<int32_t>(due - ctx.now_us) > 0;
+}
+
 uint32_t tail_probe_ticks(const Connection& c, const Context& ctx) {
   if (!c.has(kSack) || c.srtt_us8 == 0) return 0;
   if (c.sender != kNil) {
@@ -97,7 +101,7 @@ bool probe_repaired_loss(Sender& r, SeqNum ack, bool duplicate_ack, const Delive
     r.clear(kProbeOut);
     return false;
   }
-  if (d.duplicate && d.duplicate_end == r.tlp_end) {
+  if (is_duplicate_probe(r, d)) {
     r.clear(kProbeOut);  // both arrived: nothing was lost
     return false;
   }

@@ -26,6 +26,9 @@ uint32_t reordering_window_us(const Connection& c, const Sender& r);
 // is nothing to wait for. `news`: whether something was marked.
 uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news);
 
+// Whether `run` left so late that it is too early to miss it (section 6.3); never without SACK.
+bool rack_may_arrive(const Connection& c, const Sender& r, const Context& ctx, const Run& run);
+
 // When to probe, in ticks from now; 0: no probe, the retransmission timer stands (section 7.2).
 uint32_t tail_probe_ticks(const Connection& c, const Context& ctx);
 inline uint32_t probe_ticks(const Connection& c, const Context& ctx) {
@@ -34,8 +37,13 @@ inline uint32_t probe_ticks(const Connection& c, const Context& ctx) {
   return c.flight() < 2u * c.snd_mss ? 0 : tail_probe_ticks(c, ctx);
 }
 
-// Section 7.4: what an acknowledgement says of an unanswered probe. True when the probe repaired a
-// loss, so that the congestion window must answer for it.
+// Section 7.4: what an acknowledgement says of an unanswered probe. `duplicate_ack`: it
+// acknowledges nothing new and has no SACK option. True when the probe repaired a loss, so that the
+// congestion window must answer for it.
 bool probe_repaired_loss(Sender& r, SeqNum ack, bool duplicate_ack, const Delivery& d);
+// Whether `d` reports a probe as the duplicate: that says nothing of reordering.
+inline bool is_duplicate_probe(const Sender& r, const Delivery& d) {
+  return d.duplicate && r.has(kProbeOut) && r.has(kProbeResent) && d.duplicate_end == r.tlp_end;
+}
 
 }  // namespace millrace::tcp

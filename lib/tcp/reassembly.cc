@@ -99,9 +99,11 @@ bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const 
   // Fill the holes between the blocks from there on, leaving what is held as it is.
   const SeqNum first = seq;
   size_t kept = 0;
+  bool held = false;
   while (!data.empty()) {
     if (previous != kNil && end_of(blocks[previous]) > seq) {
       const size_t skip = std::min<size_t>(end_of(blocks[previous]) - seq, data.size());
+      held = true;
       if (!inbox->duplicate_known) note_duplicate(c, ctx, seq, seq + static_cast<uint32_t>(skip));
       data = data.subspan(skip);
       seq += static_cast<uint32_t>(skip);
@@ -120,7 +122,8 @@ bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const 
     if (next == kNil) break;
     previous = next;
   }
-  if (kept != 0 && c.has(kSack)) note_recent(*inbox, blocks, first);
+  // Also of a duplicate: the block that it is part of has to follow it (RFC 2883 section 4).
+  if ((kept != 0 || held) && c.has(kSack)) note_recent(*inbox, blocks, first);
   trim_inbox(c, ctx);
   return kept != 0;
 }
@@ -132,6 +135,19 @@ void note_duplicate(Connection& c, Context& ctx, SeqNum begin, SeqNum end) {
   inbox->duplicate_known = true;
   inbox->duplicate = {begin, end};
   ctx.count(end <= c.rcv_nxt ? Counter::kTcpExtTCPDSACKOldSent : Counter::kTcpExtTCPDSACKOfoSent);
+}
+
+void note_overlap(Connection& c, Context& ctx, SeqNum end) {
+  const Inbox& inbox = (*ctx.inboxes)[c.inbox];
+  Blocks& blocks = *ctx.blocks;
+  if (inbox.gap_head == kNil || inbox.duplicate_known || blocks[inbox.gap_head].seq >= end) return;
+  const SeqNum begin = blocks[inbox.gap_head].seq;
+  SeqNum stop = begin;
+  for (uint32_t b = inbox.gap_head; b != kNil && blocks[b].seq == stop && stop < end;
+       b = blocks[b].next) {
+    stop = end_of(blocks[b]);
+  }
+  note_duplicate(c, ctx, begin, min(stop, end));
 }
 
 uint32_t gap_report_bytes(const Connection& c, const Context& ctx) {

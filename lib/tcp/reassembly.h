@@ -47,6 +47,9 @@ void report_gaps(Connection& c, Context& ctx, wire::SegmentHeader& h);
 uint32_t gap_report_bytes(const Connection& c, const Context& ctx);
 // [begin, end) had arrived before. Does nothing without SACK.
 void note_duplicate(Connection& c, Context& ctx, SeqNum begin, SeqNum end);
+// Bytes in order up to `end` arrived: those of them that waited behind the gap came twice.
+// Requires: an inbox.
+void note_overlap(Connection& c, Context& ctx, SeqNum end);
 
 // Whether bytes wait behind a gap.
 bool has_gap(const Connection& c, const Context& ctx);

@@ -46,6 +46,7 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
     return;
   }
   if (s.seq == c.rcv_nxt) {
+    if (c.inbox != kNil) note_overlap(c, ctx, s.seq + s.payload_bytes);
     fx.data = s.data();
     fx.fin = fin;
     return;

@@ -13,20 +13,36 @@ namespace {
 
 constexpr uint8_t kDuplicateAckThreshold = 3;
 
-void begin_phase(Connection& c, Sender& r, Phase phase) {
+// `delivered` by the acknowledgement that begins it.
+void begin_phase(Connection& c, Sender& r, Phase phase, uint32_t delivered) {
   r.phase = phase;
   r.recover = c.snd_nxt;
-  r.flags = static_cast<uint8_t>((r.flags | kCanUndo | kHasRecover) & ~kResentStamp);
+  r.flags = static_cast<uint8_t>((r.flags | kCanUndo | kHasRecover) & ~(kResentStamp | kProbeOut));
   r.undo_bytes = 0;
+  r.resent_begin = c.snd_nxt;
+  r.resent_end = c.snd_una;
   r.prr_delivered = 0;
   r.prr_out = 0;
-  r.recover_fs = std::max(c.flight(), uint32_t{c.snd_mss});
+  // RFC 9937 section 6.1: what was sacked before will not be delivered any more.
+  const uint32_t flight = c.flight();
+  r.recover_fs = flight - std::min(flight, r.sacked_bytes) + delivered;
+  r.recover_fs = std::max(r.recover_fs, uint32_t{c.snd_mss});
 }
 
-void enter_fast_recovery(Connection& c, Sender& r, Context& ctx) {
-  congestion_on_loss(c, ctx);
-  begin_phase(c, r, Phase::kFast);
+// `flight` before that acknowledgement.
+void enter_fast_recovery(Connection& c, Sender& r, Context& ctx, uint32_t flight,
+                         uint32_t delivered) {
+  congestion_on_loss(c, ctx, flight);
+  begin_phase(c, r, Phase::kFast, delivered);
   ctx.count(Counter::kTcpExtTCPFastRetrans);
+}
+
+// The same, with nothing to send again.
+void reduce(Connection& c, Sender& r, Context& ctx, uint32_t flight, uint32_t delivered) {
+  if (r.phase != Phase::kOpen) return;
+  congestion_on_loss(c, ctx, flight);
+  begin_phase(c, r, Phase::kFast, delivered);
+  r.clear(kCanUndo);
 }
 
 // Without SACK less may be in flight than the window says: RFC 6582 section 3.2, step 3, option 1,
@@ -60,8 +76,10 @@ bool was_spurious(const Connection& c, Sender& r, const wire::Segment& s, bool a
       static_cast<int32_t>(s.ts_echo - r.resent_ts) < 0) {
     return true;
   }
-  // RFC 3708: all that was sent again has come twice.
-  if (d.duplicate && r.undo_bytes != 0) {
+  // RFC 3708: all that was sent again has come twice. What lies elsewhere the network has doubled.
+  const bool ours = d.duplicate && d.duplicate_end <= r.resent_end &&
+                    d.duplicate_end - d.duplicate_bytes >= r.resent_begin;
+  if (ours && r.undo_bytes != 0) {
     r.undo_bytes -= std::min(r.undo_bytes, d.duplicate_bytes);
     if (r.undo_bytes == 0) return true;
   }
@@ -70,10 +88,11 @@ bool was_spurious(const Connection& c, Sender& r, const wire::Segment& s, bool a
 }
 
 // RFC 5682 section 3.1, step 2: the first acknowledgement after the timeout brings out new text
-// instead of what is lost, if there is any, and the next one tells whether anything was.
+// instead of what is lost, and the next one tells whether anything was. Unless there is no full
+// segment of it: less than that might wait for a better moment, and what is lost with it.
 void step_forward(const Connection& c, Sender& r, uint32_t acked, const Delivery& d) {
   const bool second = r.prr_delivered != 0;
-  const bool can_go_on = c.unsent() != 0 && c.flight() < c.snd_wnd;
+  const bool can_go_on = c.unsent() >= c.snd_mss && c.flight() + c.snd_mss <= c.snd_wnd;
   if (acked == 0 ? d.bytes != 0 : second || !can_go_on) r.clear(kForward);
   r.prr_delivered += acked;
 }
@@ -86,7 +105,7 @@ bool detect_loss(Connection& c, Sender& r, Context& ctx) {
     const uint32_t wait = disorder ? rack_detect_loss(c, r, ctx, news) : 0;
     c.clear(kReorderTimer);
     if (c.flight() == 0) return news;
-    if (wait != 0 && r.lost_bytes == 0) {
+    if (wait != 0) {
       c.set(kReorderTimer | kRetransmitArmed);
       c.clear(kLossProbe);
       c.retransmit_deadline = ctx.tick + (wait + 999) / 1000 + 1;
@@ -142,6 +161,7 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
   const uint32_t acked = s.ack > c.snd_una ? s.ack - c.snd_una : 0;
   Sender& r = open_sender(c, ctx);
   Delivery d;
+  d.fack = r.fack;
   if (c.has(kSack) && s.sack_count != 0) deliver_sacked(c, r, ctx, s, d);
   if (acked != 0) deliver_up_to(c, r, ctx, s.ack, d);
   c.snd_una = max(c.snd_una, s.ack);
@@ -153,10 +173,12 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
     ++c.duplicate_acks;
   }
 
-  if (d.duplicate) rack_on_duplicate(c, r);
+  if (d.duplicate && !is_duplicate_probe(r, d)) rack_on_duplicate(c, r);
   if (r.phase == Phase::kOpen && c.snd_una > r.undo_end) r.clear(kCanUndo);
   if (was_spurious(c, r, s, acked != 0, d)) undo(c, r, ctx);
-  if (probe_repaired_loss(r, s.ack, acked == 0 && d.sacked == 0, d)) reduce_once(c, ctx);
+  if (probe_repaired_loss(r, s.ack, acked == 0 && s.sack_count == 0, d)) {
+    reduce(c, r, ctx, flight, d.bytes);
+  }
 
   const bool was_open = r.phase == Phase::kOpen;
   if (!was_open && c.snd_una >= r.recover) end_phase(c, r);
@@ -164,7 +186,7 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
   switch (r.phase) {
     case Phase::kOpen:
       if (lost) {
-        enter_fast_recovery(c, r, ctx);
+        enter_fast_recovery(c, r, ctx, flight, d.bytes);
       } else if (acked != 0 && was_open) {
         congestion_on_ack(c, ctx, acked, flight, d.rtt_us);
       }
@@ -187,31 +209,30 @@ void recover_on_timeout(Connection& c, Context& ctx) {
   // The first timeout halves; later ones of the same data leave ssthresh (RFC 5681 section 3.1).
   const bool first = c.backoff <= 1;
   if (first) {
-    congestion_on_loss(c, ctx);
+    congestion_on_loss(c, ctx, c.flight());
     r.began_tick = ctx.tick - rto_base_ticks(c, ctx);
   }
   const bool forward = first && r.phase == Phase::kOpen && c.has(kSack);
-  begin_phase(c, r, Phase::kTimeout);
+  begin_phase(c, r, Phase::kTimeout, 0);
   r.clear(kProbeOut | kForward);
   if (forward) r.set(kForward);
   lose_all(c, r, ctx);
   if (!c.has(kSack)) r.sacked_bytes = 0;
-  c.cwnd = c.snd_mss;
+  r.w_max = 0;  // RFC 9438 section 4.8: CUBIC begins anew where slow start ends
+  c.cwnd = pipe(c, ctx) + c.snd_mss;
 }
 
 void recover_on_reordering_timer(Connection& c, Context& ctx) {
   if (c.sender == kNil) return;
   Sender& r = (*ctx.senders)[c.sender];
-  if (detect_loss(c, r, ctx) && r.phase == Phase::kOpen) enter_fast_recovery(c, r, ctx);
+  if (detect_loss(c, r, ctx) && r.phase == Phase::kOpen) {
+    enter_fast_recovery(c, r, ctx, c.flight(), 0);
+  }
   if (r.phase == Phase::kFast) proportional_rate(c, r, ctx, 0, false);
 }
 
 void reduce_once(Connection& c, Context& ctx) {
-  Sender& r = open_sender(c, ctx);
-  if (r.phase != Phase::kOpen) return;
-  congestion_on_loss(c, ctx);
-  begin_phase(c, r, Phase::kFast);
-  r.clear(kCanUndo);
+  reduce(c, open_sender(c, ctx), ctx, c.flight(), 0);
 }
 
 void arm_loss_timer(Connection& c, const Context& ctx) {

@@ -93,6 +93,8 @@ struct alignas(64) Sender {
   uint32_t undo_bytes = 0;  // sent again, and not reported as duplicates
   uint32_t resent_ts = 0;   // timestamp of the first segment that was sent again
   SeqNum undo_end;          // kCanUndo holds until this is acknowledged, once the phase has ended
+  SeqNum resent_begin;      // all that was sent again in this phase lies
+  SeqNum resent_end;        // between these
 
   // --- CUBIC (RFC 9438), bytes and ticks.
   uint32_t w_max = 0;
@@ -100,7 +102,12 @@ struct alignas(64) Sender {
   uint64_t w_est_256 = 0;  // in 1/256 bytes: it grows by a few for each acknowledgement
   uint32_t k_ms = 0;
   uint32_t epoch_tick = 0;
-  uint32_t epoch_cwnd = 0;  // 0: no epoch has begun
+  uint32_t epoch_cwnd = 0;    // 0: no epoch has begun
+  uint32_t counted_tick = 0;  // until when time counts: not while little was sent
+  uint32_t prior_k_ms = 0;
+  uint32_t prior_epoch_tick = 0;
+  uint32_t prior_epoch_cwnd = 0;
+  uint64_t prior_w_est_256 = 0;
 
   [[nodiscard]] bool has(uint8_t bits) const { return (flags & bits) != 0; }
   void set(uint8_t bits) { flags = static_cast<uint8_t>(flags | bits); }

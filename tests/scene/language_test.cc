@@ -40,8 +40,28 @@ TEST(SceneLanguage, EveryFieldThatALineNamesIsCompared) {
   wrong("S. 0 ack 1 <ws 2>", "ws is missing");
   wrong("S. 0 ack 1 <ts 0 0>", "ts is missing");
   wrong("S. 0 ack 1 <sackOK>", "sackOK is missing");
+  wrong("S. 0 ack 1 <sack 1-2>", "sack is missing");
+  wrong("S. 0 ack 1 <sack 1>", "the line makes no sense");
   wrong("icmp 3 3", "another frame");
   wrong("S. 0 back 1", "the line makes no sense");
+}
+
+TEST(SceneLanguage, SackBlocksAreComparedInTheirOrder) {
+  const auto wrong = [](const char* line, const char* what) {
+    static const char* claimed;
+    static const char* said;
+    claimed = line;
+    said = what;
+    EXPECT_NONFATAL_FAILURE(Scene(established().sack())
+                                .in("101:201 ack 1")
+                                .out(". 1 ack 1 <sack 101-201>")
+                                .in("301:401 ack 1")
+                                .out(claimed),
+                            said);
+  };
+  wrong(". 1 ack 1 <sack 101-201 301-401>", "differs  sack\n");
+  wrong(". 1 ack 1 <sack 301-401>", "actual  . 1 ack 1 win 65535 <sack 301-401 101-201>");
+  wrong(". 1 ack 1 <!sack>", "differs  sack where none was expected");
 }
 
 TEST(SceneLanguage, SilenceIsAClaim) {

@@ -317,15 +317,18 @@ TEST(SceneRetransmit, TwoDuplicatesLetASegmentOutEach) {
   s.claim(s.info().snd_ssthresh == 5 * kMss, "half of the ten, not of the twelve");
 }
 
-TEST(SceneRetransmit, DuplicatesInRecoveryLetNewDataOutOnceHalfHasArrived) {
-  // RFC 9937: twelve are in flight, five may be.
+TEST(SceneRetransmit, DuplicatesInRecoveryLetNewDataOutAsTheThresholdAllows) {
+  // RFC 9937: ten of the twelve could still arrive, five may be in flight: one leaves for two that
+  // arrive, and from five on one for each.
   Scene s(established_client().rtt(100));
   fill_pipe(s, 10);
   s.app("write 14600").silence();
   s.at(100).in(". 1 ack 1").out("14601:16061 ack 1").in(". 1 ack 1").out("16061:17521 ack 1");
   s.in(". 1 ack 1").out("1:1461 ack 1").silence();
-  for (int i = 0; i < 4; ++i) s.in(". 1 ack 1").silence();
-  s.in(". 1 ack 1").out("17521:18981 ack 1").in(". 1 ack 1").out("18981:20441 ack 1").silence();
+  for (int i = 0; i < 2; ++i) s.in(". 1 ack 1").silence();
+  s.in(". 1 ack 1").out("17521:18981 ack 1").silence();
+  for (int i = 0; i < 2; ++i) s.in(". 1 ack 1").silence();
+  s.in(". 1 ack 1").out("18981:20441 ack 1").in(". 1 ack 1").out("20441:21901 ack 1").silence();
 }
 
 TEST(SceneRetransmit, AFullAcknowledgementEndsRecoveryWithoutABurst) {

@@ -63,6 +63,15 @@ Bytes encode_options(const NaiveTcp& tcp) {
     add16(options, 0x0303);
     add8(options, *tcp.window_shift);
   }
+  if (!tcp.sack.empty()) {
+    add16(options, 0x0101);
+    add8(options, 5);
+    add8(options, static_cast<uint32_t>(2 + 8 * tcp.sack.size()));
+    for (const auto& [left, right] : tcp.sack) {
+      add32(options, left);
+      add32(options, right);
+    }
+  }
   options.insert(options.end(), tcp.option_bytes.begin(), tcp.option_bytes.end());
   while (options.size() % 4 != 0) add8(options, 0);
   return options;
@@ -97,6 +106,12 @@ std::string decode_options(const Bytes& b, NaiveTcp& tcp) {
       case 4:
         if (length != 2) return "SACK-permitted option is not 2 bytes";
         tcp.sack_permitted = true;
+        break;
+      case 5:
+        if (length < 10 || length % 8 != 2) return "SACK option is not a list of blocks";
+        for (size_t at = i + 2; at < i + length; at += 8) {
+          tcp.sack.emplace_back(get32(b, at), get32(b, at + 4));
+        }
         break;
       case 8:
         if (length != 10) return "timestamps option is not 10 bytes";

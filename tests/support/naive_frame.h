@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames built and read the slow and obvious way, sharing nothing with lib/wire: what the code
 // under test writes is read here, and the other way round, so that no mistake can cancel itself.
-// RFC 791, RFC 792, RFC 826, RFC 9293 section 3.1, RFC 7323 sections 2.2 and 3.2.
+// RFC 791, RFC 792, RFC 826, RFC 9293 section 3.1, RFC 7323 sections 2.2 and 3.2, RFC 2018
+// sections 2 and 3.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/address.h"
@@ -41,6 +43,7 @@ struct NaiveTcp {
     uint32_t value = 0, echo = 0;
   };
   std::optional<Timestamps> timestamps;
+  std::vector<std::pair<uint32_t, uint32_t>> sack;  // left edge, right edge
   Bytes option_bytes;  // when building: put behind the others as they are
   Bytes payload;
 };

@@ -111,6 +111,7 @@ void Scene::set_the_stage() {
   if (setup_.tcp.timestamps) {
     options += ",ts " + std::to_string(1000 + now_ms_) + (setup_.active ? " *" : " =0");
   }
+  if (setup_.peer_sack) options += ",sackOK";
   options = " <" + options + ">";
   // A window in a SYN is never scaled; 65535 says "plenty" either way.
   const std::string syn_window = setup_.peer_window_shift >= 0 ? " win 65535" : "";

@@ -42,7 +42,7 @@ inline constexpr uint32_t kPeerIp = 0x0a000002;   // 10.0.0.2, the test
 inline constexpr MacAddress kLocalMac{{2, 0, 0, 0, 0, 1}};
 inline constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
 
-// Where a scene begins. Scenes are plain by default: no window scaling, no timestamps,
+// Where a scene begins. Scenes are plain by default: no window scaling, no timestamps, no SACK,
 // NewReno, no quick acknowledgements, and a receive buffer that fits the window field.
 struct Stage {
   TcpOptions tcp;
@@ -56,12 +56,14 @@ struct Stage {
   uint16_t peer_window = 65535;  // the window field where a line names none
   uint16_t peer_mss = 1460;
   int peer_window_shift = -1;  // -1: the option is not sent
+  bool peer_sack = false;      // the unseen handshake offers SACK
   bool manual_arp = false;     // the test answers ARP, and claims ARP frames
 
   Stage();
   // Each returns the set-up, so that a scene begins with one line.
   Stage& timestamps();                  // both sides; the peer's clock shows 1000 at 0 ms
   Stage& window_scale(int peer_shift);  // both sides
+  Stage& sack() { return peer_sack = true, *this; }
   Stage& rtt(int64_t ms) { return rtt_ms = ms, *this; }
   Stage& nodelay() { return tcp.nodelay = true, *this; }
   Stage& receive_buffer(uint32_t bytes) { return tcp.receive_buffer_bytes = bytes, *this; }

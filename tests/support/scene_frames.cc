@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames as lines and lines as frames: what the peer sends is built here, and what the host sent is
 // compared with what the test expected.
+#include <algorithm>
 #include <cstdio>
 
 #include "support/scene.h"
@@ -73,6 +74,14 @@ bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
     uint32_t echo = flow.ts_latest;
     if (s.ts_echo->kind != LineNumber::Kind::kAny) echo = number(*s.ts_echo, *flow.ts_base);
     tcp.timestamps = {number(*s.ts_value, 0), echo};
+  }
+  if (!s.sack.empty() && !flow.local_isn) {
+    fail(where, "in(\"" + std::string(line) + "\"): the host's ISN is not known yet; no sack");
+    return false;
+  }
+  for (const auto& [begin, end] : s.sack) {
+    const uint32_t base = *flow.local_isn;
+    tcp.sack.emplace_back(base + static_cast<uint32_t>(begin), base + static_cast<uint32_t>(end));
   }
   for (uint8_t byte : s.raw_options) tcp.option_bytes.push_back(static_cast<std::byte>(byte));
   // Bytes are numbered by their place in the stream; the first has sequence number 1.
@@ -205,6 +214,18 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
   if (want.no_window_shift && tcp.window_shift) return "ws where none was expected";
   if (want.no_timestamps && tcp.timestamps) return "ts where none was expected";
   if (want.sack_permitted && !tcp.sack_permitted) return "sackOK is missing";
+  if (want.no_sack && !tcp.sack.empty()) return "sack where none was expected";
+  if (want.any_sack && tcp.sack.empty()) return "sack is missing";
+  if (!want.sack.empty()) {
+    if (tcp.sack.empty()) return "sack is missing";
+    const auto same = [&](const auto& a, const auto& b) {
+      return flow.peer_isn + static_cast<uint32_t>(a.first) == b.first &&
+             flow.peer_isn + static_cast<uint32_t>(a.second) == b.second;
+    };
+    if (!std::equal(want.sack.begin(), want.sack.end(), tcp.sack.begin(), tcp.sack.end(), same)) {
+      return "sack";
+    }
+  }
   if (want.ts_value) {
     if (!tcp.timestamps) return "ts is missing";
     // The clock that timestamps show may be in the middle of a tick.
@@ -342,6 +363,10 @@ std::string Scene::format(const NaiveTcp& tcp, bool from_host) {
                (from_host || tcp.timestamps->echo == 0
                     ? std::to_string(tcp.timestamps->echo)
                     : std::to_string(static_cast<int32_t>(tcp.timestamps->echo - base)));
+  }
+  for (size_t i = 0; i < tcp.sack.size(); ++i) {
+    options += i == 0 ? ",sack " : " ";
+    options += number(tcp.sack[i].first, ack_base) + "-" + number(tcp.sack[i].second, ack_base);
   }
   if (!options.empty()) text += " <" + options.substr(1) + ">";
   return text;

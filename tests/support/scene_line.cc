@@ -61,6 +61,13 @@ std::optional<std::string> parse_seq(std::string_view word, SegmentLine& out) {
   return std::nullopt;
 }
 
+bool parse_sack_block(std::string_view text, std::pair<int64_t, int64_t>& out) {
+  // The first character may be a sign.
+  const size_t dash = text.find('-', 1);
+  return dash != std::string_view::npos && parse_integer(text.substr(0, dash), out.first) &&
+         parse_integer(text.substr(dash + 1), out.second);
+}
+
 std::optional<std::string> parse_option(std::string_view text, SegmentLine& out) {
   const auto words = split_words(text);
   const std::string wrong = "'" + std::string(text) + "' is no option";
@@ -79,6 +86,13 @@ std::optional<std::string> parse_option(std::string_view text, SegmentLine& out)
     out.ts_echo = echo;
   } else if (words[0] == "sackOK" && words.size() == 1) {
     out.sack_permitted = true;
+  } else if (words[0] == "sack" && words.size() > 1) {
+    out.any_sack = words[1] == "*" && words.size() == 2;
+    for (size_t i = 1; i < words.size() && !out.any_sack; ++i) {
+      if (!parse_sack_block(words[i], out.sack.emplace_back())) return wrong;
+    }
+  } else if (words[0] == "!sack") {
+    out.no_sack = true;
   } else if (words[0] == "!mss") {
     out.no_mss = true;
   } else if (words[0] == "!ws") {

@@ -8,7 +8,11 @@
 // seq        N, N:M or *; counted from the sender's initial sequence number, which is 0
 // ack N      the same, from the receiver's
 // win N      the window field as it lies on the wire, unscaled
-// <...>      mss N | ws N | ts VALUE ECHO | sackOK | nop | raw HEX..; !mss, !ws, !ts: not there
+// <...>      mss N | ws N | ts VALUE ECHO | sackOK | sack A-B .. | nop | raw HEX..; !mss, !ws, !ts,
+//            !sack: not there
+//
+// SACK blocks A-B are counted from the receiver's initial number, as ack is; in the order that they
+// have on the wire. "sack *" asks for any.
 //
 // A number may be written * (any), or =N (N itself, not counted from anywhere).
 // `arp who-has A tell B`, `arp reply A is-at MAC` and `icmp TYPE CODE` name other frames.
@@ -18,6 +22,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace millrace::test {
@@ -38,7 +43,9 @@ struct SegmentLine {
   std::optional<uint8_t> window_shift;
   std::optional<LineNumber> ts_value, ts_echo;
   bool sack_permitted = false;
-  bool no_mss = false, no_window_shift = false, no_timestamps = false;
+  std::vector<std::pair<int64_t, int64_t>> sack;
+  bool no_mss = false, no_window_shift = false, no_timestamps = false, no_sack = false;
+  bool any_sack = false;
   std::vector<uint8_t> raw_options;
 };
 
