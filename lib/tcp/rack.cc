@@ -81,7 +81,7 @@ uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news) {
 bool rack_may_arrive(const Connection& c, const Sender& r, const Context& ctx, const Run& run) {
   if (!c.has(kSack)) return false;
   const uint32_t rtt = r.rack_rtt_us != 0 ? r.rack_rtt_us : c.srtt_us8 >> 3;
-  const uint32_t due = run.sent_us + rtt + reordering_window(c, r);
+  const uint32_t due = run.sent_us + rtt + reordering_window_us(c, r);
   return static_cast<int32_t>(due - ctx.now_us) > 0;
 }
 
