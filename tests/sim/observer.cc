@@ -60,7 +60,12 @@ std::optional<std::string> Observer::check_syn(Side& me, const Side& peer, const
   }
   if (me.syn_sent && p.seq != me.iss) {
     if (!p.has(kAck) || me.sent_end != 1) return "a SYN again with another number";
-    me.syn_sent = false;  // a SYN cookie, of another period or after or before a stored entry
+    // A SYN cookie, of another period or after or before a stored entry.
+    if (peer.ack_sent) {
+      relaxed_ = true;  // the peer has taken the first, which was forgotten, and says so
+      return std::nullopt;
+    }
+    me.syn_sent = false;
     me.ts_sent.reset();
   }
   if (me.syn_sent) return std::nullopt;

@@ -87,6 +87,10 @@ struct Scenario {
   bool ports_scarce = false;  // connect() may find no port, and is tried again
 
   [[nodiscard]] bool tight() const { return tight_memory || tight_tables; }
+  [[nodiscard]] bool cookies() const {
+    return hosts[0].shard.syn_cookies != SynCookies::kNever ||
+           hosts[1].shard.syn_cookies != SynCookies::kNever;
+  }
 };
 
 inline constexpr uint16_t kFirstListenPort = 80;

@@ -451,6 +451,9 @@ void World::judge(const End& end) {
   // After close() nobody is told of the peer's FIN.
   const bool all_done = end.sending.finished && (end.peer_closed || end.plan->use_close) &&
                         end.sending.accepted_bytes == end.plan->bytes && end.taken == end.expected;
+  // The peer may take its time to read and close.
+  const bool waits = end.plan->use_close && end.taken == end.expected;
+  const CloseReason slow_peer = waits ? kFinWait2Timeout : kNormal;
   bool good = true;
   if (end.broke_off) {
     good = permit({kNormal, kLocalAbort, kPeerReset, kFinWait2Timeout});
@@ -460,16 +463,18 @@ void World::judge(const End& end) {
                            : permit({kPeerReset, kRefused});
   } else if (scenario_.tight()) {
     good = permit({kNormal, kPeerReset, kRefused, kNoResources, kTimedOut, kConnectTimeout});
+  } else if (coverage_.tuples_reused != 0 && scenario_.cookies()) {
+    // A listener that stores nothing cannot tell text that overtook the first from that of the
+    // tuple's last connection, and answers with RST.
+    good = permit({kNormal, kPeerReset, slow_peer});
+    if (end.reason == kPeerReset) connections_[end.connection].aborted = true;
   } else if (all_done &&
              (scenario_.hosts[0].shard.msl < seconds(30) ||
               scenario_.hosts[1].shard.msl < seconds(30) || coverage_.tuples_reused != 0)) {
     // The peer's TIME-WAIT may be over, or its tuple used again, before our FIN gets through.
-    good = permit({kNormal, kPeerReset});
-  } else if (end.plan->use_close && end.taken == end.expected) {
-    // The peer may take its time to read and close.
-    good = permit({kNormal, kFinWait2Timeout});
+    good = permit({kNormal, kPeerReset, slow_peer});
   } else {
-    good = permit({kNormal});
+    good = permit({kNormal, slow_peer});
   }
   // An end that gave up answers what still comes with RST.
   if (end.reason == kFinWait2Timeout) connections_[end.connection].aborted = true;
