@@ -3,6 +3,7 @@
 // opens do not disturb each other.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "support/scene.h"
@@ -96,6 +97,22 @@ TEST(SceneOpen, APortMayBeListenedOnWhileASimultaneousOpenIsAnswered) {
   ASSERT_TRUE(s.host().listen({{}, 40000}).ok());
   s.at(1).flow(6000, 40000).in("S 0").out("S. 0 ack 1");
   s.flow(80, 40000).in(". 1 ack 1").silence().state("ESTABLISHED").half_open(1);
+}
+
+// The local port of a connect to `peer_port`, in a shard with that secret.
+uint16_t chosen_port(uint64_t seed, uint16_t peer_port) {
+  Scene s(established().tune_shard([&](ShardConfig& c) { c.seed = seed; }));
+  EXPECT_TRUE(s.host().connect({IpAddress::v4(kPeerIp), peer_port}).ok());
+  const auto frames = s.host().collect();
+  return frames.empty() ? uint16_t{0} : get16(frames[0], 14 + 20);
+}
+
+TEST(SceneOpen, NobodyElseKnowsWhichPortIsNext) {
+  // RFC 6056 section 3.3.3: where the ports to a peer begin depends on the peer and a secret.
+  EXPECT_EQ(chosen_port(1, 81), chosen_port(1, 81));
+  EXPECT_NE(chosen_port(1, 81), chosen_port(2, 81));
+  const int distance = chosen_port(1, 81) - chosen_port(1, 82);
+  EXPECT_GT(std::abs(distance), 1);
 }
 
 TEST(SceneOpen, AListenerOfOneAddressTakesNothingForAnother) {
