@@ -72,7 +72,10 @@ void Generator::turn(Shard& shard) {
 }
 
 void Generator::stopping(Shard& shard) {
-  if (phase_ == Phase::kProbing) phase_ = Phase::kDone;
+  if (phase_ == Phase::kProbing) {
+    error_ = fmt::format("stopped before {} had answered", plan_.target.to_string());
+    phase_ = Phase::kDone;
+  }
   if (phase_ == Phase::kRunning) end_running(shard);
 }
 
@@ -120,7 +123,9 @@ void Generator::begin_running(Instant now) {
   began_ = now;
   end_ = plan_.duration.ns == 0 ? Instant::never() : now + plan_.duration;
   if (plan_.rate != 0) {
-    schedule_.emplace(plan_.rate, now, kCatchUp, plan_.count == 0 ? UINT64_MAX : plan_.count);
+    // What is counted are connections: in rps, any number of requests arrive on those.
+    const bool bounded = plan_.count != 0 && plan_.mode == Mode::kCps;
+    schedule_.emplace(plan_.rate, now, kCatchUp, bounded ? plan_.count : UINT64_MAX);
   }
   running_.store(true, std::memory_order_relaxed);
 }
@@ -195,9 +200,10 @@ void Generator::end_running(Shard& shard) {
   const Instant now = shard.now();
   phase_ = Phase::kEnding;
   running_.store(false, std::memory_order_relaxed);
-  if (schedule_) {
-    tally_.set(Count::kScheduled, schedule_->scheduled(now));
-    tally_.add(Count::kSkippedEnd, schedule_->skip_rest(now));
+  if (schedule_) {  // what is due at the end itself belongs to the run no more
+    const Instant last = std::min(now, end_ - nanoseconds(1));
+    tally_.set(Count::kScheduled, schedule_->scheduled(last));
+    tally_.add(Count::kSkippedEnd, schedule_->skip_rest(last));
   }
   ran_for_ = std::min(now, end_) - began_;
   when_time_was_up_ = tally_.snapshot();
@@ -310,7 +316,8 @@ void Generator::on_established(Shard& shard, ConnectionRef connection) {
   Client& client = clients_[slot];
   tally_.add(Count::kEstablished);
   connect_times_.record(shard.now() - client.connecting_since);
-  if (phase_ != Phase::kRunning) {
+  client.in_time = phase_ == Phase::kRunning;
+  if (!client.in_time) {
     finish(shard, client);
   } else if (plan_.mode == Mode::kRps && schedule_) {
     rest(slot);
@@ -363,8 +370,7 @@ void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
     }
     on_response(shard, slot, true);
   }
-  client.done = true;
-  client.idle = false;
+  if (!client.done) finish(shard, client);
   shard.shutdown(connection.id);
 }
 
@@ -383,10 +389,10 @@ void Generator::on_closed(Shard&, ConnectionRef connection, CloseReason reason) 
   const bool as_meant = reason == CloseReason::kNormal ||
                         (plan_.close == CloseBy::kReset && reason == CloseReason::kLocalAbort);
   const bool cut_short =
-      ending && reason == CloseReason::kLocalAbort && client.failure == Failure::kNone;
-  if (client.failure == Failure::kNone && client.done && as_meant) {
+      ending && (reason == CloseReason::kLocalAbort || (as_meant && !client.in_time));
+  if (client.failure == Failure::kNone && client.done && client.in_time && as_meant) {
     tally_.add(Count::kCompleted);
-  } else if (cut_short) {
+  } else if (client.failure == Failure::kNone && cut_short) {
     tally_.add(Count::kDrained);
     if (client.asking) tally_.add(Count::kRequestsDrained);
     return;

@@ -89,6 +89,7 @@ class Generator final : public Program, private App {
     Instant due;  // open loop
     Instant asked_at;
     Failure failure = Failure::kNone;  // ours; on_closed brings the stack's
+    bool in_time = false;              // established while load was offered
     bool asking = false;               // a request is out, its response is not complete
     bool idle = false;                 // open loop in rps: waits for an arrival
     bool done = false;                 // did what it was meant to; closing

@@ -112,7 +112,8 @@ Reply HttpResponse::on_line(std::string_view line) {
 
 Reply HttpResponse::on_status_line(std::string_view line) {
   // "HTTP/1.1 200 OK"
-  if (line.size() < 12 || !line.starts_with("HTTP/1.") || line[8] != ' ') {
+  if (line.size() < 12 || !line.starts_with("HTTP/1.") || line[8] != ' ' ||
+      (line.size() > 12 && line[12] != ' ')) {
     return Reply::kBad;
   }
   const auto [end, error] = std::from_chars(line.data() + 9, line.data() + 12, status_);

@@ -34,9 +34,6 @@ double per_second(uint64_t count, Duration time) {
   return time.ns > 0 ? static_cast<double>(count) / time.seconds() : 0;
 }
 
-// Connections in cps, requests in rps: what the mode is named for.
-uint64_t frames_per(const Outcome& o, Counter counter) { return o.counters.get(counter); }
-
 std::string times_table(const Generator& g) {
   std::string out = fmt::format("\n{:<14}{:>13}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "latency",
                                 "count", "min", "p50", "p90", "p99", "p99.9", "max");
@@ -120,8 +117,8 @@ std::string to_text(const Outcome& o) {
   if (const uint64_t launched = totals.get(Count::kLaunched); launched != 0) {
     fmt::format_to(
         to, "{:<18}{:>15.2f} out, {:.2f} in\n", "frames/connection",
-        per_second(frames_per(o, Counter::kFramesOut), seconds(1)) / static_cast<double>(launched),
-        per_second(frames_per(o, Counter::kFramesIn), seconds(1)) / static_cast<double>(launched));
+        static_cast<double>(o.counters.get(Counter::kFramesOut)) / static_cast<double>(launched),
+        static_cast<double>(o.counters.get(Counter::kFramesIn)) / static_cast<double>(launched));
   }
   out += times_table(g);
   out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);

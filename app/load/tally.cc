@@ -66,10 +66,9 @@ Residue residue(const TallySnapshot& totals, std::optional<Count> arrived) {
   r.connections =
       difference(totals.get(Count::kLaunched),
                  totals.get(Count::kCompleted) + totals.failed() + totals.get(Count::kDrained));
-  r.requests =
-      difference(totals.get(Count::kRequests),
-                 totals.get(Count::kResponses) + totals.get(Count::kRequestsFailed) +
-                     totals.get(Count::kRequestsUnanswered) + totals.get(Count::kRequestsDrained));
+  r.requests = difference(totals.get(Count::kRequests), totals.get(Count::kResponses) +
+                                                            totals.get(Count::kRequestsFailed) +
+                                                            totals.get(Count::kRequestsDrained));
   return r;
 }
 

@@ -6,7 +6,7 @@
 // Must hold at the end of a run (see residue()):
 //     scheduled = launched (cps) or requests (rps) + skipped                (open loop)
 //     launched  = completed + failed, by reason + drained
-//     requests  = responses + failed + unanswered + drained
+//     requests  = responses + failed + drained
 #pragma once
 
 #include <array>
@@ -33,10 +33,9 @@ enum class Count : uint8_t {
   kDrained,      // cut short by the end of the run: no failure
   // Requests.
   kRequests,
-  kResponses,           // complete and good
-  kRequestsFailed,      // went down with their connection
-  kRequestsUnanswered,  // the server announced that it closes; they may be sent again elsewhere
-  kRequestsDrained,     // cut short by the end of the run
+  kResponses,        // complete and good
+  kRequestsFailed,   // went down with their connection
+  kRequestsDrained,  // cut short by the end of the run
   // Application bytes.
   kBytesSent,
   kBytesReceived,
