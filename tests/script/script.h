@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A packet script as a value. In: text, one event a line, as in
+//
+//     config  msl=1s                          # of the whole host: ShardConfig
+//     option  delayed_ack=off                 # of listen and connect from here on: TcpOptions
+//     0.000   listen 80
+//     +0      < S 0 win 65535 <mss 1460>      # the script's side sends: a frame into the host
+//     +0      > S. 0 ack 1 <mss 1460,...>     # and claims what the host sends
+//     +0.01   < . 1 ack 1
+//     +0      accept
+//     +0      send 1000
+//     +0      > P. 1:1001 ack 1
+//     +1      > P. 1:1001 ack 1               # nobody acknowledged it
+//     +0      info rto=2s state=ESTABLISHED
+//     silence 1.5
+//
+// A line is [TIME] VERB [ARGUMENTS] [# comment].
+//
+// TIME       0.25 counts from the start, +0.25 from when the line before happened; none is +0.
+//            Seconds, or with a unit: 250ms, 40us, 1.5s. A frame or an event after a wait is
+//            expected at that time, to a tick of the host's clock (1 ms); +1~50ms allows as much
+//            more on both sides, * is any time from now on.
+// frames     < SEGMENT     arrives at the host
+//            << SEGMENT    arrives in one burst with the < line that follows
+//            > SEGMENT     is the next that the host sends
+// SEGMENT    FLAGS SEQ [ack N] [win N] [urg N] [ect0|ect1|ce|not-ect] [badsum] [<OPTIONS>]
+//   FLAGS    letters of F S R P . U E W A (. is ACK, A is AE); those in [] may be there or not
+//   SEQ      N, or N:M for payload of M - N bytes; counted from the sender's initial number, so
+//            SYN is 0 and the first byte 1
+//   numbers  may be written =N (the number itself) or, in what is expected, *
+//   win      the field as it lies on the wire, unscaled
+//   badsum   the TCP checksum is wrong (only <)
+//   OPTIONS  mss N, ws N, sackOK, sack N:M N:M.., ts VALUE ECHO, opt KIND HEX, joined by commas.
+//            Expected, they are all that may be there, unless `...` ends the list; with it !NAME
+//            says what must not be. The host's timestamps count milliseconds of the script's
+//            clock; the script's are taken as written; in < an ECHO of * is the latest seen.
+//   Of an expected segment only flags, SEQ and what is named are compared; payload always is.
+// sockets    listen PORT | unlisten | connect PORT [from PORT] | accept | send N [takes M] |
+//            receive N | reading on|off | shutdown | close | abort | set NAME=VALUE..
+//   accept   a connection of the listener is established
+//   receive  N more bytes have come since the last receive line
+//   reading  off: the application takes no bytes until receive N, or `reading on`, asks for them
+//   set      options of the connection as it is: TcpOptions by name
+// claims     info NAME=VALUE..       of TcpInfo; also != < <= > >=
+//            use NAME=VALUE..        of ShardUse
+//            counter NAME=VALUE..    of Counters
+//            event established | peer-closed | writable | closed REASON
+//            silence TIME            nothing is sent for so long
+// flows      flow PEER-PORT LOCAL-PORT    lines are about this flow from here on
+//            renew N      the same ports again: the script's initial number moves on by N, the
+//                         host's is learned anew
+//
+// Every frame of the host is claimed by a > line before the clock moves on and before the end; it
+// has good checksums and the right addresses. When the script is over, whatever is open is
+// aborted, and nothing may be left in use.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "millrace/config.h"
+#include "millrace/result.h"
+#include "millrace/time.h"
+
+namespace script {
+
+struct Number {
+  enum class Kind : uint8_t { kRelative, kRaw, kAny } kind = Kind::kRelative;
+  int64_t value = 0;
+};
+
+struct OptionLine {
+  uint8_t kind = 0;
+  bool absent = false;          // written with !
+  std::vector<Number> numbers;  // mss, ws: one; ts: two; sack: the edges
+  std::vector<uint8_t> raw;     // opt KIND HEX
+  bool is_raw = false;
+};
+
+struct SegmentLine {
+  uint16_t flags = 0;           // must be there
+  uint16_t flags_optional = 0;  // may be there
+  Number seq;
+  int64_t payload_bytes = 0;
+  std::optional<Number> ack;
+  std::optional<uint16_t> window;
+  std::optional<uint16_t> urgent;
+  std::optional<uint8_t> ecn;
+  bool bad_checksum = false;
+  bool has_options = false;        // <> was written
+  bool other_options_too = false;  // ... was
+  std::vector<OptionLine> options;
+};
+
+struct When {
+  enum class Kind : uint8_t { kNone, kAbsolute, kRelative, kAny } kind = Kind::kNone;
+  millrace::Duration at;
+  millrace::Duration tolerance = millrace::milliseconds(1);
+};
+
+struct Comparison {
+  enum class Op : uint8_t { kEqual, kUnequal, kLess, kAtMost, kGreater, kAtLeast } op;
+  std::string name;
+  int64_t value = 0;
+};
+
+enum class Verb : uint8_t {
+  kIn,       // segment
+  kInBurst,  // segment
+  kOut,      // segment
+  kOption,   // options
+  kListen,   // numbers: port
+  kUnlisten,
+  kConnect,  // numbers: port, local port or 0
+  kAccept,
+  kSend,     // numbers: bytes, how many are taken
+  kReceive,  // numbers: bytes
+  kReading,  // numbers: 1 or 0
+  kShutdown,
+  kClose,
+  kAbort,
+  kSet,      // settings
+  kInfo,     // comparisons
+  kUse,      // comparisons
+  kCounter,  // comparisons
+  kEvent,    // word: "established", "closed refused", ...
+  kSilence,  // numbers: nanoseconds
+  kFlow,     // numbers: peer port, local port
+  kRenew,    // numbers: offset
+};
+
+struct Line {
+  int number = 0;
+  std::string text;  // without time, comment and surrounding blanks
+  When when;
+  Verb verb = Verb::kIn;
+  SegmentLine segment;
+  millrace::TcpOptions options;
+  std::vector<int64_t> numbers;
+  std::vector<Comparison> comparisons;
+  std::vector<std::pair<std::string, std::string>> settings;
+  std::string word;
+};
+
+struct Script {
+  std::string file;  // as messages name it
+  millrace::ShardConfig config;
+  std::vector<Line> lines;
+};
+
+// Errors: "FILE:LINE: what is wrong". `config` is where config lines start from.
+millrace::Result<Script> parse_script(std::string file, std::string_view text,
+                                      const millrace::ShardConfig& config);
+
+// Fills `out`; on text that makes no sense returns what is wrong with it.
+std::optional<std::string> parse_segment(std::string_view text, SegmentLine& out);
+
+std::string flag_letters(uint16_t flags);
+std::string_view to_string(Comparison::Op op);
+bool holds(Comparison::Op op, int64_t actual, int64_t expected);
+
+}  // namespace script
