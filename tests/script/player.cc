@@ -471,7 +471,7 @@ ShardConfig default_config() {
 std::string Verdict::report(const Script& script) const {
   std::string text = script.file + ":" + std::to_string(line) + ": " + message + "\n";
   for (const Line& known : script.lines) {
-    if (known.number == line) text += "  the line   " + known.text + "\n";
+    if (known.number == line) text += "  the line   " + known.source + "\n";
   }
   return text + "  so far\n" + transcript;
 }

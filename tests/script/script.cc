@@ -35,6 +35,11 @@ constexpr std::string_view kVerbs =
 
 // --- Time ---------------------------------------------------------------------------------------
 
+std::string trimmed(std::string_view text) {
+  const size_t begin = std::min(text.find_first_not_of(" \t\r"), text.size());
+  return std::string(text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin));
+}
+
 bool looks_like_time(const std::string& word) {
   return word == "*" || word[0] == '+' || (word[0] >= '0' && word[0] <= '9');
 }
@@ -143,14 +148,15 @@ class Parser {
     if (words.empty()) return std::nullopt;
     Line line;
     line.number = number;
-    size_t begin = text.find_first_not_of(" \t");
+    size_t begin = 0;
     if (looks_like_time(words[0])) {
       if (Complaint wrong = parse_when(words[0], line.when)) return wrong;
-      begin = std::min(text.find_first_not_of(" \t", begin + words[0].size()), text.size());
+      begin = text.find(words[0]) + words[0].size();
       words.erase(words.begin());
       if (words.empty()) return "a time without an event";
     }
-    line.text = text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin);
+    line.source = trimmed(text);
+    line.text = trimmed(text.substr(begin));
     if (words[0] == "config") return configure(words);
     if (Complaint wrong = parse_verb(words, line)) return wrong;
     script_.lines.push_back(std::move(line));

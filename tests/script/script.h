@@ -14,45 +14,7 @@
 //     +0      info rto=2s state=ESTABLISHED
 //     silence 1.5
 //
-// A line is [TIME] VERB [ARGUMENTS] [# comment].
-//
-// TIME       0.25 counts from the start, +0.25 from when the line before happened; none is +0.
-//            Seconds, or with a unit: 250ms, 40us, 1.5s. A frame or an event after a wait is
-//            expected at that time, to a tick of the host's clock (1 ms); +1~50ms allows as much
-//            more on both sides, * is any time from now on.
-// frames     < SEGMENT     arrives at the host
-//            << SEGMENT    arrives in one burst with the < line that follows
-//            > SEGMENT     is the next that the host sends
-// SEGMENT    FLAGS SEQ [ack N] [win N] [urg N] [ect0|ect1|ce|not-ect] [badsum] [<OPTIONS>]
-//   FLAGS    letters of F S R P . U E W A (. is ACK, A is AE); those in [] may be there or not
-//   SEQ      N, or N:M for payload of M - N bytes; counted from the sender's initial number, so
-//            SYN is 0 and the first byte 1
-//   numbers  may be written =N (the number itself) or, in what is expected, *
-//   win      the field as it lies on the wire, unscaled
-//   badsum   the TCP checksum is wrong (only <)
-//   OPTIONS  mss N, ws N, sackOK, sack N:M N:M.., ts VALUE ECHO, opt KIND HEX, joined by commas.
-//            Expected, they are all that may be there, unless `...` ends the list; with it !NAME
-//            says what must not be. The host's timestamps count milliseconds of the script's
-//            clock; the script's are taken as written; in < an ECHO of * is the latest seen.
-//   Of an expected segment only flags, SEQ and what is named are compared; payload always is.
-// sockets    listen PORT | unlisten | connect PORT [from PORT] | accept | send N [takes M] |
-//            receive N | reading on|off | shutdown | close | abort | set NAME=VALUE..
-//   accept   a connection of the listener is established
-//   receive  N more bytes have come since the last receive line
-//   reading  off: the application takes no bytes until receive N, or `reading on`, asks for them
-//   set      options of the connection as it is: TcpOptions by name
-// claims     info NAME=VALUE..       of TcpInfo; also != < <= > >=
-//            use NAME=VALUE..        of ShardUse
-//            counter NAME=VALUE..    of Counters
-//            event established | peer-closed | writable | closed REASON
-//            silence TIME            nothing is sent for so long
-// flows      flow PEER-PORT LOCAL-PORT    lines are about this flow from here on
-//            renew N      the same ports again: the script's initial number moves on by N, the
-//                         host's is learned anew
-//
-// Every frame of the host is claimed by a > line before the clock moves on and before the end; it
-// has good checksums and the right addresses. When the script is over, whatever is open is
-// aborted, and nothing may be left in use.
+// The language is described in docs/harness.md.
 #pragma once
 
 #include <cstdint>
@@ -135,7 +97,8 @@ enum class Verb : uint8_t {
 
 struct Line {
   int number = 0;
-  std::string text;  // without time, comment and surrounding blanks
+  std::string source;  // without comment and surrounding blanks
+  std::string text;    // nor time
   When when;
   Verb verb = Verb::kIn;
   SegmentLine segment;

@@ -36,6 +36,10 @@ std::string text_of(const fs::path& file) {
   return text.str();
 }
 
+int status_of(const std::string& command) {
+  return WEXITSTATUS(std::system((command + " >/dev/null 2>&1").c_str()));
+}
+
 // --- Scripts that hold --------------------------------------------------------------------------
 
 class Scripts : public testing::TestWithParam<fs::path> {};
@@ -133,23 +137,53 @@ TEST_P(NoScript, IsRefusedWithItsLineAndAReason) {
   EXPECT_TRUE(parsed.error().message.starts_with(GetParam().message)) << parsed.error().message;
 }
 
-// --- The program --------------------------------------------------------------------------------
+// --- The manual ---------------------------------------------------------------------------------
 
-int status_of(const std::string& arguments) {
-  const std::string command = PLAY_PROGRAM " " + arguments + " >/dev/null 2>&1";
-  return WEXITSTATUS(std::system(command.c_str()));
+// What stands in docs/harness.md between ```KIND and ```.
+std::string documented(const std::string& kind) {
+  const std::string page = text_of(fs::path(SCRIPT_DIR) / "../../docs/harness.md");
+  const size_t fence = page.find("```" + kind + "\n");
+  if (fence == std::string::npos) return "";
+  const size_t begin = fence + kind.size() + 4;
+  return page.substr(begin, page.find("```", begin) - begin);
 }
 
+TEST(Manual, ItsScriptHolds) {
+  const auto parsed = parse_script("lost.mrs", documented("mrs"), default_config());
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const Verdict verdict = play(*parsed);
+  EXPECT_TRUE(verdict.passed) << verdict.report(*parsed);
+}
+
+TEST(Manual, ItShowsWhatTheTesterSaysWhenALineDoesNotHold) {
+  std::string text = documented("mrs");
+  const size_t star = text.find("\n*   ");
+  ASSERT_NE(star, std::string::npos);
+  text.replace(star, 5, "\n+1ms");
+  const auto parsed = parse_script("lost.mrs", text, default_config());
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(play(*parsed).report(*parsed), documented("text"));
+}
+
+TEST(Manual, ItsProgramIsTheExampleAndRuns) {
+  const std::string example = text_of(fs::path(SCRIPT_DIR) / "example.cc");
+  EXPECT_EQ(example.substr(example.find('\n') + 1), documented("cpp"));
+  EXPECT_EQ(status_of(EXAMPLE_PROGRAM), 0);
+}
+
+// --- The program --------------------------------------------------------------------------------
+
 TEST(PlayProgram, TellsByItsExitStatusWhatBecameOfTheScripts) {
+  const std::string program = PLAY_PROGRAM " ";
   const std::string good = SCRIPT_DIR "/scripts/passive_open.mrs";
   const std::string bad = SCRIPT_DIR "/failing/wrong_ack.mrs";
-  EXPECT_EQ(status_of(good), 0);
-  EXPECT_EQ(status_of("-v " + good), 0);
-  EXPECT_EQ(status_of(bad), 1);
-  EXPECT_EQ(status_of(bad + " " + good), 1);  // one that holds makes up for nothing
-  EXPECT_EQ(status_of(SCRIPT_DIR "/scripts/no_such_file.mrs"), 2);
-  EXPECT_EQ(status_of(SCRIPT_DIR "/script_test.cc"), 2);
-  EXPECT_EQ(status_of(""), 2);
+  EXPECT_EQ(status_of(program + good), 0);
+  EXPECT_EQ(status_of(program + "-v " + good), 0);
+  EXPECT_EQ(status_of(program + bad), 1);
+  EXPECT_EQ(status_of(program + bad + " " + good), 1);  // one that holds makes up for nothing
+  EXPECT_EQ(status_of(program + SCRIPT_DIR "/scripts/no_such_file.mrs"), 2);
+  EXPECT_EQ(status_of(program + SCRIPT_DIR "/script_test.cc"), 2);
+  EXPECT_EQ(status_of(program), 2);
 }
 
 }  // namespace
