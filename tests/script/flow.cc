@@ -193,6 +193,20 @@ Segment build(const SegmentLine& line, const Flow& flow) {
   return s;
 }
 
+IcmpError build(const IcmpLine& line, const Flow& flow) {
+  IcmpError error{line.type, line.code, line.mtu, {}};
+  Segment& s = error.about;
+  s.source_mac = kLocalMac;
+  s.destination_mac = kPeerMac;
+  s.source_ip = kLocalIp;
+  s.destination_ip = kPeerIp;
+  s.source_port = flow.local_port;
+  s.destination_port = flow.peer_port;
+  s.seq = resolve(line.seq, flow.local_isn.value_or(0));
+  s.payload.resize(static_cast<size_t>(line.payload_bytes));
+  return error;
+}
+
 std::string difference(const SegmentLine& line, const Segment& s, const Flow& flow) {
   std::string text;
   const auto add = [&](const std::string& what, const std::string& actual,

@@ -53,6 +53,9 @@ std::byte local_byte(uint64_t offset);
 // What a < line puts on the wire.
 Segment build(const SegmentLine& line, const Flow& flow);
 
+// What an icmp line says of the host's segment.
+IcmpError build(const IcmpLine& line, const Flow& flow);
+
 // How a segment of the host differs from a > line; empty when it does not.
 std::string difference(const SegmentLine& line, const Segment& segment, const Flow& flow);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// RFC 826, RFC 791, RFC 9293 section 3.1, RFC 1071.
+// RFC 826, RFC 791, RFC 792, RFC 9293 section 3.1, RFC 1071.
 #include "frame.h"
 
 #include <algorithm>
@@ -14,7 +14,9 @@ constexpr size_t kIpBytes = 20;
 constexpr size_t kTcpBytes = 20;
 constexpr uint16_t kTypeIp = 0x0800;
 constexpr uint16_t kTypeArp = 0x0806;
+constexpr uint8_t kProtocolIcmp = 1;
 constexpr uint8_t kProtocolTcp = 6;
+constexpr size_t kQuotedBytes = kIpBytes + 8;
 
 class Writer {
  public:
@@ -71,6 +73,24 @@ uint32_t sum(std::span<const std::byte> bytes, uint32_t start = 0) {
 uint32_t pseudo_header(uint32_t source, uint32_t destination, size_t tcp_bytes) {
   return (source >> 16) + (source & 0xffff) + (destination >> 16) + (destination & 0xffff) +
          kProtocolTcp + static_cast<uint32_t>(tcp_bytes);
+}
+
+// Ethernet and IP around `bytes` of a protocol, from and to where the segment goes.
+void put_headers(Writer& out, const Segment& s, uint8_t protocol, size_t bytes) {
+  out.mac(s.destination_mac);
+  out.mac(s.source_mac);
+  out.u16(kTypeIp);
+  out.u8(0x45);
+  out.u8(s.ecn);
+  out.u16(static_cast<uint32_t>(kIpBytes + bytes));
+  out.u16(0);
+  out.u16(0x4000);  // don't fragment
+  out.u8(s.ttl);
+  out.u8(protocol);
+  out.u16(0);
+  out.u32(s.source_ip);
+  out.u32(s.destination_ip);
+  out.put(kEthernetBytes + 10, ~sum(std::span(out.bytes()).subspan(kEthernetBytes, kIpBytes)));
 }
 
 Decoded problem(std::string what) { return {{}, {}, std::move(what)}; }
@@ -171,21 +191,7 @@ Bytes encode(const Segment& s) {
   const size_t tcp_bytes = header_bytes + s.payload.size();
 
   Writer out;
-  out.mac(s.destination_mac);
-  out.mac(s.source_mac);
-  out.u16(kTypeIp);
-  out.u8(0x45);
-  out.u8(s.ecn);
-  out.u16(static_cast<uint32_t>(kIpBytes + tcp_bytes));
-  out.u16(0);
-  out.u16(0x4000);  // don't fragment
-  out.u8(s.ttl);
-  out.u8(kProtocolTcp);
-  out.u16(0);
-  out.u32(s.source_ip);
-  out.u32(s.destination_ip);
-  out.put(kEthernetBytes + 10, ~sum(std::span(out.bytes()).subspan(kEthernetBytes, kIpBytes)));
-
+  put_headers(out, s, kProtocolTcp, tcp_bytes);
   out.u16(s.source_port);
   out.u16(s.destination_port);
   out.u32(s.seq);
@@ -202,6 +208,29 @@ Bytes encode(const Segment& s) {
                              pseudo_header(s.source_ip, s.destination_ip, tcp_bytes));
   out.put(tcp_at + 16, s.bad_checksum ? ~total ^ 0x5555 : ~total);
   return std::move(bytes);
+}
+
+Bytes encode(const IcmpError& error) {
+  const Bytes about = encode(error.about);
+  Segment back;
+  back.source_mac = error.about.destination_mac;
+  back.destination_mac = error.about.source_mac;
+  back.source_ip = error.about.destination_ip;
+  back.destination_ip = error.about.source_ip;
+
+  Writer out;
+  put_headers(out, back, kProtocolIcmp, 8 + kQuotedBytes);
+  const size_t icmp_at = out.bytes().size();
+  out.u8(error.type);
+  out.u8(error.code);
+  out.u16(0);
+  out.u16(0);
+  out.u16(error.mtu);
+  for (size_t i = 0; i < kQuotedBytes; ++i) {
+    out.u8(std::to_integer<uint8_t>(about[kEthernetBytes + i]));
+  }
+  out.put(icmp_at + 2, ~sum(std::span(out.bytes()).subspan(icmp_at)));
+  return std::move(out.bytes());
 }
 
 Bytes encode(const Arp& arp, const MacAddress& destination) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tester's own Ethernet, ARP, IPv4 and TCP: values into frames, frames into values. It shares
-// no code with the library, so that a mistake there is not made twice. In: a Segment or an Arp.
-// Out: bytes with good checksums; the other way, a value or one sentence that says what is wrong
-// with the frame.
+// The tester's own Ethernet, ARP, IPv4, ICMP and TCP: values into frames, frames into values. It
+// shares no code with the library, so that a mistake there is not made twice. In: a Segment or an
+// Arp. Out: bytes with good checksums; the other way, a value or one sentence that says what is
+// wrong with the frame.
 #pragma once
 
 #include <cstddef>
@@ -60,6 +60,13 @@ struct Arp {
   uint32_t sender_ip = 0, target_ip = 0;
 };
 
+// What a router, or the script's side itself, has to say of a segment of the host (RFC 792).
+struct IcmpError {
+  uint8_t type = 0, code = 0;
+  uint16_t mtu = 0;  // of the next hop (RFC 1191)
+  Segment about;
+};
+
 // At most one of the values; neither when `problem` says why, or names another protocol.
 struct Decoded {
   std::optional<Segment> segment;
@@ -68,6 +75,7 @@ struct Decoded {
 };
 
 Bytes encode(const Segment& segment);
+Bytes encode(const IcmpError& error);
 Bytes encode(const Arp& arp, const millrace::MacAddress& destination);
 
 // Both checksums, every length field and the layout of the options are verified.

@@ -122,6 +122,12 @@ Complaint Player::play_line(const Line& line) {
     case Verb::kIn:
     case Verb::kInBurst:
       return arrive(line);
+    case Verb::kIcmp: {
+      log("<", line.text);
+      const Bytes frame = encode(build(line.icmp, *flow_));
+      turn({&frame, 1});
+      return std::nullopt;
+    }
     case Verb::kInfo:
     case Verb::kUse:
     case Verb::kCounter:

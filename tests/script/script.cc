@@ -30,7 +30,7 @@ constexpr std::pair<std::string_view, Comparison::Op> kOps[] = {
 };
 
 constexpr std::string_view kVerbs =
-    "<, <<, >, config, option, listen, unlisten, connect, accept, send, receive, reading, "
+    "<, <<, >, icmp, config, option, listen, unlisten, connect, accept, send, receive, reading, "
     "shutdown, close, abort, set, info, use, counter, event, silence, flow, renew";
 
 // --- Time ---------------------------------------------------------------------------------------
@@ -110,13 +110,16 @@ Complaint parse_event(const Words& words, Line& line) {
     return std::nullopt;
   }
   if (words.size() == 3 && name == "closed") {
+    std::string known;
     for (size_t i = 0; i < millrace::kCloseReasonCount; ++i) {
-      if (words[2] == to_string(static_cast<millrace::CloseReason>(i))) {
+      const std::string_view reason = to_string(static_cast<millrace::CloseReason>(i));
+      known += (known.empty() ? "" : ", ") + std::string(reason);
+      if (words[2] == reason) {
         line.word = "closed " + words[2];
         return std::nullopt;
       }
     }
-    return "there is no reason '" + words[2] + "'";
+    return "there is no reason '" + words[2] + "': " + known;
   }
   return "an event is one of established, peer-closed, writable, closed REASON";
 }
@@ -241,6 +244,10 @@ class Parser {
       line.verb = Verb::kSet;
       TcpOptions scratch = options_;
       return parse_settings(words, scratch, line);
+    }
+    if (verb == "icmp") {
+      line.verb = Verb::kIcmp;
+      return parse_icmp(std::string_view(line.text).substr(verb.size()), line.icmp);
     }
     if (verb == "event") {
       line.verb = Verb::kEvent;

@@ -58,6 +58,13 @@ struct SegmentLine {
   std::vector<OptionLine> options;
 };
 
+struct IcmpLine {
+  uint8_t type = 0, code = 0;
+  uint16_t mtu = 0;
+  Number seq;  // of the host's segment that it is about
+  int64_t payload_bytes = 0;
+};
+
 struct When {
   enum class Kind : uint8_t { kNone, kAbsolute, kRelative, kAny } kind = Kind::kNone;
   millrace::Duration at;
@@ -74,6 +81,7 @@ enum class Verb : uint8_t {
   kIn,       // segment
   kInBurst,  // segment
   kOut,      // segment
+  kIcmp,     // icmp
   kOption,   // options
   kListen,   // numbers: port
   kUnlisten,
@@ -102,6 +110,7 @@ struct Line {
   When when;
   Verb verb = Verb::kIn;
   SegmentLine segment;
+  IcmpLine icmp;
   millrace::TcpOptions options;
   std::vector<int64_t> numbers;
   std::vector<Comparison> comparisons;
@@ -121,6 +130,7 @@ millrace::Result<Script> parse_script(std::string file, std::string_view text,
 
 // Fills `out`; on text that makes no sense returns what is wrong with it.
 std::optional<std::string> parse_segment(std::string_view text, SegmentLine& out);
+std::optional<std::string> parse_icmp(std::string_view text, IcmpLine& out);
 
 std::string flag_letters(uint16_t flags);
 std::string_view to_string(Comparison::Op op);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The text of one segment: FLAGS SEQ [ack N] ... <OPTIONS>.
+// The text of one segment, FLAGS SEQ [ack N] ... <OPTIONS>, and of an ICMP message about one.
 #include <algorithm>
 #include <charconv>
 
@@ -200,6 +200,33 @@ Complaint parse_segment(std::string_view text, SegmentLine& out) {
   }
   if (((out.flags | out.flags_optional) & kAck) == 0 && out.ack) return "ack without the '.' flag";
   return std::nullopt;
+}
+
+Complaint parse_icmp(std::string_view text, IcmpLine& out) {
+  static constexpr struct {
+    const char* name;
+    uint8_t type, code;
+    bool has_mtu;
+  } kKinds[] = {
+      {"net-unreachable", 3, 0, false},      {"host-unreachable", 3, 1, false},
+      {"protocol-unreachable", 3, 2, false}, {"port-unreachable", 3, 3, false},
+      {"fragmentation-needed", 3, 4, true},  {"time-exceeded", 11, 0, false},
+  };
+  const std::vector<std::string> words = split_words(text);
+  std::string names;
+  for (const auto& kind : kKinds) {
+    names += std::string(names.empty() ? "" : ", ") + kind.name;
+    if (words.empty() || words[0] != kind.name) continue;
+    out.type = kind.type;
+    out.code = kind.code;
+    size_t at = 0;
+    if (kind.has_mtu) {
+      if (Complaint wrong = parse_field(words, at, out.mtu)) return wrong;
+    }
+    if (words.size() != at + 2) return words[0] + " wants the SEQ of the host's segment";
+    return parse_range(words[at + 1], out.seq, out.payload_bytes);
+  }
+  return "icmp is one of " + names;
 }
 
 }  // namespace script
