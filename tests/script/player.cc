@@ -31,6 +31,11 @@ constexpr Instant kStart{1'000'000'000'000};
 // How long * waits, and how long the end waits for what is left to go away.
 constexpr Duration kPatience = millrace::seconds(3600);
 
+// From when until when a line may happen.
+struct Window {
+  Instant earliest, latest;
+};
+
 class Player {
  public:
   explicit Player(const Script& script) : script_(script) {}
@@ -61,7 +66,7 @@ class Player {
   // --- Time and frames.
   Complaint wait_for(const Line& line);
   Complaint run_to(Instant time);
-  std::pair<Instant, Instant> window_of(const When& when) const;
+  [[nodiscard]] Window window_of(const When& when) const;
   void turn(std::span<const Bytes> burst = {});
   void collect();
   Complaint arrive(const Line& line);
@@ -161,8 +166,7 @@ std::string Player::unclaimed() const {
          ", what no line expects: " + format(sent.segment, flow, true);
 }
 
-// From when until when the line may happen.
-std::pair<Instant, Instant> Player::window_of(const When& when) const {
+Window Player::window_of(const When& when) const {
   const Instant now = bench_->now();
   switch (when.kind) {
     case When::Kind::kNone:
@@ -210,9 +214,9 @@ Complaint Player::arrive(const Line& line) {
 }
 
 Complaint Player::expect_segment(const Line& line) {
-  const auto [earliest, latest] = window_of(line.when);
-  while (pending_.empty() && bench_->now() < latest) {
-    bench_->step(latest);
+  const Window window = window_of(line.when);
+  while (pending_.empty() && bench_->now() < window.latest) {
+    bench_->step(window.latest);
     collect();
   }
   if (pending_.empty()) {
@@ -221,10 +225,10 @@ Complaint Player::expect_segment(const Line& line) {
   const Bench::Sent& sent = pending_.front();
   const Segment& s = sent.segment;
   std::string wrong;
-  if (sent.time < earliest || sent.time > latest) {
+  if (sent.time < window.earliest || sent.time > window.latest) {
     wrong = "the host sent at " + format_time(sent.time - kStart) + ", not at " +
-            format_time(earliest - kStart) +
-            (latest > earliest ? " to " + format_time(latest - kStart) : "");
+            format_time(window.earliest - kStart) +
+            (window.latest > window.earliest ? " to " + format_time(window.latest - kStart) : "");
   } else if (s.destination_port != flow_->peer_port || s.source_port != flow_->local_port) {
     wrong = "the host sent to port " + std::to_string(s.destination_port) + " from " +
             std::to_string(s.source_port) + ", which is another flow";
@@ -237,20 +241,21 @@ Complaint Player::expect_segment(const Line& line) {
 }
 
 Complaint Player::expect_event(const Line& line) {
-  const auto [earliest, latest] = window_of(line.when);
+  const Window window = window_of(line.when);
   while (true) {
     std::vector<Event>& events = flow_->events;
     // What was not asked for before this one is of no interest any more.
     const auto found = std::find_if(events.begin(), events.end(), [&](const Event& event) {
-      return event.what == line.word && (event.time >= earliest || earliest == latest);
+      return event.what == line.word &&
+             (event.time >= window.earliest || window.earliest == window.latest);
     });
     if (found != events.end()) {
       events.erase(events.begin(), found + 1);
       return std::nullopt;
     }
-    if (bench_->now() >= latest) break;
+    if (bench_->now() >= window.latest) break;
     if (!pending_.empty()) return unclaimed();
-    bench_->step(latest);
+    bench_->step(window.latest);
     collect();
   }
   std::string seen;

@@ -214,8 +214,8 @@ class Parser {
       int64_t limit;
     } kNumbered[] = {
         {"listen", Verb::kListen, 1, 1, 65535},     {"connect", Verb::kConnect, 1, 2, 65535},
-        {"flow", Verb::kFlow, 2, 2, 65535},         {"send", Verb::kSend, 1, 2, 1 << 30},
-        {"receive", Verb::kReceive, 1, 1, 1 << 30}, {"renew", Verb::kRenew, 1, 1, 0xffffffff},
+        {"flow", Verb::kFlow, 2, 2, 65535},         {"send", Verb::kSend, 1, 2, 1 << 24},
+        {"receive", Verb::kReceive, 1, 1, 1 << 24}, {"renew", Verb::kRenew, 1, 1, 0xffffffff},
     };
     for (const auto& row : kNumbered) {
       if (verb != row.name) continue;

@@ -112,6 +112,8 @@ INSTANTIATE_TEST_SUITE_P(
         Nonsense{"< . 1 <mss 1460> ack 1", "x.mrs:1: nothing may follow the options"},
         Nonsense{"< . 1 <mss>", "x.mrs:1: mss has the wrong number of values"},
         Nonsense{"< . 1 <sack 1:2 3:4 5:6 7:8 9:10>", "x.mrs:1: sack has the wrong number"},
+        Nonsense{"< . 1 <sack 1:2 3:4 5:6 7:8,ts 1 1>", "x.mrs:1: the options do not fit"},
+        Nonsense{"< . 99999999999", "x.mrs:1: '99999999999' is no sequence number"},
         Nonsense{"< . 1 <opt 254 abc>", "x.mrs:1: opt wants a kind and an even number"},
         Nonsense{"< . 1 <opt 254 xy>", "x.mrs:1: 'xy' is not hexadecimal"},
         Nonsense{"<< . 1 ack 1\naccept", "x.mrs:1: << is followed by the rest of its burst"},
@@ -138,6 +140,34 @@ TEST_P(NoScript, IsRefusedWithItsLineAndAReason) {
   const auto parsed = parse_script("x.mrs", GetParam().text, default_config());
   ASSERT_FALSE(parsed) << GetParam().text;
   EXPECT_TRUE(parsed.error().message.starts_with(GetParam().message)) << parsed.error().message;
+}
+
+// Whatever somebody types, the tester refuses it, plays it or fails it: never worse.
+TEST(SpoiltScripts, WithAWordDroppedOrMovedDoNoHarm) {
+  uint32_t random = 1;
+  const auto below = [&](size_t limit) {
+    random = random * 1664525 + 1013904223;
+    return static_cast<size_t>((uint64_t{random} * limit) >> 32);
+  };
+  int refused = 0;
+  int played = 0;
+  for (const fs::path& file : scripts_in("scripts")) {
+    const std::string text = text_of(file);
+    for (int i = 0; i < 20; ++i) {
+      std::string spoilt = text;
+      for (int cuts = 0; cuts < 3; ++cuts) {
+        const size_t at = below(spoilt.size());
+        const std::string piece = spoilt.substr(at, below(12));
+        spoilt.erase(at, piece.size());
+        if (below(2) == 0) spoilt.insert(below(spoilt.size()), piece);
+      }
+      const auto parsed = parse_script("spoilt.mrs", spoilt, default_config());
+      ++(parsed ? played : refused);
+      if (parsed) play(*parsed);
+    }
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(played, 0);
 }
 
 // --- The manual ---------------------------------------------------------------------------------

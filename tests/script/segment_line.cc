@@ -17,6 +17,8 @@ constexpr std::pair<char, uint16_t> kLetters[] = {
     {'U', kUrg}, {'E', kEce}, {'W', kCwr}, {'A', kAe},
 };
 
+constexpr size_t kOptionBytesMax = 40;
+
 constexpr const char* kEcnNames[] = {"not-ect", "ect1", "ect0", "ce"};
 
 Complaint parse_flags(std::string_view text, SegmentLine& out) {
@@ -139,6 +141,20 @@ Complaint parse_option(std::string_view text, SegmentLine& out) {
   return std::nullopt;
 }
 
+// Without padding. Of an expected segment this is a lower bound.
+size_t option_bytes(const SegmentLine& line) {
+  size_t bytes = 0;
+  for (const OptionLine& option : line.options) {
+    if (option.absent) continue;
+    size_t body = option.raw.size();
+    if (!option.is_raw) {
+      body = option.kind == 2 ? 2 : option.kind == 3 ? 1 : option.numbers.size() * 4;
+    }
+    bytes += 2 + body;
+  }
+  return bytes;
+}
+
 Complaint parse_options(std::string_view text, SegmentLine& out) {
   out.has_options = true;
   for (const std::string& piece : split_commas(text)) {
@@ -198,6 +214,7 @@ Complaint parse_segment(std::string_view text, SegmentLine& out) {
     }
     if (wrong) return wrong;
   }
+  if (option_bytes(out) > kOptionBytesMax) return "the options do not fit into 40 bytes";
   if (((out.flags | out.flags_optional) & kAck) == 0 && out.ack) return "ack without the '.' flag";
   return std::nullopt;
 }

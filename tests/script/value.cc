@@ -16,6 +16,9 @@ namespace {
 
 constexpr const char* kCongestionNames[] = {"newreno", "cubic"};
 
+// So that sums and multiples of counts stay far from the end of their type.
+constexpr int64_t kCountMax = int64_t{1} << 36;
+
 bool ends_with(std::string_view& text, std::string_view suffix) {
   if (!text.ends_with(suffix)) return false;
   text.remove_suffix(suffix.size());
@@ -34,6 +37,7 @@ std::optional<int64_t> parse_count(std::string_view text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  if (value < -kCountMax || value > kCountMax) return std::nullopt;
   return value * scale;
 }
 
@@ -49,7 +53,7 @@ std::optional<Duration> parse_time(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  if (!(value >= 0 && value <= 1e9)) return std::nullopt;
+  if (!(value >= 0 && value <= 1e6)) return std::nullopt;
   return Duration{std::llround(value * unit_ns)};
 }
 
