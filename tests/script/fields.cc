@@ -79,6 +79,7 @@ constexpr Setting<ShardConfig> kConfig[] = {
     {"arp_retries", &ShardConfig::arp_retries},
     {"arp_lifetime", &ShardConfig::arp_lifetime},
     {"seed", &ShardConfig::seed},
+    {"statistics", &ShardConfig::statistics},
 };
 
 constexpr Setting<InterfaceConfig> kInterface[] = {
@@ -125,16 +126,30 @@ constexpr InfoField kInfo[] = {
     {"rcv_wscale", Kind::kCount, read<&TcpInfo::rcv_wscale>},
     {"timestamps", Kind::kSwitch, read<&TcpInfo::timestamps>},
     {"window_scaling", Kind::kSwitch, read<&TcpInfo::window_scaling>},
+    {"sack", Kind::kSwitch, read<&TcpInfo::sack>},
+    {"congestion", Kind::kCongestion, read<&TcpInfo::congestion>},
     {"retransmits", Kind::kCount, read<&TcpInfo::retransmits>},
     {"probes", Kind::kCount, read<&TcpInfo::probes>},
     {"total_retrans", Kind::kCount, read<&TcpInfo::total_retrans>},
     {"rtt", Kind::kTime, read<&TcpInfo::rtt>},
     {"rttvar", Kind::kTime, read<&TcpInfo::rttvar>},
+    {"min_rtt", Kind::kTime, read<&TcpInfo::min_rtt>},
     {"rto", Kind::kTime, read<&TcpInfo::rto>},
     {"unsent_bytes", Kind::kCount, read<&TcpInfo::unsent_bytes>},
     {"unacked_bytes", Kind::kCount, read<&TcpInfo::unacked_bytes>},
     {"unread_bytes", Kind::kCount, read<&TcpInfo::unread_bytes>},
     {"out_of_order_bytes", Kind::kCount, read<&TcpInfo::out_of_order_bytes>},
+    {"in_recovery", Kind::kSwitch, read<&TcpInfo::in_recovery>},
+    {"reordering_seen", Kind::kSwitch, read<&TcpInfo::reordering_seen>},
+    {"reordering_window", Kind::kTime, read<&TcpInfo::reordering_window>},
+    {"sacked_bytes", Kind::kCount, read<&TcpInfo::sacked_bytes>},
+    {"lost_bytes", Kind::kCount, read<&TcpInfo::lost_bytes>},
+    {"bytes_acked", Kind::kCount, read<&TcpInfo::bytes_acked>},
+    {"bytes_received", Kind::kCount, read<&TcpInfo::bytes_received>},
+    {"bytes_retrans", Kind::kCount, read<&TcpInfo::bytes_retrans>},
+    {"delivery_rate", Kind::kCount, read<&TcpInfo::delivery_rate>},
+    {"segs_in", Kind::kCount, read<&TcpInfo::segs_in>},
+    {"segs_out", Kind::kCount, read<&TcpInfo::segs_out>},
 };
 
 template <class Member>
