@@ -39,6 +39,7 @@ int main() {
     if (accepted) received += server->receive(*accepted).size();
     if (!frames.empty() || !answers.empty()) continue;
     const Instant next = std::min(client->next_deadline(), server->next_deadline());
+    if (next == Instant::never()) return 1;
     client->set_time(next);
     server->set_time(next);
   }

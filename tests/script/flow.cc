@@ -100,6 +100,18 @@ bool matches(const OptionLine& line, const Option& option, const Flow& flow) {
   }
 }
 
+std::string name_of(uint8_t kind) {
+  static constexpr std::pair<uint8_t, const char*> kNames[] = {{kMss, "mss"},
+                                                               {kWindowScale, "ws"},
+                                                               {kSackPermitted, "sackOK"},
+                                                               {kSack, "sack"},
+                                                               {kTimestamps, "ts"}};
+  for (const auto& [known, name] : kNames) {
+    if (known == kind) return name;
+  }
+  return std::to_string(kind);
+}
+
 std::string format(const Option& option, const Flow& flow, bool from_host) {
   const std::vector<uint8_t>& body = option.body;
   const auto ts_base = [&](bool of_host) { return of_host ? flow.ts_base.value_or(0) : 0; };
@@ -139,7 +151,7 @@ std::string option_difference(const SegmentLine& line, const Segment& segment, c
       if (found) claimed[i] = true;
     }
     if (found == want.absent) {
-      return "option " + std::to_string(want.kind) +
+      return "option " + name_of(want.kind) +
              (want.absent ? " should not be there" : " is not there as it should be");
     }
   }

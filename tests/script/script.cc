@@ -7,7 +7,7 @@
 #include <charconv>
 
 #include "fields.h"
-#include "millrace/app.h"
+#include "millrace/shard.h"
 #include "value.h"
 
 namespace script {
@@ -15,6 +15,7 @@ namespace script {
 using millrace::Duration;
 using millrace::Error;
 using millrace::Result;
+using millrace::Shard;
 using millrace::ShardConfig;
 using millrace::TcpOptions;
 
@@ -300,6 +301,23 @@ class Parser {
   TcpOptions options_;
 };
 
+Complaint check_bursts(const Script& script) {
+  size_t frames = 1;
+  for (size_t i = 0; i < script.lines.size(); ++i) {
+    const Line& line = script.lines[i];
+    frames = line.verb == Verb::kInBurst ? frames + 1 : 1;
+    if (frames == 1) continue;
+    const std::string where = std::to_string(line.number) + ": ";
+    if (frames > Shard::kBurstMax) {
+      return where + "a burst has at most " + std::to_string(Shard::kBurstMax) + " frames";
+    }
+    const Verb next = i + 1 == script.lines.size() ? Verb::kOut : script.lines[i + 1].verb;
+    if (next == Verb::kIn || next == Verb::kInBurst) continue;
+    return where + "<< is followed by the rest of its burst, a < line";
+  }
+  return std::nullopt;
+}
+
 // What stands before a `#`.
 std::string_view without_comment(std::string_view text) { return text.substr(0, text.find('#')); }
 
@@ -343,14 +361,7 @@ Result<Script> parse_script(std::string file, std::string_view text, const Shard
   }
   Script script = parser.finish();
   if (script.lines.empty()) return Error{file + ": the script has no event"};
-  for (size_t i = 0; i < script.lines.size(); ++i) {
-    const bool last = i + 1 == script.lines.size();
-    if (script.lines[i].verb != Verb::kInBurst) continue;
-    const Verb next = last ? Verb::kOut : script.lines[i + 1].verb;
-    if (next == Verb::kIn || next == Verb::kInBurst) continue;
-    return Error{file + ":" + std::to_string(script.lines[i].number) +
-                 ": << is followed by the rest of its burst, a < line"};
-  }
+  if (const Complaint wrong = check_bursts(script)) return Error{file + ":" + *wrong};
   return script;
 }
 

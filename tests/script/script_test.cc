@@ -136,6 +136,17 @@ INSTANTIATE_TEST_SUITE_P(
         Nonsense{"event rain", "x.mrs:1: an event is one of"},
         Nonsense{"silence", "x.mrs:1: silence wants a time"}));
 
+TEST(Burst, HoldsAsManyFramesAsAShardTakes) {
+  const auto parsed = [](int more) {
+    std::string text;
+    for (int i = 0; i < more; ++i) text += "<< S 0\n";
+    return parse_script("x.mrs", text + "< S 0", default_config());
+  };
+  EXPECT_TRUE(parsed(63));
+  ASSERT_FALSE(parsed(64));
+  EXPECT_EQ(parsed(64).error().message, "x.mrs:64: a burst has at most 64 frames");
+}
+
 TEST_P(NoScript, IsRefusedWithItsLineAndAReason) {
   const auto parsed = parse_script("x.mrs", GetParam().text, default_config());
   ASSERT_FALSE(parsed) << GetParam().text;
