@@ -13,6 +13,7 @@ using millrace::Duration;
 using millrace::InterfaceConfig;
 using millrace::ShardConfig;
 using millrace::ShardUse;
+using millrace::SynCookies;
 using millrace::TcpInfo;
 using millrace::TcpOptions;
 
@@ -22,7 +23,8 @@ template <class Struct>
 struct Setting {
   const char* name;
   std::variant<uint8_t Struct::*, uint16_t Struct::*, uint32_t Struct::*, uint64_t Struct::*,
-               bool Struct::*, Duration Struct::*, CongestionControl Struct::*>
+               bool Struct::*, Duration Struct::*, CongestionControl Struct::*,
+               SynCookies Struct::*>
       member;
 };
 
@@ -53,11 +55,14 @@ constexpr Setting<TcpOptions> kOptions[] = {
     {"keepalive_interval", &TcpOptions::keepalive_interval},
     {"keepalive_probes", &TcpOptions::keepalive_probes},
     {"fin_wait2_timeout", &TcpOptions::fin_wait2_timeout},
+    {"backlog", &TcpOptions::backlog},
 };
 
 constexpr Setting<ShardConfig> kConfig[] = {
     {"connections_max", &ShardConfig::connections_max},
     {"half_open_max", &ShardConfig::half_open_max},
+    {"syn_cookies", &ShardConfig::syn_cookies},
+    {"syn_cookies_percent", &ShardConfig::syn_cookies_percent},
     {"time_wait_max", &ShardConfig::time_wait_max},
     {"listeners_max", &ShardConfig::listeners_max},
     {"neighbors_max", &ShardConfig::neighbors_max},
@@ -157,6 +162,7 @@ constexpr Kind kind_of() {
   if (std::is_same_v<Member, bool>) return Kind::kSwitch;
   if (std::is_same_v<Member, Duration>) return Kind::kTime;
   if (std::is_same_v<Member, CongestionControl>) return Kind::kCongestion;
+  if (std::is_same_v<Member, SynCookies>) return Kind::kCookies;
   return Kind::kCount;
 }
 

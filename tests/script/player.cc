@@ -281,6 +281,11 @@ Complaint Player::play_verb(const Line& line) {
       }
       turn();
       return std::nullopt;
+    case Verb::kAccepting:
+      for (const millrace::ListenerId id : listeners_) {
+        bench_->shard().set_accepting(id, line.numbers[0] != 0);
+      }
+      return std::nullopt;
     case Verb::kConnect:
       return connect(line);
     case Verb::kFlow:

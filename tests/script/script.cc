@@ -31,7 +31,8 @@ constexpr std::pair<std::string_view, Comparison::Op> kOps[] = {
 };
 
 constexpr std::string_view kVerbs =
-    "<, <<, >, icmp, config, option, listen, unlisten, connect, accept, send, receive, reading, "
+    "<, <<, >, icmp, config, option, listen, unlisten, accepting, connect, accept, send, receive, "
+    "reading, "
     "shutdown, close, abort, set, info, use, counter, event, silence, flow, renew";
 
 // --- Time ---------------------------------------------------------------------------------------
@@ -254,9 +255,9 @@ class Parser {
       line.verb = Verb::kEvent;
       return parse_event(words, line);
     }
-    if (verb == "reading") {
-      line.verb = Verb::kReading;
-      if (words.size() != 2 || (words[1] != "on" && words[1] != "off")) return "reading on or off";
+    if (verb == "reading" || verb == "accepting") {
+      line.verb = verb == "reading" ? Verb::kReading : Verb::kAccepting;
+      if (words.size() != 2 || (words[1] != "on" && words[1] != "off")) return verb + " on or off";
       line.numbers.push_back(words[1] == "on" ? 1 : 0);
       return std::nullopt;
     }

@@ -85,7 +85,8 @@ enum class Verb : uint8_t {
   kOption,   // options
   kListen,   // numbers: port
   kUnlisten,
-  kConnect,  // numbers: port, local port or 0
+  kAccepting,  // numbers: 1 or 0
+  kConnect,    // numbers: port, local port or 0
   kAccept,
   kSend,     // numbers: bytes, how many are taken
   kReceive,  // numbers: bytes

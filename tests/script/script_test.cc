@@ -134,6 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
         Nonsense{"counter TcpNothing=1", "x.mrs:1: there is no counter 'TcpNothing'"},
         Nonsense{"event closed early", "x.mrs:1: there is no reason 'early'"},
         Nonsense{"event rain", "x.mrs:1: an event is one of"},
+        Nonsense{"accepting", "x.mrs:1: accepting on or off"},
+        Nonsense{"config syn_cookies=no", "x.mrs:1: syn_cookies wants auto, always or never"},
         Nonsense{"silence", "x.mrs:1: silence wants a time"}));
 
 TEST(Burst, HoldsAsManyFramesAsAShardTakes) {

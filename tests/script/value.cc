@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <span>
 
 #include "millrace/tcp_info.h"
 
@@ -14,7 +15,16 @@ using millrace::State;
 
 namespace {
 
-constexpr const char* kCongestionNames[] = {"newreno", "cubic"};
+// In the order of their enumerators.
+constexpr std::string_view kCongestionNames[] = {"newreno", "cubic"};
+constexpr std::string_view kCookiesNames[] = {"auto", "always", "never"};
+
+std::optional<int64_t> index_of(std::span<const std::string_view> names, std::string_view name) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<int64_t>(i);
+  }
+  return std::nullopt;
+}
 
 // So that sums and multiples of counts stay far from the end of their type.
 constexpr int64_t kCountMax = int64_t{1} << 36;
@@ -83,10 +93,9 @@ std::optional<int64_t> parse(Kind kind, std::string_view text) {
       }
       return std::nullopt;
     case Kind::kCongestion:
-      for (size_t i = 0; i < std::size(kCongestionNames); ++i) {
-        if (text == kCongestionNames[i]) return static_cast<int64_t>(i);
-      }
-      return std::nullopt;
+      return index_of(kCongestionNames, text);
+    case Kind::kCookies:
+      return index_of(kCookiesNames, text);
   }
   return std::nullopt;
 }
@@ -104,7 +113,9 @@ std::string format(Kind kind, int64_t value) {
     case Kind::kState:
       return std::string(to_string(static_cast<State>(value)));
     case Kind::kCongestion:
-      return kCongestionNames[value];
+      return std::string(kCongestionNames[value]);
+    case Kind::kCookies:
+      return std::string(kCookiesNames[value]);
   }
   return "";
 }
@@ -124,6 +135,8 @@ std::string_view describe(Kind kind) {
       return "a state such as ESTABLISHED or FIN-WAIT-1";
     case Kind::kCongestion:
       return "newreno or cubic";
+    case Kind::kCookies:
+      return "auto, always or never";
   }
   return "";
 }

@@ -20,6 +20,7 @@ enum class Kind : uint8_t {
   kSwitch,      // on, off
   kState,       // ESTABLISHED, FIN-WAIT-1, ...
   kCongestion,  // newreno, cubic
+  kCookies,     // auto, always, never
   kLocalSeq,    // counted from the host's initial sequence number
   kPeerSeq,     // counted from the tester's
 };
