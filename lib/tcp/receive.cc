@@ -66,7 +66,6 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
 void received(Connection& c, Context& ctx, uint32_t bytes) {
   if (bytes == 0) return;
   c.rcv_nxt += bytes;
-  c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(std::min(bytes, 0xffffu)));
   if (c.inbox != kNil && has_gap(c, ctx)) {
     c.set(kAckNow);
   } else {
