@@ -30,12 +30,13 @@ uint32_t reordering_window_us(const Connection& c, const Sender& r) {
   return static_cast<uint32_t>(std::min<uint64_t>(window, c.srtt_us8 >> 3));
 }
 
-void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, Delivery& d) {
+void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, bool exact,
+                       Delivery& d) {
   const uint32_t rtt = std::max(1u, ctx.now_us - run.sent_us);
   const bool resent = (run.flags & kResent) != 0;
   // An answer sooner than any round trip was to the first sending.
   if (resent && rtt < r.min_rtt_us) return;
-  if (!resent && (run.flags & kMixed) == 0) {
+  if (!resent && exact) {
     r.min_rtt_us = r.min_rtt_us == 0 ? rtt : std::min(r.min_rtt_us, rtt);
     d.rtt_us = rtt;
   }
