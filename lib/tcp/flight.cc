@@ -6,13 +6,14 @@
 
 #include "base/check.h"
 #include "tcp/rack.h"
-#include "wire/tcp_options.h"
 
 namespace millrace::tcp {
 namespace {
 
+constexpr size_t kSackBlocksMax = 4;  // RFC 2018 section 3: no more fit the options
+
 // Every connection that has runs has one for sure; more only while others can still have theirs.
-uint32_t allocate_run(Sender& r, Context& ctx, uint16_t runs_max = kRunsMax) {
+uint32_t allocate_run(Sender& r, Context& ctx, uint32_t runs_max = kRunsMax) {
   base::Slab<Run>& runs = *ctx.runs;
   const uint32_t owed = ctx.senders->capacity() - ctx.flights;
   if (r.head != kNil && (r.runs >= runs_max || runs.used() + owed >= runs.capacity())) return kNil;
@@ -22,7 +23,14 @@ uint32_t allocate_run(Sender& r, Context& ctx, uint16_t runs_max = kRunsMax) {
   return index;
 }
 
+// What there may be for holes, which are as many as there are segments at most.
+uint32_t runs_for_holes(const Connection& c) {
+  return std::min(kRunsMax + c.flight() / c.snd_mss, kRunsOfHolesMax);
+}
+
 void free_run(Sender& r, Context& ctx, uint32_t index) {
+  if (index == r.lost_cursor || index == r.lost_previous) r.lost_cursor = kNil;
+  if (index == r.sack_hint) r.sack_hint = kNil;
   ctx.runs->free(index);
   --r.runs;
 }
@@ -43,14 +51,14 @@ void end_flight(Sender& r, Context& ctx) {
     free_run(r, ctx, index);
     index = next;
   }
-  r.head = r.tail = r.lost_cursor = kNil;
+  r.head = r.tail = r.lost_cursor = r.sack_hint = kNil;
   r.sacked_bytes = r.lost_bytes = 0;
   --ctx.flights;
 }
 
 // Cuts a run in two at `at`, which lies within it; kNil when there is no memory for that, else the
 // second part.
-uint32_t split(Sender& r, Context& ctx, uint32_t index, SeqNum at, uint16_t runs_max = kRunsMax) {
+uint32_t split(Sender& r, Context& ctx, uint32_t index, SeqNum at, uint32_t runs_max) {
   const uint32_t second = allocate_run(r, ctx, runs_max);
   if (second == kNil) return kNil;
   Run& first = (*ctx.runs)[index];
@@ -58,6 +66,7 @@ uint32_t split(Sender& r, Context& ctx, uint32_t index, SeqNum at, uint16_t runs
   first.next = second;
   if ((first.flags & kMixed) != 0) first.flags |= kCut;
   if (r.tail == index) r.tail = second;
+  if (r.lost_previous == index) r.lost_cursor = kNil;
   return second;
 }
 
@@ -75,7 +84,6 @@ void absorb_next(Sender& r, Context& ctx, uint32_t index) {
     if (later(second.sent_us, run.sent_us)) run.sent_us = second.sent_us;
   }
   if (r.tail == next) r.tail = index;
-  if (r.lost_cursor == next) r.lost_cursor = kNil;
   free_run(r, ctx, next);
 }
 
@@ -122,6 +130,19 @@ void deliver(const Connection& c, Sender& r, const Context& ctx, const Run& run,
   rack_on_delivered(r, ctx, run, end, exact, d);
 }
 
+// Makes room for a run by forgetting that what follows `index`, which is lost, has arrived: it will
+// be sent once more.
+bool forget_next(const Connection& c, Sender& r, Context& ctx, uint32_t index) {
+  base::Slab<Run>& runs = *ctx.runs;
+  const uint32_t next = runs[index].next;
+  if (next == kNil || (runs[next].flags & kSacked) == 0) return false;
+  const uint32_t bytes = run_end(c, ctx, runs[next]) - runs[next].begin;
+  r.sacked_bytes -= bytes;
+  r.lost_bytes += bytes;
+  absorb_next(r, ctx, index);
+  return true;
+}
+
 // Whether what is sent again now becomes part of the run before it. `must`: there is no memory to
 // do better.
 bool joins_resent(const Connection& c, const Sender& r, const Context& ctx, bool must) {
@@ -133,30 +154,37 @@ bool joins_resent(const Connection& c, const Sender& r, const Context& ctx, bool
          near_enough(c, r, ctx, r.resent_began_us);
 }
 
-// [begin, end) of what is in flight arrived out of order.
-void sack_range(Connection& c, Sender& r, Context& ctx, SeqNum begin, SeqNum end, Delivery& d) {
+// [begin, end) of what is in flight arrived out of order. Returns the run that it is part of now;
+// `hint` is another such run, where to begin if it lies before this one.
+uint32_t sack_range(Connection& c, Sender& r, Context& ctx, uint32_t hint, SeqNum begin, SeqNum end,
+                    Delivery& d) {
   base::Slab<Run>& runs = *ctx.runs;
   uint32_t previous = kNil;
-  for (uint32_t index = r.head; index != kNil && runs[index].begin < end;) {
+  uint32_t index = r.head;
+  if (hint != kNil && (runs[hint].flags & kSacked) != 0 && runs[hint].begin <= begin) {
+    previous = hint;
+    index = runs[hint].next;
+  }
+  while (index != kNil && runs[index].begin < end) {
     const SeqNum stop = run_end(c, ctx, runs[index]);
     if (stop <= begin || (runs[index].flags & kSacked) != 0) {
       previous = std::exchange(index, runs[index].next);
       continue;
     }
     if (runs[index].begin < begin) {
-      const uint32_t second = split(r, ctx, index, begin);
+      const uint32_t second = split(r, ctx, index, begin, runs_for_holes(c));
       previous = std::exchange(index, second == kNil ? runs[index].next : second);
       continue;
     }
-    if (stop > end && split(r, ctx, index, end) == kNil) {
+    if (stop > end && split(r, ctx, index, end, runs_for_holes(c)) == kNil) {
       // There is no memory, and none is needed where what is sacked grows.
-      if (previous == kNil || (runs[previous].flags & kSacked) == 0) return;
+      if (previous == kNil || (runs[previous].flags & kSacked) == 0) break;
       const uint32_t grown = end - runs[index].begin;
       deliver(c, r, ctx, runs[index], end, grown, d);
       d.sacked += grown;
       r.sacked_bytes += grown;
       runs[index].begin = end;
-      return;
+      break;
     }
     Run& run = runs[index];
     const uint32_t bytes = min(stop, end) - run.begin;
@@ -171,6 +199,7 @@ void sack_range(Connection& c, Sender& r, Context& ctx, SeqNum begin, SeqNum end
       index = runs[previous].next;  // it is part of the one before by now
     }
   }
+  return previous;
 }
 
 }  // namespace
@@ -242,7 +271,6 @@ void note_more_text(Connection& c, Context& ctx) {
 
 void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery& d) {
   base::Slab<Run>& runs = *ctx.runs;
-  r.lost_cursor = kNil;
   while (r.head != kNil && runs[r.head].begin < una) {
     Run& run = runs[r.head];
     const SeqNum stop = run_end(c, ctx, run);
@@ -266,9 +294,8 @@ void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery&
 }
 
 void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment& s, Delivery& d) {
-  std::array<wire::SackBlock, wire::kSackBlocksMax> blocks;
+  std::array<wire::SackBlock, kSackBlocksMax> blocks;
   size_t count = 0;
-  r.lost_cursor = kNil;
   for (uint8_t i = 0; i < s.sack_count; ++i) {
     const wire::SackBlock block = s.sack_block(i);
     const bool sound = block.begin < block.end && block.end <= c.snd_nxt;
@@ -295,14 +322,19 @@ void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment&
   }
   std::sort(blocks.begin(), blocks.begin() + count,
             [](const wire::SackBlock& a, const wire::SackBlock& b) { return a.begin < b.begin; });
-  for (size_t i = 0; i < count; ++i) sack_range(c, r, ctx, blocks[i].begin, blocks[i].end, d);
+  // The next acknowledgement reports nothing that is lower, or little.
+  uint32_t hint = r.sack_hint;
+  for (size_t i = 0; i < count; ++i) {
+    hint = sack_range(c, r, ctx, hint, blocks[i].begin, blocks[i].end, d);
+    if (i == 0) r.sack_hint = hint;
+  }
 }
 
 void lose_run(Connection& c, Sender& r, Context& ctx, uint32_t index) {
   Run& run = (*ctx.runs)[index];
   run.flags |= kLost;
   r.lost_bytes += run_end(c, ctx, run) - run.begin;
-  r.lost_cursor = kNil;
+  if (r.lost_cursor != kNil && run.begin < (*ctx.runs)[r.lost_cursor].begin) r.lost_cursor = kNil;
 }
 
 void lose_all(Connection& c, Sender& r, Context& ctx) {
@@ -341,7 +373,7 @@ bool lose_front(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
   for (uint32_t index = r.head; index != kNil && runs[index].begin < end;
        index = runs[index].next) {
     if ((runs[index].flags & (kLost | kSacked)) != 0) continue;
-    if (run_end(c, ctx, runs[index]) > end) split(r, ctx, index, end);
+    if (run_end(c, ctx, runs[index]) > end) split(r, ctx, index, end, kRunsMax);
     lose_run(c, r, ctx, index);
     news = true;
   }
@@ -388,10 +420,15 @@ void note_resent(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
   while (run_end(c, ctx, runs[index]) < end) absorb_next(r, ctx, index);
   const bool all = run_end(c, ctx, runs[index]) == end;
   bool joins = joins_resent(c, r, ctx, false);
-  if (!joins && !all && split(r, ctx, index, end, kRunsMax + kRunsToResend) == kNil) {
+  const auto cut = [&] {
+    return split(r, ctx, index, end, runs_for_holes(c) + kRunsToResend) != kNil;
+  };
+  if (!joins && !all && !cut()) {
     joins = joins_resent(c, r, ctx, true);
-    // Else all of the run counts as sent; the timer finds the rest.
-    if (!joins) bytes = run_end(c, ctx, runs[index]) - runs[index].begin;
+    // At worst all of the run counts as sent, and the timer finds the rest.
+    if (!joins && (!forget_next(c, r, ctx, index) || !cut())) {
+      bytes = run_end(c, ctx, runs[index]) - runs[index].begin;
+    }
   }
   r.lost_bytes -= bytes;
   r.tail_grows = false;
@@ -422,7 +459,7 @@ void note_resent_tail(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
   uint32_t index = r.head;
   while (index != kNil && run_end(c, ctx, runs[index]) <= from) index = runs[index].next;
   if (index != kNil && runs[index].begin < from) {
-    const uint32_t second = split(r, ctx, index, from);
+    const uint32_t second = split(r, ctx, index, from, kRunsMax);
     index = second == kNil ? index : second;
   }
   for (; index != kNil; index = runs[index].next) {

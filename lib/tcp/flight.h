@@ -11,11 +11,12 @@
 // sent at rtt_began_us. Only a second flush while the first is unacknowledged, with SACK, or a sign
 // of loss makes the runs explicit. A single request or response never pays for them.
 //
-// Bounds: kRunsMax for a connection, flight_runs_max for a shard. From kRunsExact on what was sent
-// within 1/128 of a round trip is one run, so that a window of any size leaves room for the holes
-// that SACK reports. Past the bounds new segments join the last run, and a piece of a run that
-// cannot be split off keeps its state: what is known gets coarser, never wrong, so a peer that
-// acknowledges every second byte costs a bounded walk.
+// Bounds: flight_runs_max for a shard; for a connection kRunsMax, and one more for each segment in
+// flight where SACK reports holes. From kRunsExact on what was sent within 1/128 of a round trip is
+// one run, so that a window of any size leaves room for its holes. Past the bounds new segments
+// join the last run, and a piece of a run that cannot be split off keeps its state: what is known
+// gets coarser, never wrong. A peer that acknowledges every second byte costs a walk over as many
+// runs as an honest one may.
 #pragma once
 
 #include <algorithm>
@@ -28,9 +29,10 @@
 
 namespace millrace::tcp {
 
-inline constexpr uint16_t kRunsMax = 512;
-inline constexpr uint16_t kRunsExact = 64;
-inline constexpr uint16_t kRunsToResend = 64;  // beyond kRunsMax: what was lost can always be cut up
+inline constexpr uint32_t kRunsMax = 512;
+inline constexpr uint32_t kRunsOfHolesMax = 60'000;
+inline constexpr uint32_t kRunsExact = 64;
+inline constexpr uint32_t kRunsToResend = 64;  // beyond those: what is lost can always be cut up
 
 // What one acknowledgement brought.
 struct Delivery {

@@ -62,6 +62,12 @@ void rack_on_recovery_end(Sender& r) {
 
 uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news) {
   if (r.rack_rtt_us == 0) return 0;
+  // A long walk is not made for each acknowledgement, but for each 1/128 of a round trip.
+  if (r.runs > kRunsMax) {
+    const uint32_t pause = c.srtt_us8 >> 10;
+    if (ctx.now_us - r.walked_us < pause) return pause;
+    r.walked_us = ctx.now_us;
+  }
   const uint32_t window = reordering_window_us(c, r);
   uint32_t wait = 0;
   for (uint32_t index = r.head; index != kNil; index = (*ctx.runs)[index].next) {

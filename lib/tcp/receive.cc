@@ -81,7 +81,7 @@ void receive_fin(Connection& c, Context& ctx, Effects& fx) {
   if (c.inbox != kNil) {
     Inbox& inbox = (*ctx.inboxes)[c.inbox];
     ctx.blocks->release_chain(inbox.gap_head);
-    inbox.gap_head = inbox.gap_tail = kNil;
+    inbox.gap_head = inbox.gap_last = inbox.gap_hint = kNil;
     inbox.gap_bytes = inbox.gap_blocks = 0;
     inbox.recent_count = 0;
     inbox.fin_known = false;

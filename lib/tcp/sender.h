@@ -58,6 +58,7 @@ struct alignas(64) Sender {
   uint32_t tail = base::kNil;
   uint32_t lost_cursor = base::kNil;    // no run before it is lost; kNil: not known
   uint32_t lost_previous = base::kNil;  // the run before lost_cursor
+  uint32_t sack_hint = base::kNil;      // a sacked run, where the next blocks are looked for
   uint16_t runs = 0;
   Phase phase = Phase::kOpen;
   uint8_t flags = 0;
@@ -81,6 +82,8 @@ struct alignas(64) Sender {
   SeqNum fack;  // the highest that was delivered
   SeqNum dsack_round;
   SeqNum tlp_end;
+  uint32_t walked_us = 0;    // when all runs were last looked at
+  uint32_t measured_us = 0;  // when a round trip was last taken from a run
   uint8_t reo_wnd_mult = 1;
   uint8_t reo_wnd_persist = 0;
 

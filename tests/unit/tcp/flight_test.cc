@@ -170,7 +170,7 @@ TEST_F(TcpFlight, WithoutMemoryForHolesWhatIsLostIsStillSentInPieces) {
   lose_all(c, sender(), ctx);
   const uint32_t lost = sender().lost_bytes / kMss;
   EXPECT_EQ(resend(50), lost);
-  EXPECT_LE(sender().runs, kRunsMax + kRunsToResend);
+  EXPECT_LE(sender().runs, kRuns);
 }
 
 }  // namespace
