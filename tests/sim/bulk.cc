@@ -16,7 +16,7 @@
 namespace millrace::sim {
 namespace {
 
-constexpr uint32_t kBufferBytes = 16u << 20;
+constexpr uint32_t kBufferBytes = 64u << 20;
 constexpr size_t kPatternBytes = 65'521;  // a prime: no segment size divides it
 constexpr uint64_t kTurnsAtOnceMax = 100'000;
 
@@ -139,7 +139,7 @@ class Bulk {
       config.connections_max = 16;
       config.half_open_max = 16;
       config.time_wait_max = 16;
-      config.flight_runs_max = 1u << 14;
+      config.flight_runs_max = 1u << 17;
       auto shard = Shard::create(config, now_);
       if (!shard) {
         result_.failure = shard.error().message;
@@ -291,8 +291,8 @@ BulkPlan goodput_plan(CongestionControl congestion, double loss, Duration round_
   plan.overtaken = overtaken_by == 0 ? 0 : 0.02;
   plan.seed = seed;
   plan.warm_up = milliseconds(500) + round_trip * (loss == 0 ? 25 : 100);
-  plan.length = round_trip * 1500;
-  plan.bytes_max = uint64_t{100'000} * kBulkSegmentBytes;
+  plan.length = round_trip * 4000;
+  plan.bytes_max = uint64_t{150'000} * kBulkSegmentBytes;
   return plan;
 }
 
