@@ -27,13 +27,16 @@ using wire::SeqNum;
 
 inline constexpr uint32_t kNil = base::kNil;
 
+inline constexpr uint32_t kExternal = kNil - 1;  // BlockHeader::link of bytes that lie elsewhere
+
 // The front of every block; data or a pointer to outside memory follows.
 struct BlockHeader {
   uint32_t next = kNil;
-  SeqNum seq;             // sequence number of the first byte
-  uint32_t bytes = 0;     // how many there are
-  uint16_t capacity = 0;  // how many fit; 0 for an external block
-  uint16_t flags = 0;
+  SeqNum seq;          // sequence number of the first byte
+  uint32_t bytes = 0;  // how many there are
+  // kExternal, or free for the chain's owner: where bytes have gaps, the last block of the stretch
+  // without a gap that begins here.
+  uint32_t link = kNil;
 };
 static_assert(sizeof(BlockHeader) == 16);
 
@@ -65,12 +68,12 @@ class Blocks {
     uint32_t index = kNil;
     if (bytes_wanted <= SmallBlock::kDataBytes) index = small_.allocate();
     if (index != kNil) {
-      small_[index].header = {kNil, seq, 0, uint16_t{SmallBlock::kDataBytes}, 0};
+      small_[index].header = {kNil, seq, 0, kNil};
       return index;
     }
     index = large_.allocate();
     if (index == kNil) return kNil;
-    large_[index].header = {kNil, seq, 0, uint16_t{LargeBlock::kDataBytes}, 0};
+    large_[index].header = {kNil, seq, 0, kNil};
     return index | kLargeBit;
   }
 
@@ -79,7 +82,7 @@ class Blocks {
     const uint32_t index = small_.allocate();
     if (index == kNil) return kNil;
     SmallBlock& block = small_[index];
-    block.header = {kNil, seq, static_cast<uint32_t>(bytes.size()), 0, 0};
+    block.header = {kNil, seq, static_cast<uint32_t>(bytes.size()), kExternal};
     const std::byte* pointer = bytes.data();
     std::memcpy(block.data, &pointer, sizeof pointer);
     return index;
@@ -104,14 +107,18 @@ class Blocks {
   BlockHeader& operator[](uint32_t block) {
     return (block & kLargeBit) != 0 ? large_[block & ~kLargeBit].header : small_[block].header;
   }
-  // Requires: not an external block. Room for header.capacity bytes.
+  // Requires: not an external block. Room for capacity() bytes.
   std::byte* storage(uint32_t block) {
     return (block & kLargeBit) != 0 ? large_[block & ~kLargeBit].data : small_[block].data;
+  }
+  // Requires: not an external block.
+  static constexpr size_t capacity(uint32_t block) {
+    return (block & kLargeBit) != 0 ? LargeBlock::kDataBytes : SmallBlock::kDataBytes;
   }
   // The bytes of a block, wherever they lie.
   std::span<const std::byte> data(uint32_t block) {
     const BlockHeader& header = (*this)[block];
-    if (header.capacity != 0) return {storage(block), header.bytes};
+    if (header.link != kExternal) return {storage(block), header.bytes};
     const std::byte* pointer;
     std::memcpy(&pointer, small_[block].data, sizeof pointer);
     return {pointer, header.bytes};
@@ -119,8 +126,8 @@ class Blocks {
   // Copies what fits behind the bytes that are there; returns how many that was.
   uint32_t append(uint32_t block, std::span<const std::byte> bytes) {
     BlockHeader& header = (*this)[block];
-    if (header.capacity == 0) return 0;
-    const size_t room = header.capacity - header.bytes;
+    if (header.link == kExternal) return 0;
+    const size_t room = capacity(block) - header.bytes;
     const size_t n = bytes.size() < room ? bytes.size() : room;
     if (n != 0) std::memcpy(storage(block) + header.bytes, bytes.data(), n);
     header.bytes += static_cast<uint32_t>(n);

@@ -46,8 +46,11 @@ struct Inbox {
   uint32_t unread_head = kNil;  // in order, not yet taken by the application
   uint32_t unread_tail = kNil;
   uint32_t unread_bytes = 0;
-  uint32_t gap_head = kNil;  // out of order, sorted by seq, not overlapping
-  uint32_t gap_tail = kNil;
+  // Out of order, sorted by seq, not overlapping; where the last stretch begins, and the one that
+  // was last added to.
+  uint32_t gap_head = kNil;
+  uint32_t gap_last = kNil;
+  uint32_t gap_hint = kNil;
   uint32_t gap_bytes = 0;  // payload
   uint32_t gap_blocks = 0;
   SeqNum fin_seq;  // a FIN that arrived out of order stands here

@@ -2,6 +2,7 @@
 #include "tcp/flight.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "tcp/rack.h"
@@ -9,18 +10,27 @@
 namespace millrace::tcp {
 namespace {
 
+constexpr size_t kSackBlocksMax = 4;  // RFC 2018 section 3: no more fit the options
+
 // Every connection that has runs has one for sure; more only while others can still have theirs.
-uint32_t allocate_run(Sender& r, Context& ctx) {
+uint32_t allocate_run(Sender& r, Context& ctx, uint32_t runs_max = kRunsMax) {
   base::Slab<Run>& runs = *ctx.runs;
   const uint32_t owed = ctx.senders->capacity() - ctx.flights;
-  if (r.head != kNil && (r.runs >= kRunsMax || runs.used() + owed >= runs.capacity())) return kNil;
+  if (r.head != kNil && (r.runs >= runs_max || runs.used() + owed >= runs.capacity())) return kNil;
   const uint32_t index = runs.allocate();
   MR_ASSERT(index != kNil || r.head != kNil);
   if (index != kNil) ++r.runs;
   return index;
 }
 
+// What there may be for holes, which are as many as there are segments at most.
+uint32_t runs_for_holes(const Connection& c) {
+  return std::min(kRunsMax + c.flight() / c.snd_mss, kRunsOfHolesMax);
+}
+
 void free_run(Sender& r, Context& ctx, uint32_t index) {
+  if (index == r.lost_cursor || index == r.lost_previous) r.lost_cursor = kNil;
+  if (index == r.sack_hint) r.sack_hint = kNil;
   ctx.runs->free(index);
   --r.runs;
 }
@@ -41,32 +51,47 @@ void end_flight(Sender& r, Context& ctx) {
     free_run(r, ctx, index);
     index = next;
   }
-  r.head = r.tail = r.lost_cursor = kNil;
+  r.head = r.tail = r.lost_cursor = r.sack_hint = kNil;
   r.sacked_bytes = r.lost_bytes = 0;
   --ctx.flights;
 }
 
 // Cuts a run in two at `at`, which lies within it; kNil when there is no memory for that, else the
 // second part.
-uint32_t split(Sender& r, Context& ctx, uint32_t index, SeqNum at) {
-  const uint32_t second = allocate_run(r, ctx);
+uint32_t split(Sender& r, Context& ctx, uint32_t index, SeqNum at, uint32_t runs_max) {
+  const uint32_t second = allocate_run(r, ctx, runs_max);
   if (second == kNil) return kNil;
   Run& first = (*ctx.runs)[index];
   (*ctx.runs)[second] = {first.next, at, first.sent_us, first.flags};
   first.next = second;
+  if ((first.flags & kMixed) != 0) first.flags |= kCut;
   if (r.tail == index) r.tail = second;
+  if (r.lost_previous == index) r.lost_cursor = kNil;
   return second;
 }
+
+bool later(uint32_t a_us, uint32_t b_us) { return static_cast<int32_t>(a_us - b_us) > 0; }
 
 // The run behind `index` becomes part of it.
 void absorb_next(Sender& r, Context& ctx, uint32_t index) {
   Run& run = (*ctx.runs)[index];
   const uint32_t next = run.next;
-  run.next = (*ctx.runs)[next].next;
-  run.flags |= (*ctx.runs)[next].flags & kResent;
+  const Run& second = (*ctx.runs)[next];
+  run.next = second.next;
+  run.flags |= second.flags & (kResent | kMixed | kCut);
+  if (run.sent_us != second.sent_us) {
+    run.flags |= kMixed | kCut;
+    if (later(second.sent_us, run.sent_us)) run.sent_us = second.sent_us;
+  }
   if (r.tail == next) r.tail = index;
-  if (r.lost_cursor == next) r.lost_cursor = index;
   free_run(r, ctx, next);
+}
+
+// Whether what is sent now may join what was sent from `began_us` on, although that was earlier.
+// Never when the other kind, new text or what is sent again, was sent in between: RACK must know
+// which of them was first.
+bool near_enough(const Connection& c, const Sender& r, const Context& ctx, uint32_t began_us) {
+  return r.runs >= kRunsExact && ctx.now_us - began_us <= c.srtt_us8 >> 10;
 }
 
 // Two neighbours that can be one: when and how often does not matter of what is sacked, and not
@@ -74,8 +99,8 @@ void absorb_next(Sender& r, Context& ctx, uint32_t index) {
 bool alike(const Run& a, const Run& b) {
   if (((a.flags ^ b.flags) & (kSacked | kLost)) != 0) return false;
   if ((a.flags & kSacked) != 0) return true;
-  if (a.flags != b.flags) return false;
-  return (a.flags & kLost) != 0 || a.sent_us == b.sent_us;
+  if ((a.flags & kLost) != 0) return ((a.flags ^ b.flags) & kResent) == 0;
+  return a.flags == b.flags && a.sent_us == b.sent_us;
 }
 
 void merge_around(Sender& r, Context& ctx, uint32_t previous, uint32_t index) {
@@ -99,25 +124,68 @@ void deliver(const Connection& c, Sender& r, const Context& ctx, const Run& run,
     d.original = true;
     if ((run.flags & kLost) != 0) d.original_lost = true;
   }
-  if (c.has(kSack)) rack_on_delivered(r, ctx, run, end, d);
+  if (!c.has(kSack)) return;
+  const bool exact =
+      (run.flags & kMixed) == 0 || ((run.flags & kCut) == 0 && end == run_end(c, ctx, run));
+  rack_on_delivered(r, ctx, run, end, exact, d);
 }
 
-// [begin, end) of what is in flight arrived out of order.
-void sack_range(Connection& c, Sender& r, Context& ctx, SeqNum begin, SeqNum end, Delivery& d) {
+// Makes room for a run by forgetting that what follows `index`, which is lost, has arrived: it will
+// be sent once more.
+bool forget_next(const Connection& c, Sender& r, Context& ctx, uint32_t index) {
+  base::Slab<Run>& runs = *ctx.runs;
+  const uint32_t next = runs[index].next;
+  if (next == kNil || (runs[next].flags & kSacked) == 0) return false;
+  const uint32_t bytes = run_end(c, ctx, runs[next]) - runs[next].begin;
+  r.sacked_bytes -= bytes;
+  r.lost_bytes += bytes;
+  absorb_next(r, ctx, index);
+  return true;
+}
+
+// Whether what is sent again now becomes part of the run before it. `must`: there is no memory to
+// do better.
+bool joins_resent(const Connection& c, const Sender& r, const Context& ctx, bool must) {
+  if (r.lost_previous == kNil) return false;
+  const Run& previous = (*ctx.runs)[r.lost_previous];
+  if ((previous.flags & (kResent | kSacked | kLost)) != kResent) return false;
+  if (must || previous.sent_us == ctx.now_us) return true;
+  return r.resent_grows && previous.sent_us == r.resent_us &&
+         near_enough(c, r, ctx, r.resent_began_us);
+}
+
+// [begin, end) of what is in flight arrived out of order. Returns the run that it is part of now;
+// `hint` is another such run, where to begin if it lies before this one.
+uint32_t sack_range(Connection& c, Sender& r, Context& ctx, uint32_t hint, SeqNum begin, SeqNum end,
+                    Delivery& d) {
   base::Slab<Run>& runs = *ctx.runs;
   uint32_t previous = kNil;
-  for (uint32_t index = r.head; index != kNil && runs[index].begin < end;) {
+  uint32_t index = r.head;
+  if (hint != kNil && (runs[hint].flags & kSacked) != 0 && runs[hint].begin <= begin) {
+    previous = hint;
+    index = runs[hint].next;
+  }
+  while (index != kNil && runs[index].begin < end) {
     const SeqNum stop = run_end(c, ctx, runs[index]);
     if (stop <= begin || (runs[index].flags & kSacked) != 0) {
       previous = std::exchange(index, runs[index].next);
       continue;
     }
     if (runs[index].begin < begin) {
-      const uint32_t second = split(r, ctx, index, begin);
+      const uint32_t second = split(r, ctx, index, begin, runs_for_holes(c));
       previous = std::exchange(index, second == kNil ? runs[index].next : second);
       continue;
     }
-    if (stop > end && split(r, ctx, index, end) == kNil) return;
+    if (stop > end && split(r, ctx, index, end, runs_for_holes(c)) == kNil) {
+      // There is no memory, and none is needed where what is sacked grows.
+      if (previous == kNil || (runs[previous].flags & kSacked) == 0) break;
+      const uint32_t grown = end - runs[index].begin;
+      deliver(c, r, ctx, runs[index], end, grown, d);
+      d.sacked += grown;
+      r.sacked_bytes += grown;
+      runs[index].begin = end;
+      break;
+    }
     Run& run = runs[index];
     const uint32_t bytes = min(stop, end) - run.begin;
     deliver(c, r, ctx, run, min(stop, end), bytes, d);
@@ -131,6 +199,7 @@ void sack_range(Connection& c, Sender& r, Context& ctx, SeqNum begin, SeqNum end
       index = runs[previous].next;  // it is part of the one before by now
     }
   }
+  return previous;
 }
 
 }  // namespace
@@ -174,13 +243,23 @@ void note_more_text(Connection& c, Context& ctx) {
     open_sender(c, ctx);
   }
   Sender& r = (*ctx.senders)[c.sender];
+  r.resent_grows = false;
   Run& tail = (*ctx.runs)[r.tail];
-  if (tail.sent_us == ctx.now_us && tail.flags == 0) return;
+  if ((tail.flags & ~uint32_t{kMixed}) == 0) {
+    if (tail.sent_us == ctx.now_us) return;
+    if (r.tail_grows && near_enough(c, r, ctx, r.tail_began_us)) {
+      tail.flags |= kMixed;
+      tail.sent_us = ctx.now_us;
+      return;
+    }
+  }
   const uint32_t index = allocate_run(r, ctx);
   if (index != kNil) {
     (*ctx.runs)[index] = {kNil, c.snd_nxt, ctx.now_us, 0};
     (*ctx.runs)[r.tail].next = index;
     r.tail = index;
+    r.tail_began_us = ctx.now_us;
+    r.tail_grows = true;
     return;
   }
   const uint32_t bytes = c.snd_nxt - tail.begin;
@@ -192,7 +271,6 @@ void note_more_text(Connection& c, Context& ctx) {
 
 void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery& d) {
   base::Slab<Run>& runs = *ctx.runs;
-  r.lost_cursor = kNil;
   while (r.head != kNil && runs[r.head].begin < una) {
     Run& run = runs[r.head];
     const SeqNum stop = run_end(c, ctx, run);
@@ -216,7 +294,8 @@ void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery&
 }
 
 void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment& s, Delivery& d) {
-  r.lost_cursor = kNil;
+  std::array<wire::SackBlock, kSackBlocksMax> blocks;
+  size_t count = 0;
   for (uint8_t i = 0; i < s.sack_count; ++i) {
     const wire::SackBlock block = s.sack_block(i);
     const bool sound = block.begin < block.end && block.end <= c.snd_nxt;
@@ -237,15 +316,25 @@ void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment&
       ctx.count(Counter::kTcpExtTCPSACKDiscard);
       continue;
     }
-    if (block.end > s.ack) sack_range(c, r, ctx, max(block.begin, s.ack), block.end, d);
+    if (block.end > s.ack && count < blocks.size()) {
+      blocks[count++] = {max(block.begin, s.ack), block.end};
+    }
+  }
+  std::sort(blocks.begin(), blocks.begin() + count,
+            [](const wire::SackBlock& a, const wire::SackBlock& b) { return a.begin < b.begin; });
+  // The next acknowledgement reports nothing that is lower, or little.
+  uint32_t hint = r.sack_hint;
+  for (size_t i = 0; i < count; ++i) {
+    hint = sack_range(c, r, ctx, hint, blocks[i].begin, blocks[i].end, d);
+    if (i == 0) r.sack_hint = hint;
   }
 }
 
 void lose_run(Connection& c, Sender& r, Context& ctx, uint32_t index) {
   Run& run = (*ctx.runs)[index];
-  run.flags = (run.flags | kLost) & ~uint32_t{kMixed};
+  run.flags |= kLost;
   r.lost_bytes += run_end(c, ctx, run) - run.begin;
-  r.lost_cursor = kNil;
+  if (r.lost_cursor != kNil && run.begin < (*ctx.runs)[r.lost_cursor].begin) r.lost_cursor = kNil;
 }
 
 void lose_all(Connection& c, Sender& r, Context& ctx) {
@@ -264,7 +353,7 @@ void lose_all(Connection& c, Sender& r, Context& ctx) {
       r.sacked_bytes += bytes;
     } else if (index == r.head || reneged || (run.flags & kLost) != 0 ||
                !rack_may_arrive(c, r, ctx, run)) {
-      run.flags = (run.flags | kLost) & ~uint32_t{kMixed};
+      run.flags |= kLost;
       r.lost_bytes += bytes;
     }
     const uint32_t next = run.next;
@@ -284,7 +373,7 @@ bool lose_front(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
   for (uint32_t index = r.head; index != kNil && runs[index].begin < end;
        index = runs[index].next) {
     if ((runs[index].flags & (kLost | kSacked)) != 0) continue;
-    if (run_end(c, ctx, runs[index]) > end) split(r, ctx, index, end);
+    if (run_end(c, ctx, runs[index]) > end) split(r, ctx, index, end, kRunsMax);
     lose_run(c, r, ctx, index);
     news = true;
   }
@@ -302,8 +391,14 @@ void find_all(Sender& r, Context& ctx) {
 uint32_t next_lost(const Connection& c, Sender& r, const Context& ctx, uint32_t bytes_max,
                    SeqNum& begin) {
   const base::Slab<Run>& runs = *ctx.runs;
-  uint32_t index = r.lost_cursor == kNil ? r.head : r.lost_cursor;
-  while (index != kNil && (runs[index].flags & kLost) == 0) index = runs[index].next;
+  uint32_t index = r.lost_cursor;
+  if (index == kNil) {
+    r.lost_previous = kNil;
+    index = r.head;
+  }
+  while (index != kNil && (runs[index].flags & kLost) == 0) {
+    r.lost_previous = std::exchange(index, runs[index].next);
+  }
   if (index == kNil) return 0;
   r.lost_cursor = index;
   begin = runs[index].begin;
@@ -320,14 +415,42 @@ uint32_t next_lost(const Connection& c, Sender& r, const Context& ctx, uint32_t 
 void note_resent(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
   base::Slab<Run>& runs = *ctx.runs;
   const uint32_t index = r.lost_cursor;
+  const uint32_t previous = r.lost_previous;
   const SeqNum end = runs[index].begin + bytes;
   while (run_end(c, ctx, runs[index]) < end) absorb_next(r, ctx, index);
-  // Without memory for the split all of the run counts as sent; the timer finds the rest.
-  if (run_end(c, ctx, runs[index]) > end) split(r, ctx, index, end);
-  r.lost_bytes -= run_end(c, ctx, runs[index]) - runs[index].begin;
-  runs[index].flags = kResent;
-  runs[index].sent_us = ctx.now_us;
-  if (runs[index].next != kNil) r.lost_cursor = runs[index].next;
+  const bool all = run_end(c, ctx, runs[index]) == end;
+  bool joins = joins_resent(c, r, ctx, false);
+  const auto cut = [&] {
+    return split(r, ctx, index, end, runs_for_holes(c) + kRunsToResend) != kNil;
+  };
+  if (!joins && !all && !cut()) {
+    joins = joins_resent(c, r, ctx, true);
+    // At worst all of the run counts as sent, and the timer finds the rest.
+    if (!joins && (!forget_next(c, r, ctx, index) || !cut())) {
+      bytes = run_end(c, ctx, runs[index]) - runs[index].begin;
+    }
+  }
+  r.lost_bytes -= bytes;
+  r.tail_grows = false;
+  r.resent_us = ctx.now_us;
+  if (!joins) {
+    runs[index].flags = kResent;
+    runs[index].sent_us = r.resent_began_us = ctx.now_us;
+    r.resent_grows = true;
+    r.lost_previous = index;
+    r.lost_cursor = runs[index].next;
+    return;
+  }
+  if (runs[previous].sent_us != ctx.now_us) runs[previous].flags |= kMixed;
+  runs[previous].sent_us = ctx.now_us;
+  if (!all) {
+    runs[index].begin = end;
+    return;
+  }
+  runs[previous].next = runs[index].next;
+  if (r.tail == index) r.tail = previous;
+  r.lost_cursor = runs[index].next;
+  free_run(r, ctx, index);
 }
 
 void note_resent_tail(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
@@ -336,7 +459,7 @@ void note_resent_tail(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
   uint32_t index = r.head;
   while (index != kNil && run_end(c, ctx, runs[index]) <= from) index = runs[index].next;
   if (index != kNil && runs[index].begin < from) {
-    const uint32_t second = split(r, ctx, index, from);
+    const uint32_t second = split(r, ctx, index, from, kRunsMax);
     index = second == kNil ? index : second;
   }
   for (; index != kNil; index = runs[index].next) {
@@ -346,6 +469,7 @@ void note_resent_tail(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
     run.sent_us = ctx.now_us;
   }
   r.lost_cursor = kNil;
+  r.tail_grows = r.resent_grows = false;
 }
 
 }  // namespace millrace::tcp

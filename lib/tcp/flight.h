@@ -11,9 +11,12 @@
 // sent at rtt_began_us. Only a second flush while the first is unacknowledged, with SACK, or a sign
 // of loss makes the runs explicit. A single request or response never pays for them.
 //
-// Bounds: kRunsMax for a connection, flight_runs_max for a shard. Past them new segments join the
-// last run, and a piece of a run that cannot be split off keeps its state: what is known gets
-// coarser, never wrong, so a peer that acknowledges every second byte costs a bounded walk.
+// Bounds: flight_runs_max for a shard; for a connection kRunsMax, and one more for each segment in
+// flight where SACK reports holes. From kRunsExact on what was sent within 1/128 of a round trip is
+// one run, so that a window of any size leaves room for its holes. Past the bounds new segments
+// join the last run, and a piece of a run that cannot be split off keeps its state: what is known
+// gets coarser, never wrong. A peer that acknowledges every second byte costs a walk over as many
+// runs as an honest one may.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +29,10 @@
 
 namespace millrace::tcp {
 
-inline constexpr uint16_t kRunsMax = 512;
+inline constexpr uint32_t kRunsMax = 512;
+inline constexpr uint32_t kRunsOfHolesMax = 60'000;
+inline constexpr uint32_t kRunsExact = 64;
+inline constexpr uint32_t kRunsToResend = 64;  // beyond those: what is lost can always be cut up
 
 // What one acknowledgement brought.
 struct Delivery {
@@ -66,8 +72,8 @@ inline void note_new_text(Connection& c, Context& ctx) {
 
 // Everything before `una` is acknowledged. Requires: snd_una is still what it was.
 void deliver_up_to(Connection& c, Sender& r, Context& ctx, SeqNum una, Delivery& d);
-// SACK blocks of `s` (RFC 2018, D-SACK by RFC 2883). Blocks that make no sense are counted and
-// skipped. Requires: snd_una is still what it was.
+// SACK blocks of `s` (RFC 2018, D-SACK by RFC 2883). Blocks that make no sense are counted
+// and skipped. Requires: snd_una is still what it was.
 void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment& s, Delivery& d);
 
 // Holds all that is not sacked for lost (after a timeout), but for what was sent so late that it

@@ -30,12 +30,13 @@ uint32_t reordering_window_us(const Connection& c, const Sender& r) {
   return static_cast<uint32_t>(std::min<uint64_t>(window, c.srtt_us8 >> 3));
 }
 
-void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, Delivery& d) {
+void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, bool exact,
+                       Delivery& d) {
   const uint32_t rtt = std::max(1u, ctx.now_us - run.sent_us);
   const bool resent = (run.flags & kResent) != 0;
   // An answer sooner than any round trip was to the first sending.
   if (resent && rtt < r.min_rtt_us) return;
-  if (!resent && (run.flags & kMixed) == 0) {
+  if (!resent && exact) {
     r.min_rtt_us = r.min_rtt_us == 0 ? rtt : std::min(r.min_rtt_us, rtt);
     d.rtt_us = rtt;
   }
@@ -61,6 +62,12 @@ void rack_on_recovery_end(Sender& r) {
 
 uint32_t rack_detect_loss(Connection& c, Sender& r, Context& ctx, bool& news) {
   if (r.rack_rtt_us == 0) return 0;
+  // A long walk is not made for each acknowledgement, but for each 1/128 of a round trip.
+  if (r.runs > kRunsMax) {
+    const uint32_t pause = c.srtt_us8 >> 10;
+    if (ctx.now_us - r.walked_us < pause) return pause;
+    r.walked_us = ctx.now_us;
+  }
   const uint32_t window = reordering_window_us(c, r);
   uint32_t wait = 0;
   for (uint32_t index = r.head; index != kNil; index = (*ctx.runs)[index].next) {

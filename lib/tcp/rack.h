@@ -13,8 +13,10 @@
 
 namespace millrace::tcp {
 
-// RFC 8985 section 6.2, steps 1 to 3: the part of `run` up to `end` was delivered.
-void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, Delivery& d);
+// RFC 8985 section 6.2, steps 1 to 3: the part of `run` up to `end` was delivered. `exact`: what
+// ends there was sent when the run says.
+void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end, bool exact,
+                       Delivery& d);
 
 // Step 4: the window for reordering grows with each round trip that brings a D-SACK, and is back at
 // its smallest after 16 recoveries without.

@@ -17,56 +17,92 @@ Inbox* open_inbox(Connection& c, Context& ctx) {
 
 SeqNum end_of(const BlockHeader& header) { return header.seq + header.bytes; }
 
-// Puts bytes that overlap nothing behind `previous` (kNil: at the front). Returns the last block
-// that was written, and through `kept` how many bytes found room.
-uint32_t insert_run(Inbox& inbox, Context& ctx, uint32_t previous, SeqNum seq,
-                    std::span<const std::byte> data, size_t& kept) {
+// A stretch is a part of the chain without a gap, known by its first block.
+SeqNum end_of_stretch(Blocks& blocks, uint32_t stretch) {
+  return end_of(blocks[blocks[stretch].link]);
+}
+uint32_t next_stretch(Blocks& blocks, uint32_t stretch) {
+  return blocks[blocks[stretch].link].next;
+}
+
+bool room_for_block(const Inbox& inbox) {
+  return inbox.gap_blocks < kGapBlocksMax + inbox.gap_bytes / kGapBytesPerBlock;
+}
+
+// The last stretch that begins at or before `seq`, kNil when all begin behind it. False when it is
+// too far away.
+bool find_stretch(const Inbox& inbox, Blocks& blocks, SeqNum seq, uint32_t& stretch) {
+  stretch = kNil;
+  if (inbox.gap_head == kNil || blocks[inbox.gap_head].seq > seq) return true;
+  stretch = inbox.gap_last;
+  if (blocks[stretch].seq <= seq) return true;
+  const bool near = inbox.gap_hint != kNil && blocks[inbox.gap_hint].seq <= seq;
+  stretch = near ? inbox.gap_hint : inbox.gap_head;
+  for (uint32_t steps = 0; steps < kGapWalkMax; ++steps) {
+    const uint32_t next = next_stretch(blocks, stretch);
+    if (next == kNil || blocks[next].seq > seq) return true;
+    stretch = next;
+  }
+  return false;
+}
+
+// Puts bytes that overlap nothing behind `stretch` (kNil: at the front). Returns the stretch that
+// they are part of, and through `kept` how many found room.
+uint32_t insert_behind(Inbox& inbox, Context& ctx, uint32_t stretch, SeqNum seq,
+                       std::span<const std::byte> data, size_t& kept) {
   Blocks& blocks = *ctx.blocks;
-  // Bytes that continue the block before them share it.
-  if (previous != kNil && end_of(blocks[previous]) == seq) {
-    const uint32_t n = blocks.append(previous, data);
+  uint32_t previous = stretch == kNil ? kNil : blocks[stretch].link;
+  const uint32_t next = stretch == kNil ? inbox.gap_head : blocks[previous].next;
+  bool joins = previous != kNil && end_of(blocks[previous]) == seq;
+  const auto advance = [&](uint32_t n) {
     inbox.gap_bytes += n;
     kept += n;
     seq += n;
     data = data.subspan(n);
-  }
-  while (!data.empty() && inbox.gap_blocks < kGapBlocksMax) {
+  };
+  // Bytes that continue the block before them share it.
+  if (joins) advance(blocks.append(previous, data));
+  while (!data.empty() && room_for_block(inbox)) {
     const uint32_t block = blocks.allocate(data.size(), seq);
-    if (block == kNil) return previous;
-    const uint32_t n = blocks.append(block, data);
+    if (block == kNil) break;
     uint32_t& link = previous == kNil ? inbox.gap_head : blocks[previous].next;
     blocks[block].next = link;
     link = block;
-    if (inbox.gap_tail == previous) inbox.gap_tail = block;
+    if (!joins) {
+      if (inbox.gap_last == stretch) inbox.gap_last = block;
+      stretch = block;
+      joins = true;
+    }
+    blocks[stretch].link = block;
     ++inbox.gap_blocks;
-    inbox.gap_bytes += n;
-    kept += n;
-    seq += n;
-    data = data.subspan(n);
+    advance(blocks.append(block, data));
     previous = block;
   }
-  return previous;
+  if (joins && next != kNil && blocks[next].seq == seq) {
+    blocks[stretch].link = blocks[next].link;
+    if (inbox.gap_last == next) inbox.gap_last = stretch;
+    if (inbox.gap_hint == next) inbox.gap_hint = stretch;
+  }
+  return stretch;
 }
 
 void pop_gap_head(Inbox& inbox, Context& ctx) {
+  Blocks& blocks = *ctx.blocks;
   const uint32_t head = inbox.gap_head;
-  inbox.gap_bytes -= (*ctx.blocks)[head].bytes;
+  const uint32_t next = blocks[head].next;
+  const bool stretch_goes_on = blocks[head].link != head;
+  if (stretch_goes_on) blocks[next].link = blocks[head].link;
+  if (inbox.gap_last == head) inbox.gap_last = stretch_goes_on ? next : kNil;
+  if (inbox.gap_hint == head) inbox.gap_hint = stretch_goes_on ? next : kNil;
+  inbox.gap_bytes -= blocks[head].bytes;
   --inbox.gap_blocks;
-  inbox.gap_head = (*ctx.blocks)[head].next;
-  if (inbox.gap_head == kNil) inbox.gap_tail = kNil;
-  ctx.blocks->release(head);
+  inbox.gap_head = next;
+  blocks.release(head);
 }
 
-// The block of `recent` that a kept segment is part of now comes first; those it has swallowed go.
-void note_recent(Inbox& inbox, Blocks& blocks, SeqNum seq) {
-  wire::SackBlock run{};
-  for (uint32_t b = inbox.gap_head; b != kNil; b = blocks[b].next) {
-    if (b == inbox.gap_head || blocks[b].seq != run.end) {
-      if (b != inbox.gap_head && run.end > seq) break;
-      run.begin = blocks[b].seq;
-    }
-    run.end = end_of(blocks[b]);
-  }
+// The stretch that a kept segment is part of now comes first; those it has swallowed go.
+void note_recent(Inbox& inbox, Blocks& blocks, uint32_t stretch) {
+  const wire::SackBlock run{blocks[stretch].seq, end_of_stretch(blocks, stretch)};
   wire::SackBlock kept[Inbox::kRecentMax];
   uint8_t count = 0;
   kept[count++] = run;
@@ -85,45 +121,35 @@ bool keep_out_of_order(Connection& c, Context& ctx, SeqNum seq, std::span<const 
   if (inbox == nullptr) return false;
   Blocks& blocks = *ctx.blocks;
 
-  // Most arrivals continue the last one; else walk from the front to the last block that begins
-  // at or before seq.
-  uint32_t previous = kNil;
-  if (inbox->gap_tail != kNil && blocks[inbox->gap_tail].seq <= seq) {
-    previous = inbox->gap_tail;
-  } else {
-    for (uint32_t b = inbox->gap_head; b != kNil && blocks[b].seq <= seq; b = blocks[b].next) {
-      previous = b;
-    }
-  }
+  uint32_t stretch = kNil;
+  if (!find_stretch(*inbox, blocks, seq, stretch)) return false;
 
-  // Fill the holes between the blocks from there on, leaving what is held as it is.
-  const SeqNum first = seq;
+  // Fill the holes between the stretches from there on, leaving what is held as it is.
   size_t kept = 0;
   bool held = false;
   while (!data.empty()) {
-    if (previous != kNil && end_of(blocks[previous]) > seq) {
-      const size_t skip = std::min<size_t>(end_of(blocks[previous]) - seq, data.size());
+    if (stretch != kNil && end_of_stretch(blocks, stretch) > seq) {
+      const size_t skip = std::min<size_t>(end_of_stretch(blocks, stretch) - seq, data.size());
       held = true;
       if (!inbox->duplicate_known) note_duplicate(c, ctx, seq, seq + static_cast<uint32_t>(skip));
       data = data.subspan(skip);
       seq += static_cast<uint32_t>(skip);
       if (data.empty()) break;
     }
-    const uint32_t next = previous == kNil ? inbox->gap_head : blocks[previous].next;
+    const uint32_t next = stretch == kNil ? inbox->gap_head : next_stretch(blocks, stretch);
     size_t room = data.size();
     if (next != kNil) room = std::min<size_t>(room, blocks[next].seq - seq);
     const size_t before = kept;
-    if (room != 0) {
-      previous = insert_run(*inbox, ctx, previous, seq, data.first(room), kept);
-      if (kept - before < room) break;  // a bound was hit
-    }
+    stretch = insert_behind(*inbox, ctx, stretch, seq, data.first(room), kept);
+    if (kept - before < room) break;  // a bound was hit
     data = data.subspan(room);
     seq += static_cast<uint32_t>(room);
-    if (next == kNil) break;
-    previous = next;
   }
   // Also of a duplicate: the block that it is part of has to follow it (RFC 2883 section 4).
-  if ((kept != 0 || held) && c.has(kSack)) note_recent(*inbox, blocks, first);
+  if (kept != 0 || held) {
+    inbox->gap_hint = stretch;
+    if (c.has(kSack)) note_recent(*inbox, blocks, stretch);
+  }
   trim_inbox(c, ctx);
   return kept != 0;
 }

@@ -6,9 +6,11 @@
 //     ---------------------------->|=================|.......|=====|...|===|.......|
 //                                                 rcv_nxt                        rcv_adv
 //
-// Bounds: unread and gap bytes together fit the announced window; a connection's gap chain has at
-// most kGapBlocksMax blocks, so a peer that sends single bytes far apart costs little
-// (SegmentSmack).
+// Bounds: unread and gap bytes together fit the announced window. A connection's gap chain has at
+// most kGapBlocksMax blocks, and one more for each kGapBytesPerBlock that it holds: a window of any
+// size fits when it comes in full segments, and a peer that sends single bytes far apart gets
+// little (SegmentSmack). A segment that is kGapWalkMax stretches away from where one is expected
+// (at either end, or behind the last one that came) is not looked for any further, and not kept.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +24,8 @@
 namespace millrace::tcp {
 
 inline constexpr uint32_t kGapBlocksMax = 256;
+inline constexpr uint32_t kGapBytesPerBlock = 1024;
+inline constexpr uint32_t kGapWalkMax = 256;
 
 // Keeps [seq, seq + data) if it lies behind rcv_nxt and there is room; bytes that are held already
 // stay as they came first. Returns false when nothing new could be kept.

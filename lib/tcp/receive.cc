@@ -66,7 +66,6 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
 void received(Connection& c, Context& ctx, uint32_t bytes) {
   if (bytes == 0) return;
   c.rcv_nxt += bytes;
-  c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(std::min(bytes, 0xffffu)));
   if (c.inbox != kNil && has_gap(c, ctx)) {
     c.set(kAckNow);
   } else {
@@ -82,7 +81,7 @@ void receive_fin(Connection& c, Context& ctx, Effects& fx) {
   if (c.inbox != kNil) {
     Inbox& inbox = (*ctx.inboxes)[c.inbox];
     ctx.blocks->release_chain(inbox.gap_head);
-    inbox.gap_head = inbox.gap_tail = kNil;
+    inbox.gap_head = inbox.gap_last = inbox.gap_hint = kNil;
     inbox.gap_bytes = inbox.gap_blocks = 0;
     inbox.recent_count = 0;
     inbox.fin_known = false;

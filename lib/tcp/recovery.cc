@@ -173,6 +173,12 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
     ++c.duplicate_acks;
   }
 
+  // While segments are sent again none is timed; what else arrives tells the round trip as well,
+  // and without it the timer would stand on what it was before the queue was full.
+  if (d.rtt_us != 0 && !c.has(kRttTiming) && ctx.now_us - r.measured_us >= c.srtt_us8 >> 3) {
+    take_rtt_sample(c, d.rtt_us);
+    r.measured_us = ctx.now_us;
+  }
   if (d.duplicate && !is_duplicate_probe(r, d)) rack_on_duplicate(c, r);
   if (r.phase == Phase::kOpen && c.snd_una > r.undo_end) r.clear(kCanUndo);
   if (was_spurious(c, r, s, acked != 0, d)) undo(c, r, ctx);

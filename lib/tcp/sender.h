@@ -15,7 +15,8 @@ using wire::SeqNum;
 
 // A stretch of what is in flight: sent (or sent again) at one time, in one state. Runs of a
 // connection are linked in the order of sequence space and cover all of [snd_una, snd_nxt): each
-// ends where the next begins, the last one at snd_nxt. The segments of one flush are one run.
+// ends where the next begins, the last one at snd_nxt. The segments of one flush are one run; when
+// there are many, those of a small part of a round trip are.
 struct Run {
   uint32_t next = base::kNil;
   SeqNum begin;
@@ -29,7 +30,8 @@ enum RunFlag : uint32_t {
   kSacked = 1 << 0,
   kLost = 1 << 1,    // and not sent again since
   kResent = 1 << 2,  // at least once
-  kMixed = 1 << 3,   // sent at several times, sent_us is the last: no measure of a round trip
+  kMixed = 1 << 3,   // sent at several times: sent_us is the last of them, of its end
+  kCut = 1 << 4,     // of a mixed one: it was longer once, so sent_us is not of its end either
 };
 
 enum class Phase : uint8_t {
@@ -54,7 +56,9 @@ struct alignas(64) Sender {
   // --- What is in flight.
   uint32_t head = base::kNil;
   uint32_t tail = base::kNil;
-  uint32_t lost_cursor = base::kNil;  // no run before it is lost; kNil: not known
+  uint32_t lost_cursor = base::kNil;    // no run before it is lost; kNil: not known
+  uint32_t lost_previous = base::kNil;  // the run before lost_cursor
+  uint32_t sack_hint = base::kNil;      // a sacked run, where the next blocks are looked for
   uint16_t runs = 0;
   Phase phase = Phase::kOpen;
   uint8_t flags = 0;
@@ -62,6 +66,13 @@ struct alignas(64) Sender {
   uint32_t lost_bytes = 0;
   SeqNum recover;           // snd_nxt when the phase began; acknowledging it ends the phase
   uint32_t began_tick = 0;  // when the oldest segment of a timeout was sent
+  // When the first of the last run was sent, and of the run that was sent again last; whether no
+  // other kind was sent since, so that more may join it; when that one was added to.
+  uint32_t tail_began_us = 0;
+  uint32_t resent_began_us = 0;
+  uint32_t resent_us = 0;
+  bool tail_grows = false;
+  bool resent_grows = false;
 
   // --- RACK-TLP (RFC 8985).
   uint32_t rack_sent_us = 0;  // of the segment delivered that was sent last, and
@@ -71,6 +82,8 @@ struct alignas(64) Sender {
   SeqNum fack;  // the highest that was delivered
   SeqNum dsack_round;
   SeqNum tlp_end;
+  uint32_t walked_us = 0;    // when all runs were last looked at
+  uint32_t measured_us = 0;  // when a round trip was last taken from a run
   uint8_t reo_wnd_mult = 1;
   uint8_t reo_wnd_persist = 0;
 

@@ -38,6 +38,13 @@ TEST(SceneAck, EverySecondFullSegmentIsAcknowledgedAtOnce) {
   s.at(42).out(". 1 ack 7301");
 }
 
+TEST(SceneAck, AFilledGapIsNoLargeSegment) {
+  Scene s(established());
+  s.at(0).in("1461:2921 ack 1").out(". 1 ack 1").in("2921:4381 ack 1").out(". 1 ack 1");
+  s.in("1:1461 ack 1").out(". 1 ack 4381");
+  s.at(1).in("4381:5841 ack 1").silence().in("5841:7301 ack 1").out(". 1 ack 7301");
+}
+
 TEST(SceneAck, WithoutDelayEverySegmentIsAcknowledgedAtOnce) {
   Scene s(established().tune([](TcpOptions& o) { o.delayed_ack = false; }));
   s.at(0).in("1:101 ack 1").out(". 1 ack 101").in("101:201 ack 1").out(". 1 ack 201");

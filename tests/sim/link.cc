@@ -81,6 +81,11 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
     schedule(arrival, true, std::move(frame));
     return Fate::kCorrupted;
   }
+  if (config_.overtaken_by != 0 && random_.chance(config_.overtaken)) {
+    overtaken_.push_back(
+        {config_.overtaken_by, arrival + config_.overtaken_wait, std::move(frame)});
+    return Fate::kReordered;
+  }
   if (random_.chance(config_.duplicate)) {
     schedule(arrival, false, frame);
     schedule(arrival + random_.duration({}, config_.reorder_extra), false, std::move(frame));
@@ -91,7 +96,24 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
     return Fate::kReordered;
   }
   schedule(arrival, false, std::move(frame));
+  let_overtaken_go(arrival, 1);
   return Fate::kDelivered;
+}
+
+// `passed_by` frames arrive in order, and so pass all that let themselves be overtaken.
+void Link::let_overtaken_go(Instant arrival, uint32_t passed_by) {
+  std::erase_if(overtaken_, [&](Overtaken& o) {
+    o.left -= std::min(o.left, passed_by);
+    if (arrival < o.latest && o.left != 0) return false;
+    schedule(std::min(arrival, o.latest), false, std::move(o.frame));
+    return true;
+  });
+}
+
+Instant Link::next_overtaken() const {
+  Instant earliest = Instant::never();
+  for (const Overtaken& o : overtaken_) earliest = std::min(earliest, o.latest);
+  return earliest;
 }
 
 bool Link::loses(bool arp) {
@@ -127,9 +149,16 @@ void Link::schedule(Instant time, bool damaged, std::vector<std::byte> frame) {
   std::push_heap(heap_.begin(), heap_.end(), later);
 }
 
-Instant Link::next() const { return heap_.empty() ? Instant::never() : heap_.front().time; }
+Instant Link::next() const {
+  const Instant waited = next_overtaken();
+  return heap_.empty() ? waited : std::min(heap_.front().time, waited);
+}
 
 Delivery Link::take() {
+  const Instant waited = next_overtaken();
+  if (waited != Instant::never() && (heap_.empty() || waited < heap_.front().time)) {
+    let_overtaken_go(waited, 0);
+  }
   std::pop_heap(heap_.begin(), heap_.end(), later);
   Delivery first = std::move(heap_.back());
   heap_.pop_back();

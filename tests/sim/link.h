@@ -28,6 +28,11 @@ struct LinkConfig {
   double burst_end = 0.3;   // ... to leave it ...
   double burst_loss = 0.8;  // ... and of loss while in it
   double duplicate = 0;
+  // Chance that a frame is overtaken by exactly so many that come after it on this wire, or by
+  // those of them that leave within overtaken_wait.
+  double overtaken = 0;
+  uint32_t overtaken_by = 0;
+  Duration overtaken_wait = milliseconds(1);
   double reorder = 0;
   Duration reorder_extra = milliseconds(5);  // at most
   double corrupt = 0;
@@ -74,7 +79,16 @@ class Link {
   Delivery take();
 
  private:
+  // A frame that lets others pass.
+  struct Overtaken {
+    uint32_t left = 0;
+    Instant latest;
+    std::vector<std::byte> frame;
+  };
+
   void schedule(Instant time, bool damaged, std::vector<std::byte> frame);
+  void let_overtaken_go(Instant arrival, uint32_t passed_by);
+  [[nodiscard]] Instant next_overtaken() const;
   bool loses(bool arp);
   void flip_bits(std::span<std::byte> frame);
 
@@ -87,6 +101,7 @@ class Link {
   Instant busy_until_;
   std::deque<Instant> departures_;  // of frames that still wait for the wire
   std::vector<Delivery> heap_;      // earliest first
+  std::vector<Overtaken> overtaken_;
 };
 
 }  // namespace millrace::sim

@@ -97,6 +97,48 @@ TEST_F(TcpReassembly, SingleBytesFarApartAreBounded) {
   EXPECT_TRUE(all_given_back());
 }
 
+TEST_F(TcpReassembly, SingleBytesFromBehindAreBoundedToo) {
+  uint32_t kept = 0;
+  for (uint32_t i = 2 * kGapBlocksMax; i > 0; --i) kept += keep(10 + i, 1) ? 1 : 0;
+  EXPECT_EQ(kept, kGapBlocksMax);
+  clear_inbox(c, ctx);
+  EXPECT_TRUE(all_given_back());
+}
+
+class TcpReassemblyOfLargeWindows : public TcpReassembly {
+ protected:
+  TcpReassemblyOfLargeWindows() : many_blocks(*Blocks::create(4096, 4096, false)) {
+    ctx.blocks = &many_blocks;
+  }
+  Blocks many_blocks;
+};
+
+TEST_F(TcpReassemblyOfLargeWindows, TwoMegabytesBehindOneLostSegmentAreKept) {
+  constexpr uint32_t kSegments = 1400;
+  for (uint32_t i = 1; i < kSegments; ++i) ASSERT_TRUE(keep(i * 1448, 1448)) << i;
+  c.rcv_nxt += 1448;
+  EXPECT_EQ(take().size(), (kSegments - 1) * 1448u);
+  EXPECT_EQ(c.inbox, kNil);
+  EXPECT_EQ(many_blocks.large_used(), 0u);
+}
+
+TEST_F(TcpReassemblyOfLargeWindows, SoIsEverySecondOfAThousandSegments) {
+  for (uint32_t i = 1; i < 1000; i += 2) ASSERT_TRUE(keep(i * 1448, 1448)) << i;
+  for (uint32_t i = 2; i < 1000; i += 2) ASSERT_TRUE(keep(i * 1448, 1448)) << i;
+  c.rcv_nxt += 1448;
+  EXPECT_EQ(take(), text(start + 1448, 999 * 1448));
+  EXPECT_EQ(many_blocks.large_used(), 0u);
+}
+
+TEST_F(TcpReassemblyOfLargeWindows, ASegmentInTheMiddleOfManyStretchesIsNotLookedForWithoutEnd) {
+  for (uint32_t i = 1; i <= 4 * kGapWalkMax; ++i) ASSERT_TRUE(keep(i * 2000, 1448));
+  EXPECT_TRUE(keep(10 * 2000 + 1448, 1)) << "near the front";
+  EXPECT_FALSE(keep(2 * kGapWalkMax * 2000 + 1448, 1)) << "far from both ends";
+  EXPECT_TRUE(keep((4 * kGapWalkMax + 1) * 2000, 1)) << "at the end";
+  clear_inbox(c, ctx);
+  EXPECT_EQ(many_blocks.large_used(), 0u);
+}
+
 TEST_F(TcpReassembly, WithoutMemoryNothingIsKeptAndNothingLeaks) {
   std::vector<uint32_t> taken;
   while (true) {
