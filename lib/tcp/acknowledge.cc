@@ -57,6 +57,7 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
   if (c.has(kRttTiming) && s.ack >= c.rtt_seq) {
     take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
     c.clear(kRttTiming);
+    if (c.sender != kNil) (*ctx.senders)[c.sender].measured_us = ctx.now_us;
   }
   c.backoff = 0;
   c.probes = 0;

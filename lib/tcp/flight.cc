@@ -214,6 +214,7 @@ Sender& open_sender(Connection& c, Context& ctx) {
     MR_ASSERT(c.sender != kNil);  // there are as many as connections
     Sender& fresh = (*ctx.senders)[c.sender] = Sender{};
     fresh.round_end = c.snd_nxt;
+    fresh.measured_us = ctx.now_us;
     fresh.min_rtt_us = c.srtt_us8 >> 3;  // until something is measured that was sent once
   }
   Sender& r = (*ctx.senders)[c.sender];

@@ -83,7 +83,7 @@ struct alignas(64) Sender {
   SeqNum dsack_round;
   SeqNum tlp_end;
   uint32_t walked_us = 0;    // when all runs were last looked at
-  uint32_t measured_us = 0;  // when a round trip was last taken from a run
+  uint32_t measured_us = 0;  // when a round trip was last measured
   uint8_t reo_wnd_mult = 1;
   uint8_t reo_wnd_persist = 0;
 
@@ -126,6 +126,6 @@ struct alignas(64) Sender {
   void set(uint8_t bits) { flags = static_cast<uint8_t>(flags | bits); }
   void clear(uint8_t bits) { flags = static_cast<uint8_t>(flags & ~bits); }
 };
-static_assert(sizeof(Sender) == 192);
+static_assert(sizeof(Sender) == 256);
 
 }  // namespace millrace::tcp

@@ -157,6 +157,7 @@ TEST_F(TcpFlight, WhatIsSentAgainInBetweenDividesRuns) {
 // acknowledgements come in.
 TEST_F(TcpFlight, WhatIsSentAgainOverALongTimeNeedsFewRuns) {
   send(3000, 12);
+  ctx.now_us += 10 * kRttUs;  // a timeout: nothing may still be on its way
   lose_all(c, sender(), ctx);
   EXPECT_EQ(pipe_segments(), 0u);
   EXPECT_EQ(resend(12), 3000u);
@@ -167,6 +168,7 @@ TEST_F(TcpFlight, WhatIsSentAgainOverALongTimeNeedsFewRuns) {
 TEST_F(TcpFlight, WithoutMemoryForHolesWhatIsLostIsStillSentInPieces) {
   send(3000, 12);
   for (uint32_t i = 1; i + 1 < 3000; i += 2) acknowledge(0, {{i, i + 1}});
+  ctx.now_us += 10 * kRttUs;  // a timeout: nothing may still be on its way
   lose_all(c, sender(), ctx);
   const uint32_t lost = sender().lost_bytes / kMss;
   EXPECT_EQ(resend(50), lost);
