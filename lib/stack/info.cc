@@ -5,6 +5,7 @@
 #include "stack/impl.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
+#include "tcp/user_timeout.h"
 
 namespace millrace {
 
@@ -36,6 +37,7 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   info.rtt = microseconds(c.srtt_us8 >> 3);
   info.rttvar = microseconds(c.rttvar_us4 >> 2);
   info.rto = milliseconds(tcp::rto_ticks(c, ctx_));
+  info.user_timeout = milliseconds(tcp::user_timeout_ticks(c, ctx_));
   // SYN and FIN take sequence numbers and are no bytes.
   const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
   const bool syn_sent = c.snd_nxt != c.snd_una;

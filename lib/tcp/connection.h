@@ -23,22 +23,23 @@ enum ConnectionFlag : uint32_t {
   kAckNow = 1 << 1,      // the flush must send something that acknowledges
   kAckDelayed = 1 << 2,  // an acknowledgement is owed by ack_deadline
   kRetransmitArmed = 1 << 3,
-  kPersist = 1 << 4,         // retransmit_deadline is the zero-window probe's
-  kIdleArmed = 1 << 5,       // keep-alive, or FIN-WAIT-2's timeout
-  kProbeNow = 1 << 6,        // the flush sends one probe (zero window, keep-alive)
-  kSynDue = 1 << 7,          // the flush sends SYN, or SYN-ACK
-  kFinQueued = 1 << 8,       // the application closed; FIN follows snd_end
-  kFinSent = 1 << 9,         // snd_nxt counts it
-  kNoReader = 1 << 10,       // close(): bytes that arrive are answered by RST
-  kWantsWritable = 1 << 11,  // a send() took less than it was offered
-  kPaused = 1 << 12,         // on_data took less than it was given; resume() ends it
-  kAborting = 1 << 13,       // the flush sends RST and the connection ends
-  kRttTiming = 1 << 14,      // rtt_seq is being timed (Karn: dropped on retransmission)
-  kDirty = 1 << 15,          // on the shard's dirty or blocked list
-  kSack = 1 << 16,           // negotiated (RFC 2018)
-  kLossProbe = 1 << 17,      // retransmit_deadline is that of a tail loss probe (RFC 8985)
-  kReorderTimer = 1 << 18,   // retransmit_deadline is RACK's for reordering
-  kTailProbeNow = 1 << 19,   // the flush sends a tail loss probe
+  kPersist = 1 << 4,          // retransmit_deadline is the zero-window probe's
+  kIdleArmed = 1 << 5,        // keep-alive, or FIN-WAIT-2's timeout
+  kProbeNow = 1 << 6,         // the flush sends one probe (zero window, keep-alive)
+  kSynDue = 1 << 7,           // the flush sends SYN, or SYN-ACK
+  kFinQueued = 1 << 8,        // the application closed; FIN follows snd_end
+  kFinSent = 1 << 9,          // snd_nxt counts it
+  kNoReader = 1 << 10,        // close(): bytes that arrive are answered by RST
+  kWantsWritable = 1 << 11,   // a send() took less than it was offered
+  kPaused = 1 << 12,          // on_data took less than it was given; resume() ends it
+  kAborting = 1 << 13,        // the flush sends RST and the connection ends
+  kRttTiming = 1 << 14,       // rtt_seq is being timed (Karn: dropped on retransmission)
+  kDirty = 1 << 15,           // on the shard's dirty or blocked list
+  kSack = 1 << 16,            // negotiated (RFC 2018)
+  kLossProbe = 1 << 17,       // retransmit_deadline is that of a tail loss probe (RFC 8985)
+  kReorderTimer = 1 << 18,    // retransmit_deadline is RACK's for reordering
+  kTailProbeNow = 1 << 19,    // the flush sends a tail loss probe
+  kUserTimeoutDue = 1 << 29,  // what leaves next announces the user timeout (RFC 5482)
 };
 
 // A receiver that holds bytes.
@@ -93,7 +94,8 @@ struct alignas(64) Connection {
   uint16_t profile = 0;  // index of the TcpOptions in force
   State state = State::kClosed;
   uint8_t duplicate_acks = 0;
-  uint8_t quick_acks = 0;  // segments that will still be acknowledged at once
+  uint8_t quick_acks = 0;         // segments that will still be acknowledged at once
+  uint8_t peer_user_timeout = 0;  // what its option says, packed (user_timeout.h); 0: nothing
 
   // --- Line 1: sending and timers.
   uint32_t ssthresh = 0;

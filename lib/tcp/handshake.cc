@@ -7,6 +7,7 @@
 #include "tcp/congestion.h"
 #include "tcp/input.h"
 #include "tcp/rtt.h"
+#include "tcp/user_timeout.h"
 #include "tcp/window.h"
 
 namespace millrace::tcp {
@@ -55,6 +56,7 @@ void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
     c.clear(kSack);
   }
   c.quick_acks = options.quick_acks;
+  take_user_timeout(c, s, ctx);
   c.snd_mss = effective_mss(peer_mss(s), timestamps, options, ctx);
   c.rcv_mss = kDefaultMss;
   c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0xffffu);
@@ -78,6 +80,7 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   c.set(kSynDue);
   if (options.timestamps) c.set(kTimestamps);
   if (options.sack) c.set(kSack);
+  if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
 }
 
 void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
@@ -161,6 +164,7 @@ wire::SegmentHeader syn_ack(const HalfOpen& half, const TcpOptions& options, con
     h.window_shift = window_shift_for(options.receive_buffer_bytes);
   }
   h.sack_permitted = half.sack();
+  h.user_timeout = announced_user_timeout(options);
   if (half.timestamps()) {
     h.has_timestamps = true;
     h.ts_value = ctx.tick + ts_offset;
@@ -190,6 +194,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   }
   c.quick_acks = options.quick_acks;
   if (half.sack()) c.set(kSack);
+  if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
   c.snd_mss = effective_mss(half.mss, half.timestamps(), options, ctx);
   c.rcv_mss = kDefaultMss;
   c.total_retrans = half.retries;

@@ -3,6 +3,7 @@
 
 #include "tcp/handshake.h"
 #include "tcp/reassembly.h"
+#include "tcp/user_timeout.h"
 
 namespace millrace::tcp {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 bool predicted(const Connection& c, const wire::Segment& s) {
   return c.state == State::kEstablished && (s.flags & ~wire::kPsh) == wire::kAck &&
          s.seq == c.rcv_nxt && c.inbox == kNil && !c.has(kNoReader) &&
-         s.payload_bytes <= c.rcv_adv - c.rcv_nxt &&
+         s.payload_bytes <= c.rcv_adv - c.rcv_nxt && s.user_timeout == 0 &&
          (c.has(kTimestamps)
               ? s.has_timestamps && static_cast<int32_t>(s.ts_value - c.ts_recent) >= 0
               : true);
@@ -38,6 +39,7 @@ void on_segment(Connection& c, const wire::Segment& segment, Context& ctx, Effec
   wire::Segment s = segment;
   if (!acceptable(c, s, ctx, fx)) return;
   touch_keepalive(c, ctx);
+  take_user_timeout(c, s, ctx);
   if (!acknowledge(c, s, ctx, fx)) return;
   receive_text(c, s, ctx, fx);
 }

@@ -11,6 +11,7 @@
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
+#include "tcp/user_timeout.h"
 #include "tcp/window.h"
 
 namespace millrace::tcp {
@@ -59,7 +60,7 @@ void arm_retransmit(Connection& c, const Context& ctx) {
   arm_loss_timer(c, ctx);
   if (c.backoff == 0 || c.sender == kNil) return;
   // The user timeout may be over before the next retransmission is due.
-  const uint32_t user_timeout = to_ticks(ctx.options(c).user_timeout);
+  const uint32_t user_timeout = user_timeout_ticks(c, ctx);
   if (user_timeout == 0) return;
   const uint32_t end = (*ctx.senders)[c.sender].began_tick + user_timeout;
   if (static_cast<int32_t>(end - c.retransmit_deadline) < 0) c.retransmit_deadline = end;
@@ -106,6 +107,7 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   arm_retransmit(c, ctx);
   out.payload_spans = 0;
   out.payload_bytes = 0;
+  if (c.has(kUserTimeoutDue)) announce_user_timeout(c, ctx, h, out);
 }
 
 // F-RTO, step 2: new text goes before what is lost.
@@ -268,13 +270,7 @@ void probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   }
 }
 
-}  // namespace
-
-bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
-  if (c.has(kSynDue)) {
-    syn(c, ctx, h, out);
-    return true;
-  }
+bool choose_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   if (c.state == State::kSynSent) return false;
   if (sends_text(c.state)) {
     if (retransmission(c, ctx, h, out)) return true;
@@ -304,6 +300,19 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
   // A probe of a closed window may have taken snd_nxt past the peer's right edge, where even an
   // empty segment would be dropped, and its window update with it.
   fill(c, ctx, min(c.snd_nxt, c.snd_una + c.snd_wnd), 0, h);
+  return true;
+}
+
+}  // namespace
+
+bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  if (c.has(kSynDue)) {
+    syn(c, ctx, h, out);
+    return true;
+  }
+  if (!choose_segment(c, ctx, h, out)) return false;
+  if (c.has(kUserTimeoutDue)) [[unlikely]]
+    announce_user_timeout(c, ctx, h, out);
   return true;
 }
 

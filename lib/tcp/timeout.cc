@@ -4,6 +4,7 @@
 #include "tcp/flight.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
+#include "tcp/user_timeout.h"
 
 namespace millrace::tcp {
 namespace {
@@ -18,12 +19,12 @@ bool given_up(const Connection& c, const Context& ctx) {
   // A peer with a closed window that keeps answering is alive (RFC 9293 section 3.8.6.1), also when
   // it closed it on what was in flight (SHLD-18); `probes` counts what was not answered.
   if (c.has(kPersist) || c.snd_wnd == 0) return c.probes >= options.data_retries;
-  if (options.user_timeout.ns != 0) {
+  if (const uint32_t user_timeout = user_timeout_ticks(c, ctx); user_timeout != 0) {
     // Since when nothing was acknowledged: before the first timeout, for the length of that.
     const bool repeated = c.backoff != 0 && c.sender != kNil;
     const uint32_t began =
         repeated ? (*ctx.senders)[c.sender].began_tick : ctx.tick - rto_base_ticks(c, ctx);
-    if (ctx.tick - began >= to_ticks(options.user_timeout)) return true;
+    if (ctx.tick - began >= user_timeout) return true;
   }
   return c.backoff >= options.data_retries;
 }

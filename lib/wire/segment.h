@@ -49,6 +49,7 @@ struct Segment {
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;
   const std::byte* sack_blocks = nullptr;
+  uint16_t user_timeout = 0;  // RFC 5482: minutes if the top bit is set, else seconds; 0: no option
 
   [[nodiscard]] bool has(Flags bits) const { return (flags & bits) != 0; }
   // RFC 9293's SEG.LEN: payload, plus one each for SYN and FIN.
@@ -70,7 +71,8 @@ struct SegmentHeader {
   bool sack_permitted = false;
   uint8_t window_shift = kNoWindowShift;
   uint16_t mss = 0;
-  uint8_t sack_count = 0;  // at most 4, at most 3 beside timestamps
+  uint8_t sack_count = 0;     // at most 4, at most 3 beside timestamps
+  uint16_t user_timeout = 0;  // as in Segment; not beside SACK blocks
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;
   SackBlock sack[4];

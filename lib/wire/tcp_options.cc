@@ -13,12 +13,14 @@ constexpr uint8_t kWindowScale = 3;
 constexpr uint8_t kSackPermitted = 4;
 constexpr uint8_t kSack = 5;
 constexpr uint8_t kTimestamps = 8;
+constexpr uint8_t kUserTimeout = 28;
 
 constexpr uint8_t kMssBytes = 4;
 constexpr uint8_t kWindowScaleBytes = 3;
 constexpr uint8_t kSackPermittedBytes = 2;
 constexpr uint8_t kTimestampsOptionBytes = 10;
 constexpr uint8_t kSackBlockBytes = 8;
+constexpr uint8_t kUserTimeoutBytes = 4;
 
 // One option whose `bytes` (at least 2) lie within the header.
 void take_option(const std::byte* option, uint8_t bytes, Segment& segment) {
@@ -48,6 +50,9 @@ void take_option(const std::byte* option, uint8_t bytes, Segment& segment) {
         segment.ts_value = load_be32(option + 2);
         segment.ts_echo = load_be32(option + 6);
       }
+      break;
+    case kUserTimeout:
+      if (bytes == kUserTimeoutBytes) segment.user_timeout = load_be16(option + 2);
       break;
     default:
       break;  // RFC 9293 MUST-6
@@ -122,6 +127,12 @@ size_t write_rare_tcp_options(std::byte* to, const SegmentHeader& header) {
     at += 4;
   }
   if (!syn && header.sack_count != 0) at += write_sack(to + at, header);
+  if (header.user_timeout != 0) {
+    store8(to + at, kUserTimeout);
+    store8(to + at + 1, kUserTimeoutBytes);
+    store_be16(to + at + 2, header.user_timeout);
+    at += 4;
+  }
   return at;
 }
 

@@ -7,7 +7,8 @@
 // meant: the segment is refused (MUST-7). An option that comes twice: the last one counts,
 // as with Linux and the BSDs. MSS, window scale and SACK-permitted are looked for on SYN only,
 // SACK on all others.
-// RFC 9293 section 3.2, RFC 7323 sections 2.2 and 3.2, RFC 2018 sections 2 and 3.
+// RFC 9293 section 3.2, RFC 7323 sections 2.2 and 3.2, RFC 2018 sections 2 and 3, RFC 5482
+// section 3.1.
 #pragma once
 
 #include <algorithm>
@@ -62,7 +63,7 @@ inline size_t tcp_options_bytes(const SegmentHeader& header) {
   } else if (header.sack_count != 0) {
     bytes += 4 + size_t{8} * sack_blocks_sent(header);
   }
-  return bytes;
+  return bytes + (header.user_timeout != 0 ? 4 : 0);
 }
 
 // All but timestamps alone; use write_tcp_options().
@@ -79,7 +80,8 @@ inline void write_timestamps(std::byte* to, const SegmentHeader& header) {
 // Linux's layout: on SYN MSS, SACK-permitted + timestamps (or NOP NOP in its place), NOP window
 // scale; else NOP NOP timestamps, NOP NOP SACK.
 inline size_t write_tcp_options(std::byte* to, const SegmentHeader& header) {
-  if ((header.flags & kSyn) != 0 || header.sack_count != 0) [[unlikely]] {
+  if ((header.flags & kSyn) != 0 || header.sack_count != 0 || header.user_timeout != 0)
+      [[unlikely]] {
     return write_rare_tcp_options(to, header);
   }
   if (!header.has_timestamps) return 0;

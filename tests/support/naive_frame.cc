@@ -72,6 +72,7 @@ Bytes encode_options(const NaiveTcp& tcp) {
       add32(options, right);
     }
   }
+  if (tcp.user_timeout) add32(options, 0x1c04'0000u | *tcp.user_timeout);
   options.insert(options.end(), tcp.option_bytes.begin(), tcp.option_bytes.end());
   while (options.size() % 4 != 0) add8(options, 0);
   return options;
@@ -116,6 +117,10 @@ std::string decode_options(const Bytes& b, NaiveTcp& tcp) {
       case 8:
         if (length != 10) return "timestamps option is not 10 bytes";
         tcp.timestamps = {get32(b, i + 2), get32(b, i + 6)};
+        break;
+      case 28:
+        if (length != 4) return "user timeout option is not 4 bytes";
+        tcp.user_timeout = get16(b, i + 2);
         break;
       default:
         break;

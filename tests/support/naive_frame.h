@@ -44,6 +44,7 @@ struct NaiveTcp {
   };
   std::optional<Timestamps> timestamps;
   std::vector<std::pair<uint32_t, uint32_t>> sack;  // left edge, right edge
+  std::optional<uint16_t> user_timeout;
   Bytes option_bytes;  // when building: put behind the others as they are
   Bytes payload;
 };

@@ -70,6 +70,7 @@ bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
   tcp.mss = s.mss;
   tcp.window_shift = s.window_shift;
   tcp.sack_permitted = s.sack_permitted;
+  tcp.user_timeout = s.user_timeout;
   if (s.ts_value) {
     uint32_t echo = flow.ts_latest;
     if (s.ts_echo->kind != LineNumber::Kind::kAny) echo = number(*s.ts_echo, *flow.ts_base);
@@ -214,6 +215,8 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
   if (want.no_window_shift && tcp.window_shift) return "ws where none was expected";
   if (want.no_timestamps && tcp.timestamps) return "ts where none was expected";
   if (want.sack_permitted && !tcp.sack_permitted) return "sackOK is missing";
+  if (want.user_timeout && want.user_timeout != tcp.user_timeout) return "uto";
+  if (want.no_user_timeout && tcp.user_timeout) return "uto where none was expected";
   if (want.no_sack && !tcp.sack.empty()) return "sack where none was expected";
   if (want.any_sack && tcp.sack.empty()) return "sack is missing";
   if (!want.sack.empty()) {
@@ -364,6 +367,7 @@ std::string Scene::format(const NaiveTcp& tcp, bool from_host) {
                     ? std::to_string(tcp.timestamps->echo)
                     : std::to_string(static_cast<int32_t>(tcp.timestamps->echo - base)));
   }
+  if (tcp.user_timeout) options += ",uto " + std::to_string(*tcp.user_timeout);
   for (size_t i = 0; i < tcp.sack.size(); ++i) {
     options += i == 0 ? ",sack " : " ";
     options += number(tcp.sack[i].first, ack_base) + "-" + number(tcp.sack[i].second, ack_base);

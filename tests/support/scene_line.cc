@@ -93,6 +93,10 @@ std::optional<std::string> parse_option(std::string_view text, SegmentLine& out)
     }
   } else if (words[0] == "!sack") {
     out.no_sack = true;
+  } else if (words[0] == "uto" && words.size() == 2 && parse_integer(words[1], n)) {
+    out.user_timeout = static_cast<uint16_t>(n);
+  } else if (words[0] == "!uto") {
+    out.no_user_timeout = true;
   } else if (words[0] == "!mss") {
     out.no_mss = true;
   } else if (words[0] == "!ws") {

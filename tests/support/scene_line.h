@@ -8,8 +8,8 @@
 // seq        N, N:M or *; counted from the sender's initial sequence number, which is 0
 // ack N      the same, from the receiver's
 // win N      the window field as it lies on the wire, unscaled
-// <...>      mss N | ws N | ts VALUE ECHO | sackOK | sack A-B .. | nop | raw HEX..; !mss, !ws, !ts,
-//            !sack: not there
+// <...>      mss N | ws N | ts VALUE ECHO | sackOK | sack A-B .. | uto N | nop | raw HEX..; !mss,
+//            !ws, !ts, !sack, !uto: not there
 //
 // SACK blocks A-B are counted from the receiver's initial number, as ack is; in the order that they
 // have on the wire. "sack *" asks for any.
@@ -44,7 +44,9 @@ struct SegmentLine {
   std::optional<LineNumber> ts_value, ts_echo;
   bool sack_permitted = false;
   std::vector<std::pair<int64_t, int64_t>> sack;
+  std::optional<uint16_t> user_timeout;
   bool no_mss = false, no_window_shift = false, no_timestamps = false, no_sack = false;
+  bool no_user_timeout = false;
   bool any_sack = false;
   std::vector<uint8_t> raw_options;
 };

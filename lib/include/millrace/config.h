@@ -45,6 +45,8 @@ struct TcpOptions {
   uint8_t synack_retries = 5;             // SYN-ACKs after the first, before the entry is dropped
   uint8_t data_retries = 15;              // R2 as a count (RFC 9293 section 3.8.3)
   Duration user_timeout = {};             // 0: data_retries decides (RFC 9293 section 3.8.3)
+  bool user_timeout_option = false;       // announce user_timeout; when it is 0, take the peer's,
+                                          // from 100 s to a day (RFC 5482)
 
   bool keepalive = false;  // RFC 9293 section 3.8.4: off by default
   Duration keepalive_idle = seconds(7200);

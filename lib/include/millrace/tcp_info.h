@@ -60,6 +60,7 @@ struct TcpInfo {
   Duration rttvar;
   Duration min_rtt;  // 0 until loss, or several segments at once in flight, made it worth knowing
   Duration rto;
+  Duration user_timeout;  // in force, ours or the peer's (RFC 5482); 0: none
   uint32_t unsent_bytes = 0;
   uint32_t unacked_bytes = 0;
   uint32_t unread_bytes = 0;
