@@ -21,6 +21,7 @@ import traceback
 
 sys.dont_write_bytecode = True  # nothing is left behind
 import cases_cli
+import cases_differential
 import cases_exchange
 import cases_frames
 import cases_interop
@@ -31,8 +32,8 @@ import cases_wires
 import lab as laboratory
 from lab import Failure, Skip
 
-MODULES = (cases_kernel, cases_exchange, cases_frames, cases_loss, cases_interop,
-           cases_load, cases_wires, cases_cli)
+MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss,
+           cases_interop, cases_load, cases_wires, cases_cli)
 
 
 class Interrupted(BaseException):
