@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Interop: millrace beside the Linux kernel, real clients and servers, and another millrace.
 
-    run.py --build BUILD [--json FILE] [--only REGEX] [--list]
+    run.py --build BUILD [--json FILE] [--only REGEX] [--full] [--list]
 
 Each case makes its own namespaces, interfaces, folders and processes, and gives all of them back.
 Cases that need root are reported as skipped without it. The last case shows that nothing is left.
+--full adds the cases that take minutes: 100 MB each way over each bad wire.
 """
 
 import argparse
@@ -20,8 +21,10 @@ import traceback
 
 sys.dont_write_bytecode = True  # nothing is left behind
 import cases_cli
+import cases_differential
 import cases_exchange
 import cases_frames
+import cases_interop
 import cases_kernel
 import cases_load
 import cases_loss
@@ -29,8 +32,8 @@ import cases_wires
 import lab as laboratory
 from lab import Failure, Skip
 
-MODULES = (cases_kernel, cases_exchange, cases_frames, cases_loss, cases_load, cases_wires,
-           cases_cli)
+MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss,
+           cases_interop, cases_load, cases_wires, cases_cli)
 
 
 class Interrupted(BaseException):
@@ -88,11 +91,12 @@ def main():
     parser.add_argument("--build", required=True, type=pathlib.Path, metavar="BUILD")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     parser.add_argument("--only", default="", metavar="REGEX", help="cases whose name matches")
+    parser.add_argument("--full", action="store_true", help="also the cases that take minutes")
     parser.add_argument("--list", action="store_true", help="name the cases and do nothing")
     options = parser.parse_args()
 
     cases = [case for module in MODULES for case in module.CASES
-             if re.search(options.only, case.name)]
+             if re.search(options.only, case.name) and (options.full or not case.full)]
     if options.list:
         print("\n".join(case.name for case in cases))
         return 0

@@ -95,6 +95,7 @@ EXAMPLES = {
                 {"tests/unit/timer/wheel.cc": "clock_gettime(CLOCK_MONOTONIC, &t);\n"}],
         "good": {"lib/runtime/clock.cc": "uint64_t t = rte_rdtsc();\n",
                  "app/main.cc": "auto t = std::chrono::steady_clock::now();\n",
+                 "tests/wire/impair.cc": "auto t = std::chrono::steady_clock::now();\n",
                  "lib/tcp/rtt.cc": "// No steady_clock here.\nconst char* s = \"rdtsc\";\n"},
     },
     "randomness": {
