@@ -39,6 +39,8 @@ enum ConnectionFlag : uint32_t {
   kLossProbe = 1 << 17,      // retransmit_deadline is that of a tail loss probe (RFC 8985)
   kReorderTimer = 1 << 18,   // retransmit_deadline is RACK's for reordering
   kTailProbeNow = 1 << 19,   // the flush sends a tail loss probe
+
+  kFullSizePassed = 1u << 31,  // as much as a full segment was acknowledged at once
 };
 
 // A receiver that holds bytes.
