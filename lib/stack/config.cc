@@ -97,6 +97,7 @@ Result<void> validate(const ShardConfig& config) {
   check.between("listeners_max", config.listeners_max, 1, 4096);
   check.between("neighbors_max", config.neighbors_max, 1, 1u << 20);
   check.between("profiles_max", config.profiles_max, 1, 65535);
+  check.between("paths_max", config.paths_max, 1, 1u << 20);
   check.between("small_blocks_max", config.small_blocks_max, 1, kRecordsMax);
   check.between("large_blocks_max", config.large_blocks_max, 1, kRecordsMax);
   check.between("flight_runs_max", config.flight_runs_max, 1, kRecordsMax);
@@ -107,6 +108,8 @@ Result<void> validate(const ShardConfig& config) {
   check.between("msl", config.msl, kTick, seconds(600));
   check.between("port_first", config.port_first, 1, 65535);
   check.between("port_last", config.port_last, config.port_first, 65535);
+  check.between("min_pmtu", config.min_pmtu, 128, config.interface.mtu);
+  check.between("path_mtu_lifetime", config.path_mtu_lifetime, kTick, kLongest);
   check.between("arp_timeout", config.arp_timeout, kTick, seconds(60));
   check.between("arp_retries", config.arp_retries, 1, 255);
   check.between("arp_lifetime", config.arp_lifetime, kTick, kLongest);

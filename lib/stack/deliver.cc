@@ -26,7 +26,10 @@ void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::Pars
     }
     return;
   }
-  if (fx.established) app_of(c).on_established(*facade_, ref(index));
+  if (fx.established) {
+    begin_path(c);
+    app_of(c).on_established(*facade_, ref(index));
+  }
   const bool in_order = !fx.data.empty() || fx.fin;
   if (in_order && !c.has(tcp::kAborting)) deliver_in_order(index, fx);
   if (c.state == State::kClosed) return;

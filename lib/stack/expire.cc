@@ -36,6 +36,7 @@ void Shard::Impl::advance() {
 void Shard::Impl::on_timer(uint32_t index) {
   tcp::Effects fx;
   tcp::on_deadlines(connections_[index], ctx_, fx);
+  if (fx.path_mtu != 0) remember_path(connections_[index], fx);
   apply(index, fx, nullptr);
   // A connection that the flush will look at is armed by it.
   const Connection& c = connections_[index];

@@ -16,6 +16,7 @@
 #include "millrace/shard.h"
 #include "net/interface.h"
 #include "net/neighbor.h"
+#include "net/path_cache.h"
 #include "stack/control_queue.h"
 #include "stack/rate_limit.h"
 #include "stack/statistics.h"
@@ -102,8 +103,13 @@ class Shard::Impl {
   void on_arp(const wire::ParsedFrame& p);
   void on_icmp(const wire::ParsedFrame& p);
   void on_other_ip(const wire::ParsedFrame& p);
-  void on_icmp_error(const wire::IcmpMessage& message);
   void on_neighbor_known(uint32_t neighbor);
+
+  // --- path.cc: ICMP errors about our segments, and what is known of paths.
+  void on_icmp_error(const wire::IcmpMessage& message);
+  void on_half_open_error(uint32_t index, const wire::IcmpMessage& message);
+  void begin_path(Connection& c);
+  void remember_path(const Connection& c, const tcp::Effects& fx);
 
   // --- deliver.cc: what a segment meant, to the application.
   void apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause);
@@ -221,6 +227,7 @@ class Shard::Impl {
   stack::ControlQueue control_;
   net::Interface interface_;
   net::Neighbors neighbors_;
+  net::PathCache paths_;
 
   std::vector<App*> apps_;
   std::vector<TcpOptions> profiles_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stack/impl.h"
+#include "tcp/mtu.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
 #include "tcp/user_timeout.h"
@@ -25,6 +26,8 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   info.snd_ssthresh = c.ssthresh;
   info.snd_mss = c.snd_mss;
   info.rcv_mss = c.rcv_mss;
+  const bool reduced = c.sender != kNil && senders_[c.sender].mss_max != 0;
+  info.pmtu = reduced ? tcp::packet_bytes(c) : config_.interface.mtu;
   info.snd_wscale = c.snd_wscale();
   info.rcv_wscale = c.rcv_wscale();
   info.timestamps = c.has(tcp::kTimestamps);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What arrives beside TCP: ARP (RFC 826, RFC 5227), ICMP (RFC 792, RFC 1122 section 3.2.2, with the
-// checks of RFC 5927), and protocols that we do not speak.
+// What arrives beside TCP: ARP (RFC 826, RFC 5227), ICMP (RFC 792, RFC 1122 section 3.2.2; errors
+// about our segments go on to path.cc), and protocols that we do not speak.
 #include <algorithm>
 
 #include "stack/impl.h"
@@ -69,36 +69,19 @@ void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
       counters_.add(Counter::kIcmpInDestUnreachs);
       on_icmp_error(*message);
       return;
+    case wire::kIcmpTimeExceeded:
+      counters_.add(Counter::kIcmpInTimeExcds);
+      break;
+    case wire::kIcmpParameterProblem:
+      counters_.add(Counter::kIcmpInParmProbs);
+      break;
+    case wire::kIcmpSourceQuench:  // RFC 6633: must not change anything
+      counters_.add(Counter::kIcmpInSrcQuenchs);
+      break;
     default:
-      counters_.add(Counter::kIcmpIgnored);
-      return;
+      break;
   }
-}
-
-// A destination-unreachable about one of our segments. RFC 5927 section 4: believed only when it
-// quotes a sequence number that is in flight. RFC 1122 section 4.2.3.9: it ends an attempt to
-// connect, never a connection.
-void Shard::Impl::on_icmp_error(const wire::IcmpMessage& message) {
-  if (!message.quotes_tcp) return;
-  const uint32_t value = flows_.find(flow_hash(message.quoted),
-                                     [&](uint32_t v) { return is_key_of(v, message.quoted); });
-  if (value == kNil || stack::flow_kind(value) != FlowKind::kConnection) return;
-  const uint32_t index = stack::flow_index(value);
-  Connection& c = connections_[index];
-  if (message.quoted_seq < c.snd_una || message.quoted_seq >= c.snd_nxt) {
-    counters_.add(Counter::kIcmpIgnored);
-    return;
-  }
-  if (message.code == wire::kUnreachableFragmentationNeeded) {
-    // RFC 1191: smaller segments from now on; what was too large is sent again by its timer.
-    const uint16_t overhead = static_cast<uint16_t>(wire::kIpv4HeaderBytes + wire::kTcpHeaderBytes +
-                                                    (c.has(tcp::kTimestamps) ? 12 : 0));
-    const uint16_t mtu = std::max<uint16_t>(message.next_hop_mtu, 576);
-    const auto mss = static_cast<uint16_t>(mtu - overhead);
-    if (mss < c.snd_mss) c.snd_mss = mss;
-    return;
-  }
-  if (c.state == State::kSynSent) destroy(index, CloseReason::kUnreachable);
+  counters_.add(Counter::kIcmpIgnored);
 }
 
 // RFC 1122 section 3.2.2.1: protocol or port unreachable, never about a multicast, at a bounded

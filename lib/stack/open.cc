@@ -402,6 +402,7 @@ bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index,
   MR_ASSERT(known);
   if (half_index != kNil) free_half_open(half_index);
 
+  begin_path(c);
   app_of(c).on_established(*facade_, ref(index));
   tcp::Effects fx;
   tcp::on_segment(c, p.segment, ctx_, fx);

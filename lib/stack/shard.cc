@@ -45,6 +45,8 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
       neighbors_(config.neighbors_max, config.interface.mac,
                  {tcp::to_ticks(config.arp_timeout), tcp::to_ticks(config.arp_lifetime),
                   config.arp_retries}),
+      paths_(config.paths_max, config.path_mtu_lifetime, base::Random(config.seed + 1).next(),
+             base::Random(config.seed + 2).next()),
       listener_by_port_(65536, 0),
       used_cookies_(std::move(used_cookies)),
       resets_(config.rst_per_second),
@@ -67,6 +69,7 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   ctx_.senders = &senders_;
   ctx_.runs = &runs_;
   ctx_.profiles = &profiles_;
+  ctx_.min_pmtu = config.min_pmtu;
   ctx_.local_mss =
       static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes - wire::kTcpHeaderBytes);
   ctx_.challenges = tcp::ChallengeBudget(config.challenge_ack_per_second, random.next());

@@ -61,6 +61,7 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
   }
   c.backoff = 0;
   c.probes = 0;
+  if (acked >= c.snd_mss) c.set(kFullSizePassed);
   c.clear(kPersist | kRetransmitArmed | kLossProbe | kReorderTimer);
   if (c.sender == kNil && (s.sack_count == 0 || !c.has(kSack))) {
     c.snd_una = s.ack;

@@ -40,6 +40,8 @@ enum ConnectionFlag : uint32_t {
   kReorderTimer = 1 << 18,    // retransmit_deadline is RACK's for reordering
   kTailProbeNow = 1 << 19,    // the flush sends a tail loss probe
   kUserTimeoutDue = 1 << 29,  // what leaves next announces the user timeout (RFC 5482)
+
+  kFullSizePassed = 1u << 31,  // as much as a full segment was acknowledged at once
 };
 
 // A receiver that holds bytes.

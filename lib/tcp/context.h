@@ -19,6 +19,7 @@ struct Context {
   uint32_t tick = 0;          // milliseconds
   uint32_t now_us = 0;        // microseconds modulo 2^32
   uint16_t local_mss = 1460;  // MTU without IP and TCP headers
+  uint16_t min_pmtu = 552;    // no path is taken to carry less (ShardConfig::min_pmtu)
   Counters* counters = nullptr;
   Blocks* blocks = nullptr;
   base::Slab<Inbox>* inboxes = nullptr;

@@ -21,6 +21,7 @@ struct Effects {
   bool acked = false;                 // the send queue has shrunk
   bool time_wait = false;             // both FINs are done and ours went first: TIME-WAIT
   bool reset = false;                 // answer the segment with RST (RFC 9293 section 3.10.7)
+  uint16_t path_mtu = 0;              // ICMP was right: new connections to the peer begin with it
   std::optional<CloseReason> closed;  // the connection is over, without TIME-WAIT
 };
 

@@ -234,7 +234,8 @@ void trim_sender(Connection& c, Context& ctx) {
   Sender& r = (*ctx.senders)[c.sender];
   end_flight(r, ctx);
   const bool learned =
-      c.ssthresh != UINT32_MAX || r.has(kReorderingSeen | kProbeOut) || r.reo_wnd_mult != 1;
+      c.ssthresh != UINT32_MAX || r.has(kReorderingSeen | kProbeOut) || r.reo_wnd_mult != 1 ||
+      r.mss_max != 0;
   if (!learned && r.phase == Phase::kOpen) close_sender(c, ctx);
 }
 
@@ -246,7 +247,8 @@ void note_more_text(Connection& c, Context& ctx) {
   Sender& r = (*ctx.senders)[c.sender];
   r.resent_grows = false;
   Run& tail = (*ctx.runs)[r.tail];
-  if ((tail.flags & ~uint32_t{kMixed}) == 0) {
+  const bool probe = r.path_probe_bytes != 0 && r.path_probe_begin == c.snd_nxt;
+  if (!probe && (tail.flags & ~uint32_t{kMixed}) == 0) {
     if (tail.sent_us == ctx.now_us) return;
     if (r.tail_grows && near_enough(c, r, ctx, r.tail_began_us)) {
       tail.flags |= kMixed;
@@ -256,13 +258,14 @@ void note_more_text(Connection& c, Context& ctx) {
   }
   const uint32_t index = allocate_run(r, ctx);
   if (index != kNil) {
-    (*ctx.runs)[index] = {kNil, c.snd_nxt, ctx.now_us, 0};
+    (*ctx.runs)[index] = {kNil, c.snd_nxt, ctx.now_us, probe ? kPathProbe : uint32_t{0}};
     (*ctx.runs)[r.tail].next = index;
     r.tail = index;
     r.tail_began_us = ctx.now_us;
     r.tail_grows = true;
     return;
   }
+  if (probe) r.path_probe_bytes = 0;
   const uint32_t bytes = c.snd_nxt - tail.begin;
   if ((tail.flags & kSacked) != 0) r.sacked_bytes -= bytes;
   if ((tail.flags & kLost) != 0) r.lost_bytes -= bytes;
@@ -379,6 +382,29 @@ bool lose_front(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
     news = true;
   }
   return news;
+}
+
+void lose_larger(Connection& c, Sender& r, Context& ctx, SeqNum from, SeqNum to,
+                 uint32_t bytes_max) {
+  base::Slab<Run>& runs = *ctx.runs;
+  for (uint32_t index = r.head; index != kNil && runs[index].begin < to;) {
+    const SeqNum begin = runs[index].begin;
+    const SeqNum end = run_end(c, ctx, runs[index]);
+    const bool candidate = end > from && (runs[index].flags & (kLost | kSacked)) == 0;
+    if (!candidate || end - begin <= bytes_max) {
+      index = runs[index].next;
+      continue;
+    }
+    if (begin < from) {
+      const uint32_t second = split(r, ctx, index, from, runs_for_holes(c));
+      index = second == kNil ? runs[index].next : second;
+      continue;
+    }
+    // Without memory for the split it is all lost: sent once too often rather than too late.
+    if (end > to) split(r, ctx, index, to, runs_for_holes(c));
+    lose_run(c, r, ctx, index);
+    index = runs[index].next;
+  }
 }
 
 void find_all(Sender& r, Context& ctx) {

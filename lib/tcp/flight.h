@@ -84,6 +84,9 @@ void lose_all(Connection& c, Sender& r, Context& ctx);
 // is news.
 bool lose_front(Connection& c, Sender& r, Context& ctx, uint32_t bytes);
 void lose_run(Connection& c, Sender& r, Context& ctx, uint32_t run);
+// Holds what lies in [from, to) for lost where a segment may have had more than `bytes_max` bytes.
+void lose_larger(Connection& c, Sender& r, Context& ctx, SeqNum from, SeqNum to,
+                 uint32_t bytes_max);
 // Nothing is lost after all.
 void find_all(Sender& r, Context& ctx);
 

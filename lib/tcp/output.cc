@@ -6,6 +6,7 @@
 #include "tcp/congestion.h"
 #include "tcp/flight.h"
 #include "tcp/handshake.h"
+#include "tcp/mtu.h"
 #include "tcp/rack.h"
 #include "tcp/reassembly.h"
 #include "tcp/recovery.h"
@@ -137,6 +138,7 @@ uint32_t send_again(Connection& c, Context& ctx, SeqNum begin, uint32_t length,
   ctx.count(Counter::kTcpRetransSegs);
   Sender& r = (*ctx.senders)[c.sender];
   const uint32_t sent = bytes + (fin && bytes == wanted ? 1 : 0);
+  forget_probe_if_resent(r, begin, sent);
   if (r.phase == Phase::kOpen) return sent;
   r.undo_bytes += bytes;
   r.resent_begin = min(r.resent_begin, begin);
@@ -205,6 +207,15 @@ void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader&
   if (fin) c.set(kFinSent);
   time_segment(c, ctx, c.snd_nxt);
   arm_retransmit(c, ctx);
+}
+
+// New text in a segment that the path may not take, to learn whether it does (mtu.h).
+bool path_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  const uint32_t bytes = path_probe_bytes(c, ctx);
+  if (bytes == 0 || gather(c, ctx, c.snd_nxt, bytes, out) != bytes) return false;
+  begin_path_probe(c, ctx, bytes);
+  new_text(c, ctx, bytes, h, out);
+  return true;
 }
 
 // A tail loss probe (RFC 8985 section 7.3): new text if there is any that the peer takes, else the
@@ -279,6 +290,7 @@ bool choose_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame
       const uint32_t bytes = sendable(c, ctx);
       if (bytes != 0 || (fin_due(c) && c.flight() < c.snd_wnd)) {
         c.clear(kProbeNow);
+        if (bytes == c.snd_mss && path_probe(c, ctx, h, out)) return true;
         new_text(c, ctx, bytes, h, out);
         return true;
       }

@@ -5,6 +5,7 @@
 
 #include "tcp/congestion.h"
 #include "tcp/flight.h"
+#include "tcp/mtu.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
 
@@ -165,6 +166,7 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
   if (c.has(kSack) && s.sack_count != 0) deliver_sacked(c, r, ctx, s, d);
   if (acked != 0) deliver_up_to(c, r, ctx, s.ack, d);
   c.snd_una = max(c.snd_una, s.ack);
+  note_path_progress(c, r, ctx);
   if (!c.has(kSack)) count_duplicates(c, r, duplicate, acked, d);
   if (acked != 0) {
     c.duplicate_acks = 0;
@@ -189,6 +191,7 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
   const bool was_open = r.phase == Phase::kOpen;
   if (!was_open && c.snd_una >= r.recover) end_phase(c, r);
   bool lost = detect_loss(c, r, ctx);
+  if (lost && r.phase == Phase::kOpen && only_path_probe_lost(c, r, ctx)) lost = false;
   switch (r.phase) {
     case Phase::kOpen:
       if (lost) {
@@ -231,7 +234,7 @@ void recover_on_timeout(Connection& c, Context& ctx) {
 void recover_on_reordering_timer(Connection& c, Context& ctx) {
   if (c.sender == kNil) return;
   Sender& r = (*ctx.senders)[c.sender];
-  if (detect_loss(c, r, ctx) && r.phase == Phase::kOpen) {
+  if (detect_loss(c, r, ctx) && r.phase == Phase::kOpen && !only_path_probe_lost(c, r, ctx)) {
     enter_fast_recovery(c, r, ctx, c.flight(), 0);
   }
   if (r.phase == Phase::kFast) proportional_rate(c, r, ctx, 0, false);

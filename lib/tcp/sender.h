@@ -32,6 +32,7 @@ enum RunFlag : uint32_t {
   kResent = 1 << 2,  // at least once
   kMixed = 1 << 3,   // sent at several times: sent_us is the last of them, of its end
   kCut = 1 << 4,     // of a mixed one: it was longer once, so sent_us is not of its end either
+  kPathProbe = 1 << 5,  // one segment, larger than the path is known to carry (mtu.h)
 };
 
 enum class Phase : uint8_t {
@@ -121,6 +122,15 @@ struct alignas(64) Sender {
   uint32_t prior_epoch_tick = 0;
   uint32_t prior_epoch_cwnd = 0;
   uint64_t prior_w_est_256 = 0;
+
+  // --- Path MTU (mtu.h), payload bytes of a segment.
+  uint16_t mss_max = 0;           // what the handshake allows, while snd_mss is less; else 0
+  uint16_t mss_limit = 0;         // segments of this size and more are lost; 0: not known
+  uint16_t path_probe_bytes = 0;  // of the probe under way; 0: none is
+  uint16_t claimed_mss = 0;       // by ICMP, to be proved by a timeout; 0: no claim
+  SeqNum path_probe_begin;
+  SeqNum claim_seq;
+  uint32_t path_tick = 0;  // when snd_mss or mss_limit last changed
 
   [[nodiscard]] bool has(uint8_t bits) const { return (flags & bits) != 0; }
   void set(uint8_t bits) { flags = static_cast<uint8_t>(flags | bits); }

@@ -2,6 +2,7 @@
 #include "tcp/timeout.h"
 
 #include "tcp/flight.h"
+#include "tcp/mtu.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/user_timeout.h"
@@ -55,6 +56,7 @@ void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
                     : CloseReason::kTimedOut;
     return;
   }
+  if (claim_holds(c, ctx, fx)) return;
   back_off(c);
   fx.dirty = true;
   const bool window_closed = c.has(kPersist) || (c.snd_wnd == 0 && c.state >= State::kEstablished);
@@ -73,6 +75,7 @@ void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
     c.set(kSynDue);
     return;
   }
+  if (!window_closed) shrink_in_black_hole(c, ctx);
   recover_on_timeout(c, ctx);
 }
 

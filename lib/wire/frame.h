@@ -88,9 +88,11 @@ struct IcmpMessage {
   bool quotes_tcp = false;
   FlowKey quoted;
   SeqNum quoted_seq;
+  uint16_t quoted_bytes = 0;  // of the whole IP packet, as its header says
 };
 inline constexpr uint8_t kIcmpEchoReply = 0;
 inline constexpr uint8_t kIcmpDestinationUnreachable = 3;
+inline constexpr uint8_t kIcmpSourceQuench = 4;
 inline constexpr uint8_t kIcmpEchoRequest = 8;
 inline constexpr uint8_t kIcmpTimeExceeded = 11;
 inline constexpr uint8_t kIcmpParameterProblem = 12;

@@ -40,6 +40,7 @@ bool read_quote(std::span<const std::byte> quote, IcmpMessage& message) {
                     .local_port = load_be16(tcp),
                     .peer_port = load_be16(tcp + 2)};
   message.quoted_seq = SeqNum(load_be32(tcp + 4));
+  message.quoted_bytes = load_be16(ip + 2);
   return true;
 }
 

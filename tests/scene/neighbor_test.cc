@@ -251,59 +251,5 @@ TEST(SceneIcmp, AProtocolThatWeDoNotSpeakIsAnsweredByProtocolUnreachable) {
   s.at(0).in(frame).out("icmp 3 2").silence();
 }
 
-TEST(SceneIcmp, UnreachableEndsAnAttemptToConnect) {
-  Scene s(client());
-  s.at(0).app("connect").out("S 0");
-  s.at(5).in("icmp 3 1 quote 0").silence().closed("unreachable").drained();
-}
-
-TEST(SceneIcmp, UnreachableDoesNotEndAConnection) {
-  // RFC 1122 section 4.2.3.9, RFC 5461.
-  Scene s(established());
-  s.at(0).app("write 100").out("P. 1:101 ack 1").in("icmp 3 1 quote 1").in("icmp 3 3 quote 1");
-  s.silence().state("ESTABLISHED").open();
-}
-
-TEST(SceneIcmp, AQuoteOfWhatWasNeverSentIsNotBelieved) {
-  // RFC 5927 section 4.1.
-  Scene s(client());
-  s.at(0).app("connect").out("S 0");
-  s.at(5).in("icmp 3 1 quote 1").in("icmp 3 1 quote -1").in("icmp 3 1 quote 500000").silence();
-  s.state("SYN-SENT").counter("IcmpIgnored", 3);
-}
-
-TEST(SceneIcmp, ATimeExceededIsNoReasonToStop) {
-  Scene s(client());
-  s.at(0).app("connect").out("S 0");
-  s.at(5).in("icmp 11 0 quote 0").silence().state("SYN-SENT");
-}
-
-TEST(SceneIcmp, FragmentationNeededMakesSegmentsSmaller) {
-  // RFC 1191. The naive quote names no MTU: 576 is what every path carries.
-  Scene s(established_client());
-  s.at(0).app("write 2920").out("1:1461 ack 1").out("P. 1461:2921 ack 1");
-  s.at(5).in("icmp 3 4 quote 1").silence();
-  s.claim(s.info().snd_mss == 536, "576 without headers");
-  s.at(200).out("1:537 ack 1");
-  s.at(210).in(". 1 ack 537").out("537:1073 ack 1").out("1073:1609 ack 1").silence();
-}
-
-TEST(SceneIcmp, FragmentationNeededNamesTheNewMtu) {
-  const struct {
-    uint16_t mtu;
-    uint32_t mss;
-  } rows[] = {{1000, 960}, {577, 537}, {576, 536}, {100, 536}, {1500, 1460}, {9000, 1460}};
-  for (const auto& row : rows) {
-    SCOPED_TRACE(row.mtu);
-    Scene s(established());
-    s.at(0).app("write 1460").out("1:1461 ack 1");
-    Bytes frame = s.frame("icmp 3 4 quote 1");
-    put16(frame, 14 + 20 + 6, row.mtu);
-    put16(frame, 14 + 20 + 2, 0);
-    put16(frame, 14 + 20 + 2, internet_checksum(frame, 34, frame.size() - 34));
-    s.in(frame).silence().claim(s.info().snd_mss == row.mss, "the new segment size");
-  }
-}
-
 }  // namespace
 }  // namespace millrace::test

@@ -15,6 +15,11 @@ bool is_arp(std::span<const std::byte> frame) {
          frame[13] == std::byte{0x06};
 }
 
+size_t packet_bytes(std::span<const std::byte> frame) {
+  if (frame.size() < kEthernetBytes + 20 || is_arp(frame)) return 0;
+  return std::to_integer<size_t>(frame[16]) << 8 | std::to_integer<size_t>(frame[17]);
+}
+
 bool later(const Delivery& a, const Delivery& b) {
   return a.time != b.time ? a.time > b.time : a.order > b.order;
 }
@@ -39,6 +44,8 @@ const char* to_string(Fate fate) {
       return "duplicated";
     case Fate::kReordered:
       return "held back";
+    case Fate::kTooLarge:
+      return "LOST: too large";
   }
   return "?";
 }
@@ -57,6 +64,10 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
                 nanoseconds(static_cast<int64_t>(bits * 1'000'000'000 / config_.bits_per_second));
     busy_until_ = departure;
     departures_.push_back(departure);
+  }
+  if (config_.path_mtu != 0 && packet_bytes(frame) > config_.path_mtu &&
+      config_.narrow_from <= now && now < config_.narrow_until) {
+    return Fate::kTooLarge;
   }
   const Instant arrival = departure + config_.delay;
   if (now >= faults_end_) {

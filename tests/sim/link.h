@@ -22,6 +22,18 @@ struct LinkConfig {
   Duration delay = milliseconds(1);
   uint32_t queue_frames = 1000;  // waiting for the wire; more are dropped
 
+  // A narrow hop on the way, from `narrow_from` to `narrow_until`: IP packets of more than
+  // `path_mtu` bytes do not get through (0: there is none). No fault: it may stay for ever.
+  enum class Narrow : uint8_t {
+    kTells,         // the router names the MTU (RFC 1191)
+    kTellsNoValue,  // an older one, which only says that the packet was too large
+    kSilent,        // a black hole
+  };
+  uint16_t path_mtu = 0;
+  Narrow narrow = Narrow::kTells;
+  Instant narrow_from;
+  Instant narrow_until = Instant::never();
+
   // Faults, until World's faults_end.
   double loss = 0;
   double burst_begin = 0;   // Gilbert's model: chance per frame to enter the bad state ...
@@ -56,8 +68,9 @@ enum class Fate : uint8_t {
   kTruncated,
   kDuplicated,
   kReordered,
+  kTooLarge,
 };
-inline constexpr size_t kFateCount = 8;
+inline constexpr size_t kFateCount = 9;
 const char* to_string(Fate fate);
 
 struct Delivery {

@@ -100,6 +100,7 @@ inline constexpr uint16_t kSimultaneousPort = 20000;  // + index of the connecti
 // The address of a host, and of nobody.
 inline constexpr uint32_t host_ip(size_t host) { return 0x0a000001u + static_cast<uint32_t>(host); }
 inline constexpr uint32_t kNobodyIp = 0x0a0000fau;
+inline constexpr uint32_t kRouterIp = 0x0a0000fbu;  // on the way between them, where it is narrow
 inline MacAddress host_mac(size_t host) {
   return {{2, 0, 0, 0, 0, static_cast<uint8_t>(host + 1)}};
 }

@@ -176,6 +176,46 @@ TEST(Sim, LossInBursts) {
   });
 }
 
+// A narrow hop both ways, that some runs have from the beginning and others from half a second on.
+Scenario narrow(uint64_t seed, LinkConfig::Narrow kind) {
+  Scenario scenario = plain(seed, 6, 200'000);
+  Random random = Random(seed).fork(0x3a4405);
+  for (ConnectionPlan& plan : scenario.connections) {
+    plan.options.mtu_probing = random.coin() ? MtuProbing::kAlways : MtuProbing::kBlackHole;
+  }
+  const bool later = random.coin();
+  for (LinkConfig& link : scenario.links) {
+    link.path_mtu = static_cast<uint16_t>(random.between(576, 1499));
+    link.narrow = kind;
+    if (later) link.narrow_from = Instant{} + milliseconds(500);
+  }
+  return scenario;
+}
+
+TEST(Sim, ARouterSaysThatPacketsAreTooLarge) {
+  const Coverage covered =
+      play_all([](uint64_t seed) { return narrow(seed, LinkConfig::Narrow::kTells); });
+  EXPECT_GT(count(covered, Fate::kTooLarge), 0u);
+  EXPECT_GT(count(covered, Counter::kPathMtuLowered), 0u);
+  EXPECT_EQ(count(covered, Counter::kPathMtuBlackHoles), 0u);
+}
+
+TEST(Sim, ARouterSaysNotHowLargePacketsMayBe) {
+  const Coverage covered =
+      play_all([](uint64_t seed) { return narrow(seed, LinkConfig::Narrow::kTellsNoValue); });
+  EXPECT_GT(count(covered, Counter::kPathMtuLowered), 0u);
+  EXPECT_EQ(count(covered, Counter::kPathMtuBlackHoles), 0u);
+}
+
+TEST(Sim, BlackHoles) {
+  const Coverage covered =
+      play_all([](uint64_t seed) { return narrow(seed, LinkConfig::Narrow::kSilent); });
+  EXPECT_EQ(count(covered, Counter::kPathMtuLowered), 0u);
+  EXPECT_GT(count(covered, Counter::kPathMtuBlackHoles), 0u);
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPMTUPFail), 0u);
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPMTUPSuccess), 0u);
+}
+
 TEST(Sim, Outages) {
   play_all([](uint64_t seed) {
     Scenario scenario = plain(seed, 6, 300'000);
@@ -519,7 +559,8 @@ TEST(Sim, Swarm) {
        {Counter::kTcpExtTCPTimeouts, Counter::kTcpExtTCPFastRetrans, Counter::kTcpExtDelayedACKs,
         Counter::kTcpExtTCPOFOQueue, Counter::kTcpExtTCPWinProbe, Counter::kTcpExtTCPTimeWait,
         Counter::kTcpExtTCPSynRetrans, Counter::kTcpExtTCPKeepAlive, Counter::kDropTcpChecksum,
-        Counter::kDropIpChecksum, Counter::kDropIpTruncated}) {
+        Counter::kDropIpChecksum, Counter::kDropIpTruncated, Counter::kPathMtuLowered,
+        Counter::kPathMtuBlackHoles, Counter::kTcpExtTCPMTUPFail, Counter::kTcpExtTCPMTUPSuccess}) {
     EXPECT_GT(count(covered, counter), 0u) << to_string(counter);
   }
   EXPECT_GT(covered.window_closed, 0u);

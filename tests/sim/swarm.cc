@@ -10,6 +10,7 @@ namespace {
 constexpr uint32_t kBytesMax = 300'000;
 constexpr uint64_t kTables = 0x7ab1e5;  // generators of their own: see random.h
 constexpr uint64_t kOpens = 0x0be175;
+constexpr uint64_t kPaths = 0x9a7435;
 
 EndPlan draw_end(Random& random, uint32_t bytes) {
   EndPlan end;
@@ -74,6 +75,28 @@ void draw_wire(Random& random, LinkConfig& link) {
     link.bits_per_second = random.pick<uint64_t>({1'000'000, 10'000'000, 100'000'000});
     link.queue_frames = static_cast<uint32_t>(random.between(8, 120));
   }
+}
+
+// A hop that not every packet gets through: from the beginning, or at some time, or for a while.
+// Where nobody tells the size it must be found by probing.
+void draw_narrow_hop(Random& random, Scenario& scenario) {
+  for (LinkConfig& link : scenario.links) {
+    if (random.chance(0.3)) continue;
+    link.path_mtu = static_cast<uint16_t>(random.between(576, 1499));
+    link.narrow = random.pick({LinkConfig::Narrow::kTells, LinkConfig::Narrow::kTellsNoValue,
+                               LinkConfig::Narrow::kSilent});
+    if (random.coin()) link.narrow_from = Instant{} + random.duration({}, seconds(5));
+    if (random.coin()) {
+      link.narrow_until = link.narrow_from + random.duration(milliseconds(100), seconds(20));
+    }
+  }
+  const auto probe = [&](TcpOptions& options) {
+    options.mtu_probing = random.chance(0.3) ? MtuProbing::kAlways : MtuProbing::kBlackHole;
+  };
+  for (HostPlan& host : scenario.hosts) {
+    for (TcpOptions& options : host.listeners) probe(options);
+  }
+  for (ConnectionPlan& plan : scenario.connections) probe(plan.options);
 }
 
 // Each bound is small or as it was.
@@ -231,6 +254,8 @@ Scenario swarm_scenario(uint64_t seed, Faults faults) {
   }
   Random opens = Random(seed).fork(kOpens);
   for (HostPlan& host : scenario.hosts) draw_opens(opens, host.shard);
+  Random paths = Random(seed).fork(kPaths);
+  if (lossy && paths.chance(0.15)) draw_narrow_hop(paths, scenario);
   return scenario;
 }
 

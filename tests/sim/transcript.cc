@@ -30,6 +30,7 @@ Transcript::Entry& Transcript::add(Instant now, size_t host, Kind kind) {
   entry.kind = kind;
   entry.time = now;
   entry.host = static_cast<uint8_t>(host);
+  entry.fate = Fate::kDelivered;
   mix(static_cast<uint64_t>(now.ns));
   mix(static_cast<uint64_t>(kind) << 8 | host);
   return entry;

@@ -300,7 +300,33 @@ void World::send(size_t host, std::vector<std::byte> frame) {
                                 : "#" + std::to_string(flow.connection->ends[0].connection) + " ";
     return fail(who + "on the wire: " + *wrong);
   }
+  if (fate == Fate::kTooLarge && scenario_.links[host].narrow != LinkConfig::Narrow::kSilent) {
+    say_too_large(host, copy);
+  }
   if (random_.chance(scenario_.noise)) maybe_noise(1 - host, decode(copy));
+}
+
+// The router before the narrow hop answers by ICMP, which takes the way of all frames to the host.
+void World::say_too_large(size_t host, std::span<const std::byte> frame) {
+  constexpr size_t kEthernetBytes = 14;
+  const LinkConfig& link = scenario_.links[host];
+  test::NaiveIcmp icmp;
+  icmp.destination_mac = host_mac(host);
+  icmp.source_mac = host_mac(1 - host);
+  icmp.source_ip = kRouterIp;
+  icmp.destination_ip = host_ip(host);
+  icmp.type = 3;
+  icmp.code = 4;
+  icmp.body.resize(4);
+  const bool named = link.narrow == LinkConfig::Narrow::kTells;
+  test::put16(icmp.body, 2, named ? link.path_mtu : uint16_t{0});
+  const auto quoted = frame.subspan(kEthernetBytes, 20 + 8);
+  icmp.body.insert(icmp.body.end(), quoted.begin(), quoted.end());
+  std::vector<std::byte> answer = test::build(icmp);
+  const std::vector<std::byte> copy = answer;
+  const Fate fate = links_[1 - host].accept(now_, std::move(answer));
+  ++coverage_.fates[static_cast<size_t>(fate)];
+  transcript_.sent(now_, 1 - host, copy, fate, 0, 0);
 }
 
 void World::receiving(size_t host, std::span<const std::byte> frame, bool noise) {

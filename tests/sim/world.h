@@ -94,6 +94,7 @@ class World {
   [[nodiscard]] FlowRef flow_of(const Packet& packet) const;
   [[nodiscard]] std::string report(const std::string& what) const;
   void maybe_noise(size_t host, const Packet& like);
+  void say_too_large(size_t host, std::span<const std::byte> frame);
   void stop_with_report();
   static void on_crash(int signal);
   static void on_sanitizer_death();

@@ -114,7 +114,7 @@ std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where
     fail(where, "in(\"" + std::string(line) + "\") is no ARP packet");
     return std::nullopt;
   }
-  if (!words.empty() && words[0] == "icmp" && words.size() == 5) {
+  if (words.size() >= 5 && words[0] == "icmp") {
     NaiveIcmp icmp{kLocalMac, kPeerMac, kPeerIp, kLocalIp, 8, 0, {}};
     if (words[1] == "echo") {  // icmp echo ID SEQ BYTES
       icmp.body.resize(4 + static_cast<size_t>(std::stoul(words[4])));
@@ -123,7 +123,8 @@ std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where
       for (size_t i = 4; i < icmp.body.size(); ++i) icmp.body[i] = peer_byte(i);
       return build(icmp);
     }
-    if (words[3] == "quote") {  // icmp TYPE CODE quote SEQ: of a segment of ours
+    // icmp TYPE CODE quote SEQ [mtu N] [size N]: of a segment of ours, `size` bytes with IP header
+    if (words[3] == "quote") {
       icmp.type = static_cast<uint8_t>(std::stoul(words[1]));
       icmp.code = static_cast<uint8_t>(std::stoul(words[2]));
       const Flow& flow = current();
@@ -134,8 +135,14 @@ std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where
       ours.destination_port = flow.peer_port;
       ours.seq = flow.local_isn.value_or(0) + static_cast<uint32_t>(std::stoll(words[4]));
       ours.flags = kAck;
-      const Bytes quoted = build(ours);
+      Bytes quoted = build(ours);
       icmp.body.resize(4);
+      put16(quoted, 14 + 2, icmp.type == 3 && icmp.code == 4 ? 1500 : 40);
+      for (size_t i = 5; i + 1 < words.size(); i += 2) {
+        const auto value = static_cast<uint16_t>(std::stoul(words[i + 1]));
+        if (words[i] == "mtu") put16(icmp.body, 2, value);
+        if (words[i] == "size") put16(quoted, 14 + 2, value);
+      }
       icmp.body.insert(icmp.body.end(), quoted.begin() + 14, quoted.begin() + 14 + 28);
       return build(icmp);
     }

@@ -15,7 +15,10 @@
 // have on the wire. "sack *" asks for any.
 //
 // A number may be written * (any), or =N (N itself, not counted from anywhere).
-// `arp who-has A tell B`, `arp reply A is-at MAC` and `icmp TYPE CODE` name other frames.
+// `arp who-has A tell B`, `arp reply A is-at MAC` and `icmp TYPE CODE` name other frames. Only in:
+// `icmp echo ID SEQ BYTES`, and errors about a segment of the host's, `icmp TYPE CODE quote SEQ
+// [mtu N] [size N]`, with the next hop's MTU, and the quoted packet's bytes (else 1500 where
+// fragmentation is needed, and 40 otherwise).
 #pragma once
 
 #include <cstdint>

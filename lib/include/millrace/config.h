@@ -17,6 +17,14 @@ enum class CongestionControl : uint8_t {
   kCubic,    // RFC 9438 with HyStart++ (RFC 9406)
 };
 
+// Whether a connection looks for itself how large a segment the path takes (RFC 4821, RFC 8899),
+// beside what ICMP says. As Linux's tcp_mtu_probing 0, 1 and 2.
+enum class MtuProbing : uint8_t {
+  kOff,
+  kBlackHole,  // once full segments time out in a row: smaller ones, and up again by probes
+  kAlways,     // begins with 1024 bytes and probes upwards
+};
+
 // How one listener's or one connect()'s connections behave.
 struct TcpOptions {
   uint32_t send_buffer_bytes = 256 * 1024;     // unacknowledged and unsent bytes held, at most
@@ -36,6 +44,7 @@ struct TcpOptions {
   bool cork = false;        // only full segments are sent, until this is false again or FIN follows
   Duration delayed_ack_timeout = milliseconds(40);  // below 500 ms (RFC 9293 section 3.8.6.3)
 
+  MtuProbing mtu_probing = MtuProbing::kBlackHole;
   CongestionControl congestion = CongestionControl::kCubic;
   uint32_t initial_window_segments = 10;  // RFC 6928
   Duration rto_initial = seconds(1);      // RFC 6298 section 2.1
@@ -98,6 +107,7 @@ struct ShardConfig {
   uint32_t listeners_max = 64;
   uint32_t neighbors_max = 1024;
   uint32_t profiles_max = 256;           // different TcpOptions in use
+  uint32_t paths_max = 1024;             // destinations whose path MTU is remembered
   uint32_t small_blocks_max = 1u << 20;  // 256-byte buffers
   uint32_t large_blocks_max = 1u << 16;  // 4096-byte buffers
   uint32_t flight_runs_max = 1u << 20;   // 16-byte records of what is in flight, beyond one each
@@ -116,6 +126,8 @@ struct ShardConfig {
   bool time_wait_reuse = true;  // own active opens may reuse a TIME-WAIT tuple (RFC 6191)
   uint16_t port_first = 1024;   // ephemeral ports for active opens
   uint16_t port_last = 65535;
+  uint16_t min_pmtu = 552;      // an ICMP claim of less is taken for this, as Linux does
+  Duration path_mtu_lifetime = seconds(600);  // RFC 1191 section 6.3
   Duration arp_timeout = seconds(1);  // between ARP requests
   uint8_t arp_retries = 3;
   Duration arp_lifetime = seconds(60);  // an entry that is in use is asked again after this

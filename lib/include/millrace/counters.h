@@ -26,7 +26,12 @@ enum class Counter : uint8_t {
   kIcmpOutEchoReps,
   kIcmpInDestUnreachs,
   kIcmpOutDestUnreachs,
+  kIcmpInTimeExcds,
+  kIcmpInParmProbs,
+  kIcmpInSrcQuenchs,
   kIcmpIgnored,
+  kPathMtuLowered,     // ICMP claims that made segments smaller
+  kPathMtuBlackHoles,  // connections whose full segments timed out in a row
   // RFC 4022 and its Linux extensions.
   kTcpActiveOpens,
   kTcpPassiveOpens,
@@ -48,8 +53,11 @@ enum class Counter : uint8_t {
   kTcpExtTCPSACKReneging,  // the peer dropped what it had acknowledged selectively
   kTcpExtDelayedACKs,
   kTcpExtTCPPureAcks,
-  kTcpExtTCPHPHits,    // header prediction
-  kTcpExtTCPOFOQueue,  // segments kept out of order
+  kTcpExtOutOfWindowIcmps,  // quoting what is not in flight (RFC 5927)
+  kTcpExtTCPMTUPFail,       // path MTU probes that were lost
+  kTcpExtTCPMTUPSuccess,    // and that arrived
+  kTcpExtTCPHPHits,         // header prediction
+  kTcpExtTCPOFOQueue,       // segments kept out of order
   kTcpExtTCPOFODrop,
   kTcpExtTCPChallengeACK,
   kTcpExtTCPSYNChallenge,

@@ -45,6 +45,7 @@ struct TcpInfo {
   uint32_t snd_ssthresh = 0;  // UINT32_MAX until the first loss
   uint16_t snd_mss = 0;
   uint16_t rcv_mss = 0;  // the largest segment that arrived
+  uint16_t pmtu = 0;     // IP packet that the path takes, as far as is known
   uint8_t snd_wscale = 0;
   uint8_t rcv_wscale = 0;
   // Options in force.
