@@ -121,7 +121,7 @@ Result<void> validate(const TcpOptions& options) {
   if (options.mss_max != 0) {
     check.between("mss_max", options.mss_max, 64, 8960);
   }
-  check.between("delayed_ack_timeout", options.delayed_ack_timeout, kTick, milliseconds(500));
+  check.between("delayed_ack_timeout", options.delayed_ack_timeout, kTick, milliseconds(499));
   check.between("initial_window_segments", options.initial_window_segments, 1, 1000);
   check.between("rto_min", options.rto_min, kTick, seconds(60));
   check.between("rto_max", options.rto_max, options.rto_min, kLongest);

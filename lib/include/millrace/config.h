@@ -34,14 +34,14 @@ struct TcpOptions {
   bool delayed_ack = true;  // RFC 1122 section 4.2.3.2
   uint8_t quick_acks = 16;  // so many segments are acknowledged at once first, for slow start
   bool cork = false;        // only full segments are sent, until this is false again or FIN follows
-  Duration delayed_ack_timeout = milliseconds(40);  // at most 500 ms (RFC 9293 section 3.8.6.3)
+  Duration delayed_ack_timeout = milliseconds(40);  // below 500 ms (RFC 9293 section 3.8.6.3)
 
   CongestionControl congestion = CongestionControl::kCubic;
   uint32_t initial_window_segments = 10;  // RFC 6928
   Duration rto_initial = seconds(1);      // RFC 6298 section 2.1
   Duration rto_min = milliseconds(200);   // RFC 6298 says 1 s; 200 ms is what hosts deploy
   Duration rto_max = seconds(60);         // RFC 6298 section 2.5
-  uint8_t syn_retries = 6;                // SYNs after the first, before kConnectTimeout
+  uint8_t syn_retries = 7;                // SYNs after the first: 3 minutes (RFC 9293 MUST-23)
   uint8_t synack_retries = 5;             // SYN-ACKs after the first, before the entry is dropped
   uint8_t data_retries = 15;              // R2 as a count (RFC 9293 section 3.8.3)
   Duration user_timeout = {};             // 0: data_retries decides (RFC 9293 section 3.8.3)

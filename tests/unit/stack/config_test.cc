@@ -131,8 +131,8 @@ TEST(StackConfig, TcpOptionsHaveBoundsToo) {
   EXPECT_NE(said_of([](TcpOptions& o) { o.mss_max = 8961; }).find("mss_max is 8961"),
             std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) {
-              o.delayed_ack_timeout = milliseconds(501);
-            }).find("delayed_ack_timeout is 501 ms"),
+              o.delayed_ack_timeout = milliseconds(500);
+            }).find("delayed_ack_timeout is 500 ms"),
             std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) { o.rto_min = seconds(61); }).find("rto_min"),
             std::string::npos);
