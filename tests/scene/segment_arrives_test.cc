@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // RFC 9293 section 3.10.7, "Segment Arrives", as one table: in every state, every kind of segment,
 // within the window and outside of it. The window is 65535 bytes from the next number expected.
-// RFC 5961 rules resets and SYNs, RFC 1337 and RFC 6191 TIME-WAIT.
+// RFC 5961 rules resets and SYNs, RFC 1337 and RFC 6191 TIME-WAIT. docs/conformance.md shows it as
+// a matrix, made by tests/tidy/conformance.py.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -66,6 +67,8 @@ constexpr Row kRows[] = {
     {"SYN-SENT", "R. 0 ack 0", "", "SYN-SENT"},
     {"SYN-SENT", "R. 0 ack 1", "", "CLOSED"},
     {"SYN-SENT", "R. 0 ack 2", "", "SYN-SENT"},
+    {"SYN-SENT", "1:11 ack 0", "R 0", "SYN-SENT"},
+    {"SYN-SENT", "1:11 ack 2", "R 2", "SYN-SENT"},
 
     // Section 3.10.7.4, of a passive open. Two SYNs of one number are one SYN.
     {"SYN-RECEIVED", "S 0", "S. 0 ack 1", "SYN-RECEIVED"},
@@ -90,6 +93,9 @@ constexpr Row kRows[] = {
     {"SYN-RECEIVED", "R 100", ". 1 ack 1", "SYN-RECEIVED"},
     {"SYN-RECEIVED", "R 0", "", "SYN-RECEIVED"},
     {"SYN-RECEIVED", "R 70000", "", "SYN-RECEIVED"},
+    {"SYN-RECEIVED", "-9:1 ack 1", ". 1 ack 1", "SYN-RECEIVED"},
+    {"SYN-RECEIVED", "1:11 ack 2", "R 2", "SYN-RECEIVED"},
+    {"SYN-RECEIVED", "F. 2 ack 1", ". 1 ack 1", "ESTABLISHED"},
 
     // The same of a simultaneous open.
     {"SYN-RECEIVED-SIMULTANEOUS", "S 0", ". 1 ack 1", "SYN-RECEIVED"},
@@ -110,6 +116,12 @@ constexpr Row kRows[] = {
     {"SYN-RECEIVED-SIMULTANEOUS", "R. 1 ack 1", "", "CLOSED"},
     {"SYN-RECEIVED-SIMULTANEOUS", "R 100", ". 1 ack 1", "SYN-RECEIVED"},
     {"SYN-RECEIVED-SIMULTANEOUS", "R 70000", "", "SYN-RECEIVED"},
+    {"SYN-RECEIVED-SIMULTANEOUS", "11:21 ack 1", ". 1 ack 1", "ESTABLISHED"},
+    {"SYN-RECEIVED-SIMULTANEOUS", "-9:1 ack 1", ". 1 ack 1", "SYN-RECEIVED"},
+    {"SYN-RECEIVED-SIMULTANEOUS", "1:11 ack 2", "R 2", "SYN-RECEIVED"},
+    {"SYN-RECEIVED-SIMULTANEOUS", "F. 2 ack 1", ". 1 ack 1", "ESTABLISHED"},
+    {"SYN-RECEIVED-SIMULTANEOUS", "F. 1 ack 2", "R 2", "SYN-RECEIVED"},
+    {"SYN-RECEIVED-SIMULTANEOUS", "R 0", "", "SYN-RECEIVED"},
 
     {"ESTABLISHED", "S 0", ". 1 ack 1", "ESTABLISHED"},
     {"ESTABLISHED", "S 1", ". 1 ack 1", "ESTABLISHED"},
@@ -141,6 +153,7 @@ constexpr Row kRows[] = {
     {"ESTABLISHED", "R 65535", ". 1 ack 1", "ESTABLISHED"},
     {"ESTABLISHED", "R 0", "", "ESTABLISHED"},
     {"ESTABLISHED", "R 70000", "", "ESTABLISHED"},
+    {"ESTABLISHED", "F. 1 ack 2", ". 1 ack 1", "ESTABLISHED"},
 
     {"FIN-WAIT-1", "S 1", ". 2 ack 1", "FIN-WAIT-1"},
     {"FIN-WAIT-1", "S 70000", ". 2 ack 1", "FIN-WAIT-1"},
@@ -159,6 +172,15 @@ constexpr Row kRows[] = {
     {"FIN-WAIT-1", "R. 1 ack 2", "", "CLOSED"},
     {"FIN-WAIT-1", "R 100", ". 2 ack 1", "FIN-WAIT-1"},
     {"FIN-WAIT-1", "R 70000", "", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "S 0", ". 2 ack 1", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "S. 1 ack 1", ". 2 ack 1", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", ". 1 ack 0", "", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "11:21 ack 1", ". 2 ack 1", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "-9:1 ack 1", ". 2 ack 1", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "1:11 ack 3", ". 2 ack 1", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "F. 2 ack 1", ". 2 ack 1", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "F. 1 ack 3", ". 2 ack 1", "FIN-WAIT-1"},
+    {"FIN-WAIT-1", "R 0", "", "FIN-WAIT-1"},
 
     {"FIN-WAIT-2", "S 1", ". 2 ack 1", "FIN-WAIT-2"},
     {"FIN-WAIT-2", "S 70000", ". 2 ack 1", "FIN-WAIT-2"},
@@ -176,6 +198,13 @@ constexpr Row kRows[] = {
     {"FIN-WAIT-2", "R. 1 ack 2", "", "CLOSED"},
     {"FIN-WAIT-2", "R 100", ". 2 ack 1", "FIN-WAIT-2"},
     {"FIN-WAIT-2", "R 70000", "", "FIN-WAIT-2"},
+    {"FIN-WAIT-2", "S 0", ". 2 ack 1", "FIN-WAIT-2"},
+    {"FIN-WAIT-2", "S. 1 ack 2", ". 2 ack 1", "FIN-WAIT-2"},
+    {"FIN-WAIT-2", ". 1 ack 1", "", "FIN-WAIT-2"},
+    {"FIN-WAIT-2", "-9:1 ack 2", ". 2 ack 1", "FIN-WAIT-2"},
+    {"FIN-WAIT-2", "1:11 ack 3", ". 2 ack 1", "FIN-WAIT-2"},
+    {"FIN-WAIT-2", "F. 1 ack 3", ". 2 ack 1", "FIN-WAIT-2"},
+    {"FIN-WAIT-2", "R 0", "", "FIN-WAIT-2"},
 
     {"CLOSE-WAIT", "S 2", ". 1 ack 2", "CLOSE-WAIT"},
     {"CLOSE-WAIT", "S 70000", ". 1 ack 2", "CLOSE-WAIT"},
@@ -192,6 +221,15 @@ constexpr Row kRows[] = {
     {"CLOSE-WAIT", "R 1", "", "CLOSE-WAIT"},
     {"CLOSE-WAIT", "R 100", ". 1 ack 2", "CLOSE-WAIT"},
     {"CLOSE-WAIT", "R 70000", "", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "S 0", ". 1 ack 2", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "S. 2 ack 1", ". 1 ack 2", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", ". 2 ack 0", "", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "12:22 ack 1", "", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "-9:1 ack 1", ". 1 ack 2", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "2:12 ack 2", ". 1 ack 2", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "F. 3 ack 1", "", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "F. 70000 ack 1", ". 1 ack 2", "CLOSE-WAIT"},
+    {"CLOSE-WAIT", "F. 2 ack 2", ". 1 ack 2", "CLOSE-WAIT"},
 
     {"CLOSING", "S 2", ". 2 ack 2", "CLOSING"},
     {"CLOSING", "S 70000", ". 2 ack 2", "CLOSING"},
@@ -208,6 +246,16 @@ constexpr Row kRows[] = {
     {"CLOSING", "R. 2 ack 1", "", "CLOSED"},
     {"CLOSING", "R 100", ". 2 ack 2", "CLOSING"},
     {"CLOSING", "R 70000", "", "CLOSING"},
+    {"CLOSING", "S 0", ". 2 ack 2", "CLOSING"},
+    {"CLOSING", "S. 2 ack 1", ". 2 ack 2", "CLOSING"},
+    {"CLOSING", ". 2 ack 0", "", "CLOSING"},
+    {"CLOSING", "12:22 ack 1", "", "CLOSING"},
+    {"CLOSING", "-9:1 ack 1", ". 2 ack 2", "CLOSING"},
+    {"CLOSING", "2:12 ack 3", ". 2 ack 2", "CLOSING"},
+    {"CLOSING", "F. 3 ack 1", "", "CLOSING"},
+    {"CLOSING", "F. 70000 ack 1", ". 2 ack 2", "CLOSING"},
+    {"CLOSING", "F. 2 ack 3", ". 2 ack 2", "CLOSING"},
+    {"CLOSING", "R 1", "", "CLOSING"},
 
     {"LAST-ACK", "S 2", ". 2 ack 2", "LAST-ACK"},
     {"LAST-ACK", "S 70000", ". 2 ack 2", "LAST-ACK"},
@@ -224,6 +272,16 @@ constexpr Row kRows[] = {
     {"LAST-ACK", "R. 2 ack 1", "", "CLOSED"},
     {"LAST-ACK", "R 100", ". 2 ack 2", "LAST-ACK"},
     {"LAST-ACK", "R 70000", "", "LAST-ACK"},
+    {"LAST-ACK", "S 0", ". 2 ack 2", "LAST-ACK"},
+    {"LAST-ACK", "S. 2 ack 1", ". 2 ack 2", "LAST-ACK"},
+    {"LAST-ACK", ". 2 ack 0", "", "LAST-ACK"},
+    {"LAST-ACK", "12:22 ack 1", "", "LAST-ACK"},
+    {"LAST-ACK", "-9:1 ack 1", ". 2 ack 2", "LAST-ACK"},
+    {"LAST-ACK", "2:12 ack 3", ". 2 ack 2", "LAST-ACK"},
+    {"LAST-ACK", "F. 3 ack 1", "", "LAST-ACK"},
+    {"LAST-ACK", "F. 70000 ack 1", ". 2 ack 2", "LAST-ACK"},
+    {"LAST-ACK", "F. 2 ack 3", ". 2 ack 2", "LAST-ACK"},
+    {"LAST-ACK", "R 1", "", "LAST-ACK"},
 
     // What has no length is not answered, or two ends in TIME-WAIT would talk for ever. A newer SYN
     // begins anew; within a millisecond the clock of initial numbers goes on by 250.
@@ -240,6 +298,17 @@ constexpr Row kRows[] = {
     {"TIME-WAIT", "R 2", "", "TIME-WAIT"},
     {"TIME-WAIT", "R. 2 ack 2", "", "TIME-WAIT"},
     {"TIME-WAIT", "R 100", "", "TIME-WAIT"},
+    {"TIME-WAIT", "S 0", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", "S. 2 ack 2", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", ". 2 ack 1", "", "TIME-WAIT"},
+    {"TIME-WAIT", ". 2 ack 3", "", "TIME-WAIT"},
+    {"TIME-WAIT", "12:22 ack 2", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", "-9:1 ack 2", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", "2:12 ack 3", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", "F. 2 ack 2", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", "F. 3 ack 2", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", "F. 2 ack 3", ". 2 ack 2", "TIME-WAIT"},
+    {"TIME-WAIT", "R 70000", "", "TIME-WAIT"},
 };
 
 Stage set_up(const std::string& state) {
@@ -258,11 +327,15 @@ TEST_P(SceneSegmentArrives, IsAnsweredAsTheRfcSays) {
   s.silence().state(row.state_after);
 }
 
+// LAST-ACK and "F. -9:1 ack 1" are LAST_ACK_FA_m9_1_ack_1.
 std::string name_of(const testing::TestParamInfo<Row>& info) {
-  std::string name = std::string(info.param.state) + "_" + info.param.segment;
-  for (char& letter : name) {
+  std::string segment = info.param.segment;
+  for (char& letter : segment) {
     if (letter == '.') letter = 'A';
     if (letter == '-') letter = 'm';
+  }
+  std::string name = std::string(info.param.state) + "_" + segment;
+  for (char& letter : name) {
     if (std::isalnum(static_cast<unsigned char>(letter)) == 0) letter = '_';
   }
   return name;
