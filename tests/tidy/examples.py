@@ -1,10 +1,47 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Small trees on which each rule of tidy.py fires (bad, each of them) or keeps quiet (good)."""
 
+import conformance
+
 LICENCE = "// SPDX-License-Identifier: BSD-3-Clause\n"
 # In pieces, so that this file passes the rule too.
 BRANCH_MARK = "FIX" + "ME"
 ISSUE_MARK = "TO" + "DO"
+
+
+TESTS = '''TEST(SceneClose, GoesThroughFinWait) {
+TEST_P(SceneBad, IsDropped) {
+INSTANTIATE_TEST_SUITE_P(All, SceneBad, testing::ValuesIn(kRows), name_of);
+constexpr Row kRows[] = {{"Counter", "no flags"}, {"LAST-ACK", "F. -9:1 ack 1", "", ""}};
+'''
+
+
+def table_of(leave_out=()):
+    """A table with a row for every cell that can be reached."""
+    segments = ["S 0", "S 5", "S 70000", "S. 5 ack 1", "S. 70000 ack 1", "R. 0 ack 1", "R 0", "R 1",
+                "R 2", "R 5", "R 70000", "F. 0 ack 2"]
+    for ack in (0, 1, 2, 3):
+        segments += [f"{what} ack {ack}" for what in (
+            ". 1", ". 2", ". 70000", "1:11", "2:12", "5:15", "70000:70010", "-9:1", "F. 1", "F. 2",
+            "F. 5", "F. 70000")]
+    rows = "".join(f'    {{"{state}", "{segment}", "", ""}},\n'
+                   for state in conformance.STATES for segment in segments
+                   if (state, segment) not in leave_out)
+    return "constexpr Row kRows[] = {\n" + rows + "};\n"
+
+
+TABLE = table_of()
+HOLE = table_of(leave_out=[("ESTABLISHED", "S 70000")])
+
+
+def naming(*names):
+    return {"tests/scene/close_test.cc": TESTS, "tests/e2e/cases_loss.py": "def bulk(lab):\n",
+            "docs/conformance.md": "".join(f"| a clause | `{name}` |\n" for name in names)}
+
+
+def with_matrix(table, matrix):
+    return {conformance.TABLE: table,
+            conformance.DOCUMENT: f"# It\n{conformance.BEGIN}{matrix}{conformance.END}"}
 
 
 def including(path, *names):
@@ -133,6 +170,22 @@ EXAMPLES = {
         "good": {**including("lib/tcp/a.cc", '"tcp/b.h"', '"millrace/c.h"'), "lib/tcp/b.h": "",
                  "lib/include/millrace/c.h": "", "lib/include/millrace/d.h": "",
                  "lib/tcp/meson.build": "tcp_sources = files('a.cc')\n"},
+    },
+    "named_tests": {
+        "bad": [naming("SceneClose.GoesThroughFinWai"), naming("SceneOpen.GoesThroughFinWait"),
+                naming("SceneClose.GoesThroughFinWait/x"), naming("SceneBad.IsDropped"),
+                naming("Some/SceneBad.IsDropped"), naming("All/SceneBad.IsDropped/no_flag"),
+                naming("All/SceneBad.IsDropped/LAST_ACK_FA_9_1_ack_1"), naming("e2e: bulks"),
+                naming("SceneClose.GoesThroughFinWait", "SceneClose.Gone")],
+        "good": naming("SceneClose.GoesThroughFinWait", "All/SceneBad.IsDropped", "e2e: bulk",
+                       "All/SceneBad.IsDropped/no_flags", "Report.json", "std::string", "a.b",
+                       "All/SceneBad.IsDropped/LAST_ACK_FA_m9_1_ack_1"),
+    },
+    "matrix_of_states": {
+        "bad": [with_matrix(TABLE, "| | CLOSED |\n"), with_matrix(TABLE, ""),
+                {conformance.TABLE: TABLE, conformance.DOCUMENT: "# It\n"},
+                with_matrix(HOLE, conformance.make_matrix(HOLE)[0])],
+        "good": with_matrix(TABLE, conformance.make_matrix(TABLE)[0]),
     },
     "names": {
         "bad": [{"lib/base/utils.h": ""}, {"app/common.cc": ""}, {"lib/tcp/SendQueue.h": ""}],

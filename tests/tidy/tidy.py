@@ -18,6 +18,7 @@ import re
 import sys
 import time
 
+import conformance
 import examples
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -367,7 +368,8 @@ def names(tree):
 
 RULES = (include_table, dpdk_at_the_edge, include_cycles, clocks, randomness, sleeping, sans_io,
          ownership, allocation, exceptions, marks, line_length, file_length, whitespace,
-         pragma_once, spdx, dead_files, names)
+         pragma_once, spdx, dead_files, names, conformance.named_tests,
+         conformance.matrix_of_states)
 
 
 # ---- running them ----------------------------------------------------------------------------
