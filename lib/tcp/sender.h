@@ -36,9 +36,12 @@ enum RunFlag : uint32_t {
 
 enum class Phase : uint8_t {
   kOpen,     // nothing is known to be lost
-  kFast,     // fast recovery, or a reduction by ECN: PRR sets the window (RFC 9937)
+  kFast,     // fast recovery: PRR sets the window (RFC 9937)
+  kReduced,  // marked by ECN, nothing is lost: PRR sets the window
   kTimeout,  // after a retransmission timeout: slow start over what was lost
 };
+
+constexpr bool repairs(Phase phase) { return phase == Phase::kFast || phase == Phase::kTimeout; }
 
 // Bits of Sender::flags.
 enum SenderFlag : uint8_t {
