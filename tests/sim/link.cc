@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "packet.h"
+#include "support/naive_frame.h"
+
 namespace millrace::sim {
 namespace {
 
 constexpr size_t kEthernetBytes = 14;
+constexpr size_t kTcp = 34;
 constexpr size_t kWireOverheadBytes = 24;  // preamble, check sequence, gap
 
 bool is_arp(std::span<const std::byte> frame) {
@@ -39,6 +43,10 @@ const char* to_string(Fate fate) {
       return "duplicated";
     case Fate::kReordered:
       return "held back";
+    case Fate::kMarked:
+      return "marked";
+    case Fate::kEcnCleared:
+      return "ECN cleared";
   }
   return "?";
 }
@@ -71,6 +79,7 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
   }
   const bool arp = is_arp(frame);
   if (loses(arp)) return Fate::kLost;
+  const Fate touched = touch_ecn(frame);
   if (!arp && random_.chance(config_.truncate)) {
     frame.resize(random_.below(frame.size()));
     schedule(arrival, true, std::move(frame));
@@ -97,7 +106,33 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
   }
   schedule(arrival, false, std::move(frame));
   let_overtaken_go(arrival, 1);
-  return Fate::kDelivered;
+  return touched;
+}
+
+// What routers do (RFC 3168 section 5), and what some do that should not.
+Fate Link::touch_ecn(std::vector<std::byte>& frame) {
+  if (config_.mark == 0 && !config_.clear_ect && !config_.clear_ace) return Fate::kDelivered;
+  const Packet p = decode(frame);
+  if (p.kind != PacketKind::kTcp) return Fate::kDelivered;
+  Fate fate = Fate::kDelivered;
+  if (config_.clear_ace && !p.has(kSyn) && p.ace() != 0) {
+    test::put16(frame, kTcp + 12, test::get16(frame, kTcp + 12) & 0xfe3f);
+    test::fix_tcp_checksum(frame);
+    fate = Fate::kEcnCleared;
+  }
+  uint8_t ecn = p.ecn;
+  if (config_.clear_ect && ecn != 0) {
+    ecn = 0;
+    fate = Fate::kEcnCleared;
+  } else if (ecn != 0 && random_.chance(config_.mark)) {
+    ecn = kCe;
+    fate = Fate::kMarked;
+  }
+  if (ecn != p.ecn) {
+    test::put8(frame, kEthernetBytes + 1, ecn);
+    test::fix_ip_checksum(frame);
+  }
+  return fate;
 }
 
 // `passed_by` frames arrive in order, and so pass all that let themselves be overtaken.
