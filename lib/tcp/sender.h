@@ -129,6 +129,6 @@ struct alignas(64) Sender {
   void set(uint8_t bits) { flags = static_cast<uint8_t>(flags | bits); }
   void clear(uint8_t bits) { flags = static_cast<uint8_t>(flags & ~bits); }
 };
-static_assert(sizeof(Sender) == 192);
+static_assert(sizeof(Sender) == 256);
 
 }  // namespace millrace::tcp

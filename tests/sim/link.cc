@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "packet.h"
-#include "support/naive_frame.h"
-
 namespace millrace::sim {
 namespace {
 
 constexpr size_t kEthernetBytes = 14;
+constexpr size_t kIp = 14;  // without options
 constexpr size_t kTcp = 34;
 constexpr size_t kWireOverheadBytes = 24;  // preamble, check sequence, gap
 
@@ -21,6 +19,29 @@ bool is_arp(std::span<const std::byte> frame) {
 
 bool later(const Delivery& a, const Delivery& b) {
   return a.time != b.time ? a.time > b.time : a.order > b.order;
+}
+
+bool is_tcp(std::span<const std::byte> frame) {
+  return frame.size() >= kTcp + 20 && frame[12] == std::byte{0x08} && frame[13] == std::byte{0} &&
+         frame[kIp] == std::byte{0x45} && frame[kIp + 9] == std::byte{6};
+}
+
+uint32_t get16(std::span<const std::byte> frame, size_t at) {
+  return std::to_integer<uint32_t>(frame[at]) << 8 | std::to_integer<uint32_t>(frame[at + 1]);
+}
+
+void put16(std::span<std::byte> frame, size_t at, uint32_t value) {
+  frame[at] = static_cast<std::byte>(value >> 8);
+  frame[at + 1] = static_cast<std::byte>(value);
+}
+
+// With the checksum over it set right (RFC 1624).
+void replace16(std::span<std::byte> frame, size_t at, uint32_t value, size_t checksum_at) {
+  uint32_t sum = (get16(frame, checksum_at) ^ 0xffff) + (get16(frame, at) ^ 0xffff) + value;
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  put16(frame, at, value);
+  put16(frame, checksum_at, sum ^ 0xffff);
 }
 
 }  // namespace
@@ -110,29 +131,27 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
 }
 
 // What routers do (RFC 3168 section 5), and what some do that should not.
-Fate Link::touch_ecn(std::vector<std::byte>& frame) {
+Fate Link::touch_ecn(std::span<std::byte> frame) {
   if (config_.mark == 0 && !config_.clear_ect && !config_.clear_ace) return Fate::kDelivered;
-  const Packet p = decode(frame);
-  if (p.kind != PacketKind::kTcp) return Fate::kDelivered;
+  if (!is_tcp(frame)) return Fate::kDelivered;
+  constexpr uint32_t kSyn = 2;
+  constexpr uint32_t kAce = 0x1c0;
+  constexpr uint32_t kCe = 3;
   Fate fate = Fate::kDelivered;
-  if (config_.clear_ace && !p.has(kSyn) && p.ace() != 0) {
-    test::put16(frame, kTcp + 12, test::get16(frame, kTcp + 12) & 0xfe3f);
-    test::fix_tcp_checksum(frame);
+  const uint32_t flags = get16(frame, kTcp + 12);
+  if (config_.clear_ace && (flags & kSyn) == 0 && (flags & kAce) != 0) {
+    replace16(frame, kTcp + 12, flags & ~kAce, kTcp + 16);
     fate = Fate::kEcnCleared;
   }
-  uint8_t ecn = p.ecn;
-  if (config_.clear_ect && ecn != 0) {
-    ecn = 0;
-    fate = Fate::kEcnCleared;
-  } else if (ecn != 0 && random_.chance(config_.mark)) {
-    ecn = kCe;
-    fate = Fate::kMarked;
+  const uint32_t tos = get16(frame, kIp);
+  if ((tos & kCe) == 0) return fate;
+  if (config_.clear_ect) {
+    replace16(frame, kIp, tos & ~kCe, kIp + 10);
+    return Fate::kEcnCleared;
   }
-  if (ecn != p.ecn) {
-    test::put8(frame, kEthernetBytes + 1, ecn);
-    test::fix_ip_checksum(frame);
-  }
-  return fate;
+  if (!random_.chance(config_.mark)) return fate;
+  replace16(frame, kIp, tos | kCe, kIp + 10);
+  return Fate::kMarked;
 }
 
 // `passed_by` frames arrive in order, and so pass all that let themselves be overtaken.

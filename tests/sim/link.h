@@ -96,7 +96,7 @@ class Link {
   [[nodiscard]] Instant next_overtaken() const;
   bool loses(bool arp);
   void flip_bits(std::span<std::byte> frame);
-  Fate touch_ecn(std::vector<std::byte>& frame);
+  Fate touch_ecn(std::span<std::byte> frame);
 
   LinkConfig config_;
   Instant faults_end_;
