@@ -114,6 +114,9 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
            "do not offer window scaling (RFC 7323)");
   add_flag(command, "--no-sack", o.no_sack,
            "do not offer selective acknowledgement (RFC 2018); no RACK-TLP then");
+  add_choice(command, "--ecn", "MODE", o.ecn, {"off", "passive", "classic", "accurate"},
+             "congestion marks instead of losses; classic: asked for and agreed to (RFC 3168); "
+             "passive: only agreed to; accurate: RFC 9768 where the peer knows it");
   add_flag(command, "--no-delayed-ack", o.no_delayed_ack, "acknowledge each burst at once");
   add_flag(command, "--no-time-wait", o.no_time_wait,
            "forget what we closed first at once, where both sides have timestamps: its ports are "
@@ -214,6 +217,7 @@ TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
   tcp.sack = !options.no_sack;
   tcp.time_wait = !options.no_time_wait;
   tcp.congestion = options.congestion;
+  tcp.ecn = options.ecn;
   tcp.delayed_ack = !options.no_delayed_ack;
   tcp.keepalive = options.keepalive.ns != 0;
   if (tcp.keepalive) tcp.keepalive_idle = options.keepalive;

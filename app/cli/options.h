@@ -59,6 +59,7 @@ struct CommonOptions {
   bool no_timestamps = false;
   bool no_window_scale = false;
   bool no_sack = false;
+  Ecn ecn = Ecn::kPassive;
   bool no_delayed_ack = false;
   bool no_time_wait = false;
   CongestionControl congestion = CongestionControl::kCubic;

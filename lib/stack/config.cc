@@ -8,6 +8,7 @@
 
 #include "base/slab.h"
 #include "tcp/context.h"
+#include "tcp/half_open.h"
 
 namespace millrace {
 namespace {
@@ -129,6 +130,7 @@ Result<void> validate(const TcpOptions& options) {
   check.between("rto_min", options.rto_min, kTick, seconds(60));
   check.between("rto_max", options.rto_max, options.rto_min, kLongest);
   check.between("rto_initial", options.rto_initial, kTick, options.rto_max);
+  check.between("synack_retries", options.synack_retries, 0, tcp::HalfOpen::kRetriesMax);
   check.between("data_retries", options.data_retries, 1, 255);
   check.between("user_timeout", options.user_timeout, Duration{}, kLongest);
   check.between("keepalive_idle", options.keepalive_idle, kTick, kLongest);

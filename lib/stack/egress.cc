@@ -117,7 +117,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
     return 0;
   }
   const net::Neighbor& neighbor = neighbors_[c.neighbor];
-  const wire::IpFields ip{config_.interface.ttl};
+  wire::IpFields ip{config_.interface.ttl};
   if (c.has(tcp::kAborting)) {
     const bool reset = aborts_with_reset(c) && neighbor.usable();
     if (reset) {
@@ -154,6 +154,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
       rearm(index);
       break;
     }
+    ip.tos = header.ecn;
     wire::build_tcp(frame, neighbor.ethernet, ip, c.key, header);
     count_out(frame);
     ++filled;

@@ -220,6 +220,7 @@ class Shard::Impl {
   base::Slab<tcp::Inbox> inboxes_;
   base::Slab<tcp::Sender> senders_;
   base::Slab<tcp::Run> runs_;
+  std::optional<base::Region> aces_;        // tcp::Ace, by connection index
   std::optional<base::Region> statistics_;  // ConnectionStatistics, by connection index
   flow::Table flows_;
   timer::Wheel wheel_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stack/impl.h"
+#include "tcp/ecn.h"
 #include "tcp/mtu.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
@@ -33,6 +34,8 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   info.timestamps = c.has(tcp::kTimestamps);
   info.window_scaling = c.window_shifts != 0;
   info.sack = c.has(tcp::kSack);
+  if (c.state > State::kSynSent) info.ecn = tcp::ecn_mode(c);
+  info.ecn_ect = c.has(tcp::kEct);
   info.congestion = ctx_.options(c).congestion;
   info.retransmits = c.backoff;
   info.probes = c.probes;
@@ -54,7 +57,7 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   if (c.sender != kNil) {
     const tcp::Sender& r = senders_[c.sender];
     info.min_rtt = microseconds(r.min_rtt_us);
-    info.in_recovery = r.phase != tcp::Phase::kOpen;
+    info.in_recovery = tcp::repairs(r.phase);
     info.reordering_seen = r.has(tcp::kReorderingSeen);
     info.reordering_window = microseconds(tcp::reordering_window_us(c, r));
     info.sacked_bytes = r.sacked_bytes;
@@ -68,6 +71,8 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
     info.delivery_rate = sums.delivery_rate;
     info.segs_in = sums.segs_in;
     info.segs_out = sums.segs_out;
+    info.ce_received = sums.ce_received;
+    info.ce_delivered = sums.ce_delivered;
   }
   return info;
 }

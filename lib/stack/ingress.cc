@@ -14,6 +14,17 @@ using stack::flow_index;
 using stack::flow_kind;
 using wire::FrameKind;
 
+namespace {
+
+// Requires: `ecn` is not kNotEct.
+constexpr Counter counter_of(uint8_t ecn) {
+  return static_cast<Counter>(static_cast<uint8_t>(Counter::kIpExtInECT1Pkts) + ecn - wire::kEct1);
+}
+static_assert(counter_of(wire::kEct0) == Counter::kIpExtInECT0Pkts &&
+              counter_of(wire::kCe) == Counter::kIpExtInCEPkts);
+
+}  // namespace
+
 uint64_t Shard::Impl::flow_hash(const FlowKey& key) const {
   const uint64_t ports = (uint64_t{key.local_port} << 16) | key.peer_port;
   uint64_t hash =
@@ -112,6 +123,8 @@ void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {
   const uint32_t value = flows_.find(hash, [&](uint32_t v) { return is_key_of(v, p.key); });
   if (value == kNil && !for_us_by_ip(p)) return;
   counters_.add(Counter::kTcpInSegs);
+  if (p.segment.ecn != wire::kNotEct) [[unlikely]]
+    counters_.add(counter_of(p.segment.ecn));
   if (value == kNil) {
     on_no_flow(p, hash);
     return;
@@ -143,9 +156,12 @@ void Shard::Impl::on_counted_segment(uint32_t index, const wire::Segment& s, tcp
   Connection& c = connections_[index];
   const wire::SeqNum una = c.snd_una;
   const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
+  const uint64_t marks = counters_.get(Counter::kTcpExtTCPDeliveredCE);
   tcp::on_segment(c, s, ctx_, fx);
   stack::ConnectionStatistics& sums = statistics(index);
   ++sums.segs_in;
+  sums.ce_received += s.ecn == wire::kCe;
+  sums.ce_delivered += static_cast<uint32_t>(counters_.get(Counter::kTcpExtTCPDeliveredCE) - marks);
   if (c.snd_una != una) {
     sums.on_acked(c, ctx_.now_us, stack::text_acked(c, una, opening));
   }

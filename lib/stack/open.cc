@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "stack/impl.h"
+#include "tcp/ecn.h"
 #include "tcp/handshake.h"
 #include "tcp/input.h"
 
@@ -306,7 +307,7 @@ void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
   const TcpOptions& options = profiles_[listener_for(half.key)->profile];
   wire::SegmentHeader h = tcp::syn_ack(half, options, ctx_, ts_offset);
   h.seq = half.iss + 1;
-  h.flags = wire::kAck;
+  h.flags = wire::kAck | tcp::ecn_half_open_flags(half);
   h.mss = 0;
   h.sack_permitted = false;
   // Only the window of a SYN is unscaled (RFC 7323 section 2.2); what it promised is kept.
@@ -330,6 +331,7 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
 
   if (s.has(wire::kSyn) && !s.has(wire::kAck) && s.seq == half.irs) {
     counters_.add(Counter::kTcpExtTCPSynRetrans);
+    tcp::ecn_on_repeated_syn(half, s, options);
     send_syn_ack(half, options);
     return;
   }

@@ -103,6 +103,10 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
       new Impl(config, now, std::move(*blocks), std::move(*connections), std::move(*half_open),
                std::move(*time_wait), std::move(*inboxes), std::move(*senders), std::move(*runs),
                std::move(*flows), std::move(*control), std::move(*used_cookies)));
+  impl->aces_ = base::Region::allocate(size_t{config.connections_max} * sizeof(tcp::Ace), false);
+  if (!impl->aces_) return Error{"not enough memory; lower connections_max"};
+  impl->ctx_.connections = impl->connections_.data();
+  impl->ctx_.aces = reinterpret_cast<tcp::Ace*>(impl->aces_->data());
   if (config.statistics) {
     auto statistics = base::Region::allocate(
         size_t{config.connections_max} * sizeof(stack::ConnectionStatistics), huge);

@@ -20,6 +20,8 @@ struct alignas(64) ConnectionStatistics {
   uint64_t delivery_rate = 0;  // bytes per second of the last whole round trip
   uint32_t segs_in = 0;
   uint32_t segs_out = 0;
+  uint32_t ce_received = 0;
+  uint32_t ce_delivered = 0;
   // The round trip that is being measured: from the acknowledgement that moved snd_una to
   // round_una until one of round_end.
   wire::SeqNum round_una;

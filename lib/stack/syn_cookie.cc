@@ -4,6 +4,7 @@
 #include "tcp/syn_cookie.h"
 
 #include "stack/impl.h"
+#include "tcp/ecn.h"
 #include "tcp/handshake.h"
 
 namespace millrace {
@@ -23,6 +24,7 @@ bool Shard::Impl::wants_cookie(bool full) const {
 void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p) {
   tcp::HalfOpen half = tcp::remember_syn(p.key, p.segment, options, {});
   const bool timestamps = half.timestamps();
+  tcp::ecn_fit_cookie(half);
   half.iss = tcp::make_cookie(cookie_secret_, p.key, p.segment.seq, half.mss, timestamps, now_);
   uint32_t ts_offset = 0;
   if (timestamps) {
@@ -31,7 +33,10 @@ void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::Pars
     half.shift_and_flags = tcp::HalfOpen::kNoShift;
   }
   wire::SegmentHeader h = tcp::syn_ack(half, options, ctx_, ts_offset);
-  if (timestamps) h.ts_value = tcp::stamp(h.ts_value, {half.window_shift(), half.sack(), false});
+  if (timestamps) {
+    const bool ecn = half.ecn() != tcp::HalfOpen::kEcnNone;
+    h.ts_value = tcp::stamp(h.ts_value, {half.window_shift(), half.sack(), ecn});
+  }
   cookies_until_ = now_ + tcp::kCookieLifetimeMax;
   counters_.add(Counter::kTcpExtSyncookiesSent);
   send_control(p.key, h);
@@ -72,6 +77,7 @@ bool Shard::Impl::accept_cookie(const stack::Listener& listener, const wire::Par
   half.mss = cookie->mss;
   half.shift_and_flags = options.window_scale ? stamped->window_shift : tcp::HalfOpen::kNoShift;
   if (stamped->sack && options.sack) half.shift_and_flags |= tcp::HalfOpen::kSackBit;
+  if (stamped->ecn && options.ecn != Ecn::kOff) half.set_ecn(tcp::HalfOpen::kEcnClassic);
   if (timestamps) {
     // What the SYN said is gone; nothing older than this segment is waited for.
     half.shift_and_flags |= tcp::HalfOpen::kTimestampsBit;

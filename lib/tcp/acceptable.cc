@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Steps 1 to 4 of RFC 9293 section 3.10.7.4 for every state that has a window: is the segment
 // within it (3.4), PAWS (RFC 7323 section 5), RST and SYN as RFC 5961 has them.
+#include "tcp/ecn.h"
 #include "tcp/input.h"
 #include "tcp/reassembly.h"
 
@@ -35,6 +36,7 @@ bool is_simultaneous_syn_ack(const Connection& c, const wire::Segment& s) {
 
 void refuse(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
   if (s.has(wire::kRst)) return;
+  if (s.has(wire::kSyn)) ecn_on_repeated_syn_ack(c, s, ctx);
   if (s.payload_bytes != 0 && s.seq < c.rcv_nxt) {
     note_duplicate(c, ctx, s.seq, min(s.seq + s.payload_bytes, c.rcv_nxt));
   }
@@ -77,7 +79,8 @@ void trim(Connection& c, wire::Segment& s, Context& ctx) {
 bool acceptable(Connection& c, wire::Segment& s, Context& ctx, Effects& fx) {
   if (is_simultaneous_syn_ack(c, s)) {
     s.seq += 1;
-    s.flags &= static_cast<wire::Flags>(~wire::kSyn);
+    s.flags &= wire::kAck | wire::kPsh | wire::kFin;
+    s.flags |= ecn_flags_of_no_meaning(c);
     c.set(kAckNow);
     fx.dirty = true;
   }

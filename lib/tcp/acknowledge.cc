@@ -6,6 +6,7 @@
 
 #include "tcp/close.h"
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/flight.h"
 #include "tcp/input.h"
 #include "tcp/recovery.h"
@@ -112,6 +113,20 @@ void on_same_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
   if (entered || c.has(kLossProbe) || waited_for_reordering) arm_loss_timer(c, ctx);
 }
 
+// A mark is worth one reduction for a window of data (RFC 3168 section 6.1.2); a reduction for
+// something else covers it, and stands then, whatever that proves to have been.
+void on_marked(Connection& c, const wire::Segment& s, Context& ctx) {
+  if (c.sender != kNil) {
+    Sender& r = (*ctx.senders)[c.sender];
+    r.clear(kCanUndo);
+    const bool same_window = r.has(kHasRecover) && s.ack <= r.recover;
+    if (r.phase != Phase::kOpen || same_window) return;
+  }
+  if (c.has(kCwrDue)) return;  // classic: the peer repeats a mark until it has seen CWR
+  ctx.count(Counter::kTcpExtTCPECNReductions);
+  reduce_once(c, ctx);
+}
+
 }  // namespace
 
 bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
@@ -119,7 +134,8 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     ctx.count(Counter::kDropTcpNoAck);
     return false;
   }
-  if (c.state == State::kSynReceived) {
+  const bool first = c.state == State::kSynReceived;
+  if (first) {
     if (s.ack <= c.snd_una || s.ack > c.snd_nxt) {
       ctx.count(Counter::kDropTcpBadAck);
       fx.reset = true;
@@ -130,6 +146,7 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     set_window(c, s);
     fx.established = true;
     start_congestion(c, ctx, c.total_retrans != 0);
+    ecn_on_first_ack(c, s, ctx);
   }
   if (s.ack > c.snd_nxt) {
     ctx.count(Counter::kDropTcpBadAck);
@@ -146,6 +163,7 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     }
     return true;  // an old duplicate says nothing; its text may still be new
   }
+  if (c.has(kEcn | kAccEcn) && !first && ecn_congestion(c, s, ctx)) on_marked(c, s, ctx);
   const uint32_t window_before = c.snd_wnd;
   update_window(c, s, ctx, fx);
   if (s.ack > c.snd_una) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tcp/ecn.h"
 #include "tcp/rtt.h"
 
 namespace millrace::tcp {
@@ -69,6 +70,7 @@ void congestion_on_loss(Connection& c, Context& ctx, uint32_t flight) {
   const uint32_t used = std::min(flight, c.cwnd);
   const uint32_t wanted = cubic(c, ctx) ? cubic_on_loss(c, r, used) : used / 2;
   c.ssthresh = std::max(wanted, 2u * c.snd_mss);  // RFC 5681 equation 4
+  ecn_on_reduction(c);
 }
 
 void congestion_on_undo(Connection& c, Context& ctx) {
@@ -76,6 +78,7 @@ void congestion_on_undo(Connection& c, Context& ctx) {
   c.cwnd = std::max(c.cwnd, r.prior_cwnd);
   c.ssthresh = r.prior_ssthresh;
   cubic_on_undo(r);
+  ecn_on_undo(c);
 }
 
 }  // namespace millrace::tcp

@@ -39,9 +39,16 @@ enum ConnectionFlag : uint32_t {
   kLossProbe = 1 << 17,       // retransmit_deadline is that of a tail loss probe (RFC 8985)
   kReorderTimer = 1 << 18,    // retransmit_deadline is RACK's for reordering
   kTailProbeNow = 1 << 19,    // the flush sends a tail loss probe
+  kEcn = 1 << 20,             // classic feedback agreed on (RFC 3168); in SYN-SENT: asked for
+  kAccEcn = 1 << 21,          // accurate feedback (RFC 9768), the same
+  kEct = 1 << 22,             // new text leaves as ECT(0)
+  kEceDue = 1 << 23,          // classic: whatever leaves says ECE
+  kCwrDue = 1 << 24,          // classic: the next new text says CWR
+  kAceHandshake = 1 << 25,    // the flush sends a pure ACK that reflects the SYN-ACK's ECN field
+  kAceUntested = 1 << 26,     // no ACE field has been read yet
+  kCeRecent = 1 << 27,        // accurate: the segment before was marked
   kUserTimeoutDue = 1 << 29,  // what leaves next announces the user timeout (RFC 5482)
-
-  kFullSizePassed = 1u << 31,  // as much as a full segment was acknowledged at once
+  kFullSizePassed = 1 << 30,  // as much as a full segment was acknowledged at once
 };
 
 // A receiver that holds bytes.
@@ -72,6 +79,18 @@ struct Inbox {
   bool duplicate_known = false;
   wire::SackBlock recent[kRecentMax];
   wire::SackBlock duplicate;
+};
+
+// Accurate ECN (RFC 9768 section 3.2): r.cep and s.cep modulo 8, and what goes with them. It lies
+// outside of the connection, at the same index, as few have a use for it.
+struct Ace {
+  uint8_t received = 0;      // r.cep: marks on what the peer sent
+  uint8_t unreported = 0;    // of these, since our last segment; at most 7
+  uint8_t delivered = 0;     // s.cep: marks on what we sent, as the peer says
+  uint8_t stretch = 0;       // segments that an acknowledgement usually covers; at most 7
+  uint8_t syn_ecn = 0;       // the ECN field of the peer's SYN or SYN-ACK
+  bool marking = false;      // the last acknowledgement reported marks
+  bool disbelieved = false;  // the peer's ACE fields mean nothing
 };
 
 struct alignas(64) Connection {

@@ -28,7 +28,10 @@ struct Context {
   uint32_t flights = 0;  // Senders that have runs
   const std::vector<TcpOptions>* profiles = nullptr;
   ChallengeBudget challenges;
+  const Connection* connections = nullptr;  // the first of the shard's, and
+  Ace* aces = nullptr;                      // as many of these
 
+  [[nodiscard]] Ace& ace(const Connection& c) const { return aces[&c - connections]; }
   [[nodiscard]] const TcpOptions& options(const Connection& c) const {
     return (*profiles)[c.profile];
   }

@@ -233,9 +233,8 @@ void trim_sender(Connection& c, Context& ctx) {
   if (c.sender == kNil || c.flight() != 0) return;
   Sender& r = (*ctx.senders)[c.sender];
   end_flight(r, ctx);
-  const bool learned =
-      c.ssthresh != UINT32_MAX || r.has(kReorderingSeen | kProbeOut) || r.reo_wnd_mult != 1 ||
-      r.mss_max != 0;
+  const bool learned = c.ssthresh != UINT32_MAX || r.has(kReorderingSeen | kProbeOut) ||
+                       r.reo_wnd_mult != 1 || r.mss_max != 0;
   if (!learned && r.phase == Phase::kOpen) close_sender(c, ctx);
 }
 

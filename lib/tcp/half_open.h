@@ -25,13 +25,28 @@ struct alignas(64) HalfOpen {
   uint32_t ts_recent = 0;
   timer::Node timer;
   uint16_t mss = 0;  // what the peer can take; 536 when it did not say (RFC 9293 section 3.7.1)
-  // Low 4 bits: the peer's window shift, or kNoShift; above them the bits named here.
+  // Low 4 bits: the peer's window shift, or kNoShift; above them the bits named here; above those
+  // two an Ecn.
   uint8_t shift_and_flags = 0;
-  uint8_t retries = 0;
+  uint8_t retries : 6 = 0;
+  uint8_t syn_ecn : 2 = 0;  // accurate: the ECN field of the last SYN; classic: 0 or kClassicNoEct
+  static constexpr uint8_t kRetriesMax = 63;
+  static constexpr uint8_t kClassicNoEct = 1;  // a SYN came that did not ask
+
+  enum Ecn : uint8_t {
+    kEcnNone,
+    kEcnClassic,        // RFC 3168
+    kEcnAccurate,       // RFC 9768
+    kEcnAccurateNoEct,  // a SYN came that did not ask
+  };
 
   [[nodiscard]] uint8_t window_shift() const { return shift_and_flags & 0xf; }
   [[nodiscard]] bool timestamps() const { return (shift_and_flags & kTimestampsBit) != 0; }
   [[nodiscard]] bool sack() const { return (shift_and_flags & kSackBit) != 0; }
+  [[nodiscard]] Ecn ecn() const { return static_cast<Ecn>(shift_and_flags >> 6); }
+  void set_ecn(Ecn ecn) {
+    shift_and_flags = static_cast<uint8_t>((shift_and_flags & 0x3f) | (ecn << 6));
+  }
 };
 static_assert(sizeof(HalfOpen) == 64);
 

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/input.h"
 #include "tcp/rtt.h"
 #include "tcp/user_timeout.h"
@@ -81,6 +82,7 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   if (options.timestamps) c.set(kTimestamps);
   if (options.sack) c.set(kSack);
   if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
+  ecn_open_active(c, options);
 }
 
 void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
@@ -105,6 +107,7 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   if (!ack_ok) {
     // Simultaneous open (RFC 9293 section 3.5, figure 7): SYN-ACK with the same ISS.
     c.state = State::kSynReceived;
+    ecn_on_simultaneous_syn(c, s, ctx);
     c.set(kSynDue);
     fx.dirty = true;
     return;
@@ -116,6 +119,7 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   c.snd_una = s.ack;
   c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
   start_congestion(c, ctx, syn_was_lost);
+  ecn_on_syn_ack(c, s, ctx);
   c.set(kAckNow);
   touch_keepalive(c, ctx);
   fx.established = true;
@@ -149,6 +153,7 @@ HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptio
     half.ts_recent = s.ts_value;
   }
   if (options.sack && s.sack_permitted) half.shift_and_flags |= HalfOpen::kSackBit;
+  ecn_remember_syn(half, s, options);
   return half;
 }
 
@@ -157,7 +162,7 @@ wire::SegmentHeader syn_ack(const HalfOpen& half, const TcpOptions& options, con
   wire::SegmentHeader h;
   h.seq = half.iss;
   h.ack = half.irs + 1;
-  h.flags = wire::kSyn | wire::kAck;
+  h.flags = wire::kSyn | wire::kAck | ecn_syn_ack_flags(half);
   h.window = static_cast<uint16_t>(std::min(options.receive_buffer_bytes, 0xffffu));
   h.mss = announced_mss(options, ctx);
   if (half.window_shift() != HalfOpen::kNoShift) {
@@ -200,6 +205,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   c.total_retrans = half.retries;
   note_window(c, s, scale ? half.window_shift() : 0);
   start_congestion(c, ctx, half.retries != 0);
+  ecn_open_passive(c, half, s, ctx);
   touch_keepalive(c, ctx);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/input.h"
 
+#include "tcp/ecn.h"
 #include "tcp/handshake.h"
 #include "tcp/reassembly.h"
 #include "tcp/user_timeout.h"
@@ -8,10 +9,12 @@
 namespace millrace::tcp {
 namespace {
 
+constexpr wire::Flags kUnpredicted = 0xff & ~(wire::kPsh | wire::kEce | wire::kCwr);
+
 // Header prediction: the next segment in order on an undisturbed connection needs none of steps 1
 // to 4. Each line is one way to be undisturbed.
 bool predicted(const Connection& c, const wire::Segment& s) {
-  return c.state == State::kEstablished && (s.flags & ~wire::kPsh) == wire::kAck &&
+  return c.state == State::kEstablished && (s.flags & kUnpredicted) == wire::kAck &&
          s.seq == c.rcv_nxt && c.inbox == kNil && !c.has(kNoReader) &&
          s.payload_bytes <= c.rcv_adv - c.rcv_nxt && s.user_timeout == 0 &&
          (c.has(kTimestamps)
@@ -33,6 +36,8 @@ void on_segment(Connection& c, const wire::Segment& segment, Context& ctx, Effec
       c.ts_recent_tick = ctx.tick;
     }
     if (c.has(kIdleArmed)) touch_keepalive(c, ctx);
+    if (ecn_has_news(c, segment)) [[unlikely]]
+      ecn_on_arrival(c, segment, ctx, fx);
     if (acknowledge(c, segment, ctx, fx) && segment.payload_bytes != 0) fx.data = segment.data();
     return;
   }
@@ -40,6 +45,8 @@ void on_segment(Connection& c, const wire::Segment& segment, Context& ctx, Effec
   if (!acceptable(c, s, ctx, fx)) return;
   touch_keepalive(c, ctx);
   take_user_timeout(c, s, ctx);
+  if (ecn_has_news(c, segment)) [[unlikely]]
+    ecn_on_arrival(c, segment, ctx, fx);
   if (!acknowledge(c, s, ctx, fx)) return;
   receive_text(c, s, ctx, fx);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tcp/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/flight.h"
 #include "tcp/handshake.h"
 #include "tcp/mtu.h"
@@ -36,6 +37,8 @@ void fill(Connection& c, Context& ctx, SeqNum seq, wire::Flags flags, wire::Segm
     h.ts_echo = c.ts_recent;
   }
   if (c.inbox != kNil && c.has(kSack)) report_gaps(c, ctx, h);
+  if (c.has(kAccEcn | kEceDue)) [[unlikely]]
+    ecn_give_feedback(c, ctx, h);
   c.last_ack_sent = c.rcv_nxt;
   c.clear(kAckNow | kAckDelayed);
 }
@@ -105,6 +108,7 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
     ctx.count(Counter::kTcpRetransSegs);
     ctx.count(Counter::kTcpExtTCPSynRetrans);
   }
+  h.flags |= answering ? ecn_syn_ack_flags(c, ctx) : ecn_syn_flags(c, ctx);
   arm_retransmit(c, ctx);
   out.payload_spans = 0;
   out.payload_bytes = 0;
@@ -201,6 +205,7 @@ void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader&
                    (c.flight() + bytes < c.snd_wnd || bytes == 0);
   const wire::Flags push = last && bytes != 0 ? wire::kPsh : 0;
   fill(c, ctx, seq, static_cast<wire::Flags>(push | (fin ? wire::kFin : 0)), h);
+  if (c.has(kEct | kCwrDue)) ecn_mark_new_text(c, h, bytes);
   note_new_text(c, ctx);
   c.snd_nxt = seq + bytes + (fin ? 1 : 0);
   note_sent_in_recovery(c, ctx, bytes);
@@ -223,7 +228,7 @@ bool path_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& ou
 bool tail_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   c.clear(kTailProbeNow);
   if (c.flight() == 0) return false;
-  if (phase_of(c, ctx) != Phase::kOpen) {
+  if (repairs(phase_of(c, ctx))) {
     arm_loss_timer(c, ctx);
     return false;
   }
@@ -273,12 +278,21 @@ void probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
     const uint32_t open = std::min(c.snd_wnd, c.cwnd);
     const uint32_t bytes = std::max(1u, std::min({open, c.unsent(), uint32_t{c.snd_mss}}));
     new_text(c, ctx, c.unsent() == 0 ? 0 : bytes, h, out);
+    ecn_unmark_probe(c, h);
   }
   // Still probing: the answer to this must not count as a lost segment's.
   if (c.snd_wnd == 0) {
     c.set(kPersist | kRetransmitArmed);
     c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
   }
+}
+
+void pure_ack(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  out.payload_spans = 0;
+  out.payload_bytes = 0;
+  // A probe of a closed window may have taken snd_nxt past the peer's right edge, where even an
+  // empty segment would be dropped, and its window update with it.
+  fill(c, ctx, min(c.snd_nxt, c.snd_una + c.snd_wnd), 0, h);
 }
 
 bool choose_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
@@ -307,25 +321,33 @@ bool choose_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame
     return true;
   }
   if (!c.has(kAckNow)) return false;
-  out.payload_spans = 0;
-  out.payload_bytes = 0;
-  // A probe of a closed window may have taken snd_nxt past the peer's right edge, where even an
-  // empty segment would be dropped, and its window update with it.
-  fill(c, ctx, min(c.snd_nxt, c.snd_una + c.snd_wnd), 0, h);
+  pure_ack(c, ctx, h, out);
+  return true;
+}
+
+// What handshakes and announcements need.
+bool rare_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  if (c.has(kSynDue)) {
+    syn(c, ctx, h, out);
+    return true;
+  }
+  if (c.has(kAceHandshake)) {
+    const bool of_text = c.rcv_nxt != c.last_ack_sent;
+    pure_ack(c, ctx, h, out);
+    ecn_acknowledge_syn_ack(c, ctx, h, of_text);
+  } else if (!choose_segment(c, ctx, h, out)) {
+    return false;
+  }
+  if (c.has(kUserTimeoutDue)) announce_user_timeout(c, ctx, h, out);
   return true;
 }
 
 }  // namespace
 
 bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
-  if (c.has(kSynDue)) {
-    syn(c, ctx, h, out);
-    return true;
-  }
-  if (!choose_segment(c, ctx, h, out)) return false;
-  if (c.has(kUserTimeoutDue)) [[unlikely]]
-    announce_user_timeout(c, ctx, h, out);
-  return true;
+  if (c.has(kSynDue | kAceHandshake | kUserTimeoutDue)) [[unlikely]]
+    return rare_segment(c, ctx, h, out);
+  return choose_segment(c, ctx, h, out);
 }
 
 wire::SegmentHeader reset_segment(const Connection& c, const Context& ctx) {

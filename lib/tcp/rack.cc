@@ -22,7 +22,7 @@ bool sent_after(uint32_t a_us, SeqNum a_end, uint32_t b_us, SeqNum b_end) {
 
 uint32_t reordering_window_us(const Connection& c, const Sender& r) {
   if (!r.has(kReorderingSeen)) {
-    if (r.phase != Phase::kOpen) return 0;
+    if (repairs(r.phase)) return 0;
     const uint32_t sacked = std::max<uint32_t>(c.duplicate_acks, r.sacked_bytes / c.snd_mss);
     if (sacked >= kDuplicateThreshold) return 0;
   }
@@ -96,7 +96,7 @@ uint32_t tail_probe_ticks(const Connection& c, const Context& ctx) {
   if (!c.has(kSack) || c.srtt_us8 == 0) return 0;
   if (c.sender != kNil) {
     const Sender& r = (*ctx.senders)[c.sender];
-    if (r.phase != Phase::kOpen || r.sacked_bytes != 0 || r.has(kProbeOut)) return 0;
+    if (repairs(r.phase) || r.sacked_bytes != 0 || r.has(kProbeOut)) return 0;
   }
   const uint32_t us = std::max(kProbeMinUs, c.srtt_us8 >> 2);
   return (us + 999) / 1000 + 1;

@@ -42,14 +42,24 @@ void enter_fast_recovery(Connection& c, Sender& r, Context& ctx, uint32_t flight
 void reduce(Connection& c, Sender& r, Context& ctx, uint32_t flight, uint32_t delivered) {
   if (r.phase != Phase::kOpen) return;
   congestion_on_loss(c, ctx, flight);
-  begin_phase(c, r, Phase::kFast, delivered);
+  begin_phase(c, r, Phase::kReduced, delivered);
   r.clear(kCanUndo);
+}
+
+// A loss in a window that was reduced already: it is repaired, the window stays (RFC 3168 section
+// 6.1.2).
+void repair_in_reduction(const Connection& c, Sender& r, Context& ctx) {
+  r.phase = Phase::kFast;
+  r.recover = c.snd_nxt;
+  ctx.count(Counter::kTcpExtTCPFastRetrans);
 }
 
 // Without SACK less may be in flight than the window says: RFC 6582 section 3.2, step 3, option 1,
 // which sends no burst.
 void end_phase(Connection& c, Sender& r) {
-  if (r.phase == Phase::kFast) {
+  if (r.phase == Phase::kReduced) {
+    c.cwnd = c.ssthresh;
+  } else if (r.phase == Phase::kFast) {
     const uint32_t mss = c.snd_mss;
     c.cwnd = c.has(kSack) ? c.ssthresh : std::min(c.ssthresh, std::max(c.flight(), mss) + mss);
   }
@@ -113,8 +123,10 @@ bool detect_loss(Connection& c, Sender& r, Context& ctx) {
     }
     return news;
   }
-  if (r.phase != Phase::kOpen || c.duplicate_acks < kDuplicateAckThreshold) return false;
-  if (r.has(kHasRecover) && c.snd_una <= r.recover) return false;
+  if (repairs(r.phase)) return false;
+  if (c.duplicate_acks < kDuplicateAckThreshold) return false;
+  const bool open = r.phase == Phase::kOpen;
+  if (open && r.has(kHasRecover) && c.snd_una <= r.recover) return false;
   return lose_front(c, r, ctx, c.snd_mss);
 }
 
@@ -143,9 +155,10 @@ void proportional_rate(Connection& c, Sender& r, const Context& ctx, uint32_t de
 void count_duplicates(Connection& c, Sender& r, bool duplicate, uint32_t acked, Delivery& d) {
   if (acked != 0) {
     const uint32_t hole = std::min(acked, uint32_t{c.snd_mss});
-    r.sacked_bytes -= std::min(r.sacked_bytes, acked - hole);
+    const uint32_t counted = std::min(r.sacked_bytes, acked - hole);
+    r.sacked_bytes -= counted;
     if (r.phase == Phase::kOpen) r.sacked_bytes = 0;
-    d.bytes = hole;
+    d.bytes = acked - counted;
   } else if (duplicate && r.phase != Phase::kTimeout) {
     r.sacked_bytes += c.snd_mss;
     d.bytes = c.snd_mss;
@@ -200,6 +213,9 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
         congestion_on_ack(c, ctx, acked, flight, d.rtt_us);
       }
       break;
+    case Phase::kReduced:
+      if (lost) repair_in_reduction(c, r, ctx);
+      break;
     case Phase::kFast:
       // RFC 6582 section 3.2 step 3: a partial acknowledgement shows the next hole.
       if (!c.has(kSack) && acked != 0) lost = lose_front(c, r, ctx, c.snd_mss);
@@ -209,7 +225,9 @@ void recover_on_ack(Connection& c, const wire::Segment& s, Context& ctx, bool du
       if (acked != 0) congestion_on_ack(c, ctx, acked, c.cwnd, d.rtt_us);
       break;
   }
-  if (r.phase == Phase::kFast) proportional_rate(c, r, ctx, d.bytes, acked != 0 && !lost);
+  if (r.phase == Phase::kFast || r.phase == Phase::kReduced) {
+    proportional_rate(c, r, ctx, d.bytes, acked != 0 && !lost);
+  }
   trim_sender(c, ctx);
 }
 
@@ -234,8 +252,9 @@ void recover_on_timeout(Connection& c, Context& ctx) {
 void recover_on_reordering_timer(Connection& c, Context& ctx) {
   if (c.sender == kNil) return;
   Sender& r = (*ctx.senders)[c.sender];
-  if (detect_loss(c, r, ctx) && r.phase == Phase::kOpen && !only_path_probe_lost(c, r, ctx)) {
-    enter_fast_recovery(c, r, ctx, c.flight(), 0);
+  if (detect_loss(c, r, ctx) && !only_path_probe_lost(c, r, ctx)) {
+    if (r.phase == Phase::kOpen) enter_fast_recovery(c, r, ctx, c.flight(), 0);
+    if (r.phase == Phase::kReduced) repair_in_reduction(c, r, ctx);
   }
   if (r.phase == Phase::kFast) proportional_rate(c, r, ctx, 0, false);
 }

@@ -4,6 +4,7 @@
 //
 //     open --lost by RACK, or three duplicates--> fast --recover acknowledged--> open
 //       \--retransmission timeout-------------> timeout --recover acknowledged--> open
+//     open --marked by ECN----------------> reduced --lost--> fast
 //     fast, timeout --it was no loss (Eifel, D-SACK, F-RTO)--> open, with the windows of before
 //
 // With SACK: RFC 6675's pipe, RACK-TLP (RFC 8985), PRR (RFC 9937). Without: NewReno (RFC 6582) on

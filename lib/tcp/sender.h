@@ -28,18 +28,21 @@ static_assert(sizeof(Run) == 16);
 // Bits of Run::flags.
 enum RunFlag : uint32_t {
   kSacked = 1 << 0,
-  kLost = 1 << 1,    // and not sent again since
-  kResent = 1 << 2,  // at least once
-  kMixed = 1 << 3,   // sent at several times: sent_us is the last of them, of its end
-  kCut = 1 << 4,     // of a mixed one: it was longer once, so sent_us is not of its end either
+  kLost = 1 << 1,       // and not sent again since
+  kResent = 1 << 2,     // at least once
+  kMixed = 1 << 3,      // sent at several times: sent_us is the last of them, of its end
+  kCut = 1 << 4,        // of a mixed one: it was longer once, so sent_us is not of its end either
   kPathProbe = 1 << 5,  // one segment, larger than the path is known to carry (mtu.h)
 };
 
 enum class Phase : uint8_t {
   kOpen,     // nothing is known to be lost
-  kFast,     // fast recovery, or a reduction by ECN: PRR sets the window (RFC 9937)
+  kFast,     // fast recovery: PRR sets the window (RFC 9937)
+  kReduced,  // marked by ECN, nothing is lost: PRR sets the window
   kTimeout,  // after a retransmission timeout: slow start over what was lost
 };
+
+constexpr bool repairs(Phase phase) { return phase == Phase::kFast || phase == Phase::kTimeout; }
 
 // Bits of Sender::flags.
 enum SenderFlag : uint8_t {

@@ -44,8 +44,8 @@ void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
   store_be16(tcp + 2, key.peer_port);
   store_be32(tcp + 4, header.seq.raw());
   store_be32(tcp + 8, header.ack.raw());
-  store32(tcp + 12, static_cast<uint32_t>(tcp_bytes << 2) | uint32_t{header.flags} << 8 |
-                        uint32_t{swap_bytes(header.window)} << 16);
+  store16(tcp + 12, static_cast<uint16_t>(tcp_bytes << 2 | swap_bytes(header.flags)));
+  store16(tcp + 14, swap_bytes(header.window));
   // Not complemented: the device's sum starts from it. The urgent pointer behind it is 0; we do not
   // send urgent data (RFC 6093).
   store32(tcp + 16, fold(sum_pseudo_header(source, destination, kProtocolTcp,

@@ -77,7 +77,7 @@ inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4
   const uint16_t local_port = load_be16(tcp + 2);
   if (peer_port == 0 || local_port == 0) [[unlikely]]
     return drop(out, Counter::kDropTcpPortZero);
-  const uint8_t flags = load8(tcp + 13);
+  const Flags flags = load_be16(tcp + 12) & 0x1ff;
   if (((control_allowed() >> (flags & 0x1f)) & 1) == 0) [[unlikely]] {
     return drop(out, Counter::kDropTcpFlags);
   }
@@ -88,6 +88,7 @@ inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4
       .ack = SeqNum(load_be32(tcp + 8)),
       .window = load_be16(tcp + 14),
       .payload_bytes = static_cast<uint16_t>(l4_bytes - header_bytes),
+      .ecn = static_cast<uint8_t>(load8(out.ip + 1) & 3),
       .payload = tcp + header_bytes,
       .flags = flags,
   };

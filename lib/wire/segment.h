@@ -11,8 +11,9 @@
 
 namespace millrace::wire {
 
-// The control bits of RFC 9293 section 3.1, as they lie in the header.
-using Flags = uint8_t;
+// The control bits of RFC 9293 section 3.1 as they lie in the header, and below the data offset the
+// one that RFC 9768 adds.
+using Flags = uint16_t;
 inline constexpr Flags kFin = 0x01;
 inline constexpr Flags kSyn = 0x02;
 inline constexpr Flags kRst = 0x04;
@@ -21,6 +22,17 @@ inline constexpr Flags kAck = 0x10;
 inline constexpr Flags kUrg = 0x20;
 inline constexpr Flags kEce = 0x40;
 inline constexpr Flags kCwr = 0x80;
+inline constexpr Flags kAe = 0x100;
+
+// AE, CWR and ECE as the number that RFC 9768 makes of them.
+inline constexpr uint8_t ace_of(Flags flags) { return (flags >> 6) & 7; }
+inline constexpr Flags ace_flags(uint8_t ace) { return static_cast<Flags>((ace & 7) << 6); }
+
+// The ECN field of the IP header (RFC 3168 section 5).
+inline constexpr uint8_t kNotEct = 0;
+inline constexpr uint8_t kEct1 = 1;
+inline constexpr uint8_t kEct0 = 2;
+inline constexpr uint8_t kCe = 3;
 
 inline constexpr uint8_t kNoWindowShift = 0xff;
 inline constexpr uint8_t kWindowShiftMax = 14;  // RFC 7323 section 2.3
@@ -39,13 +51,14 @@ struct Segment {
   SeqNum ack;
   uint16_t window = 0;  // as sent, unscaled
   uint16_t payload_bytes = 0;
+  uint8_t ecn = kNotEct;   // of the IP header
+  uint8_t sack_count = 0;  // blocks at `sack_blocks`, each 8 bytes, network order
   const std::byte* payload = nullptr;
   Flags flags = 0;
   bool has_timestamps = false;
   bool sack_permitted = false;
   uint8_t window_shift = kNoWindowShift;  // only looked for on SYN; clamped to 14 by the user
   uint16_t mss = 0;                       // 0: no option; only looked for on SYN
-  uint8_t sack_count = 0;                 // blocks at `sack_blocks`, each 8 bytes, network order
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;
   const std::byte* sack_blocks = nullptr;
@@ -73,6 +86,7 @@ struct SegmentHeader {
   uint16_t mss = 0;
   uint8_t sack_count = 0;     // at most 4, at most 3 beside timestamps
   uint16_t user_timeout = 0;  // as in Segment; not beside SACK blocks
+  uint8_t ecn = kNotEct;      // for the IP header
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;
   SackBlock sack[4];

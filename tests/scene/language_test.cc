@@ -64,6 +64,15 @@ TEST(SceneLanguage, SackBlocksAreComparedInTheirOrder) {
   wrong(". 1 ack 1 <!sack>", "differs  sack where none was expected");
 }
 
+TEST(SceneLanguage, TheEcnFieldAndItsFlagsAreWrittenAndRead) {
+  Scene s(server());
+  const NaiveFrame frame = decode(s.frame("SWA 0 <mss 1460> ce"));
+  s.claim(frame.tcp->flags == (kSyn | kCwr | kAe) && frame.tcp->ecn == 3, "letters, option, field");
+  s.claim(decode(s.frame("S5 0")).tcp->flags == (kSyn | kAe | kEce), "the same by a number");
+  EXPECT_NONFATAL_FAILURE(Scene(server()).in("S 0").out("SE. 0 ack 1"), "differs  flags");
+  EXPECT_NONFATAL_FAILURE(Scene(server()).in("S 0").out("S. 0 ack 1 ce"), "differs  the ECN field");
+}
+
 TEST(SceneLanguage, SilenceIsAClaim) {
   EXPECT_NONFATAL_FAILURE(Scene(server()).in("S 0").silence(), "1 unclaimed frame(s)");
   EXPECT_NONFATAL_FAILURE(Scene(server()).in("S 0").at(5), "1 unclaimed frame(s)");

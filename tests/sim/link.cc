@@ -8,6 +8,8 @@ namespace millrace::sim {
 namespace {
 
 constexpr size_t kEthernetBytes = 14;
+constexpr size_t kIp = 14;  // without options
+constexpr size_t kTcp = 34;
 constexpr size_t kWireOverheadBytes = 24;  // preamble, check sequence, gap
 
 bool is_arp(std::span<const std::byte> frame) {
@@ -22,6 +24,29 @@ size_t packet_bytes(std::span<const std::byte> frame) {
 
 bool later(const Delivery& a, const Delivery& b) {
   return a.time != b.time ? a.time > b.time : a.order > b.order;
+}
+
+bool is_tcp(std::span<const std::byte> frame) {
+  return frame.size() >= kTcp + 20 && frame[12] == std::byte{0x08} && frame[13] == std::byte{0} &&
+         frame[kIp] == std::byte{0x45} && frame[kIp + 9] == std::byte{6};
+}
+
+uint32_t get16(std::span<const std::byte> frame, size_t at) {
+  return std::to_integer<uint32_t>(frame[at]) << 8 | std::to_integer<uint32_t>(frame[at + 1]);
+}
+
+void put16(std::span<std::byte> frame, size_t at, uint32_t value) {
+  frame[at] = static_cast<std::byte>(value >> 8);
+  frame[at + 1] = static_cast<std::byte>(value);
+}
+
+// With the checksum over it set right (RFC 1624).
+void replace16(std::span<std::byte> frame, size_t at, uint32_t value, size_t checksum_at) {
+  uint32_t sum = (get16(frame, checksum_at) ^ 0xffff) + (get16(frame, at) ^ 0xffff) + value;
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  put16(frame, at, value);
+  put16(frame, checksum_at, sum ^ 0xffff);
 }
 
 }  // namespace
@@ -46,6 +71,10 @@ const char* to_string(Fate fate) {
       return "held back";
     case Fate::kTooLarge:
       return "LOST: too large";
+    case Fate::kMarked:
+      return "marked";
+    case Fate::kEcnCleared:
+      return "ECN cleared";
   }
   return "?";
 }
@@ -82,6 +111,7 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
   }
   const bool arp = is_arp(frame);
   if (loses(arp)) return Fate::kLost;
+  const Fate touched = touch_ecn(frame);
   if (!arp && random_.chance(config_.truncate)) {
     frame.resize(random_.below(frame.size()));
     schedule(arrival, true, std::move(frame));
@@ -108,7 +138,31 @@ Fate Link::accept(Instant now, std::vector<std::byte> frame) {
   }
   schedule(arrival, false, std::move(frame));
   let_overtaken_go(arrival, 1);
-  return Fate::kDelivered;
+  return touched;
+}
+
+// What routers do (RFC 3168 section 5), and what some do that should not.
+Fate Link::touch_ecn(std::span<std::byte> frame) {
+  if (config_.mark == 0 && !config_.clear_ect && !config_.clear_ace) return Fate::kDelivered;
+  if (!is_tcp(frame)) return Fate::kDelivered;
+  constexpr uint32_t kSyn = 2;
+  constexpr uint32_t kAce = 0x1c0;
+  constexpr uint32_t kCe = 3;
+  Fate fate = Fate::kDelivered;
+  const uint32_t flags = get16(frame, kTcp + 12);
+  if (config_.clear_ace && (flags & kSyn) == 0 && (flags & kAce) != 0) {
+    replace16(frame, kTcp + 12, flags & ~kAce, kTcp + 16);
+    fate = Fate::kEcnCleared;
+  }
+  const uint32_t tos = get16(frame, kIp);
+  if ((tos & kCe) == 0) return fate;
+  if (config_.clear_ect) {
+    replace16(frame, kIp, tos & ~kCe, kIp + 10);
+    return Fate::kEcnCleared;
+  }
+  if (!random_.chance(config_.mark)) return fate;
+  replace16(frame, kIp, tos | kCe, kIp + 10);
+  return Fate::kMarked;
 }
 
 // `passed_by` frames arrive in order, and so pass all that let themselves be overtaken.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One direction of a wire, with everything that can go wrong on it: rate, delay, a queue that
 // overflows, loss (random and in bursts), duplication, reordering by extra delay, bit errors,
-// truncation, lost ARP, outages. Three verbs: accept a frame, say when you next act, act.
-// All of it is a function of the seed.
+// truncation, congestion marks, ECN cleared, lost ARP, outages. Three verbs: accept a frame, say
+// when you next act, act. All of it is a function of the seed.
 #pragma once
 
 #include <cstddef>
@@ -49,6 +49,9 @@ struct LinkConfig {
   Duration reorder_extra = milliseconds(5);  // at most
   double corrupt = 0;
   double truncate = 0;
+  double mark = 0;         // of what is open to marks (RFC 3168 section 5)
+  bool clear_ect = false;  // the ECN field of every packet is cleared
+  bool clear_ace = false;  // AE, CWR and ECE are, of every segment but SYN and SYN-ACK
   double arp_loss = 0;
   uint32_t arp_lost_first = 0;  // this many ARP frames are lost for certain
   struct Outage {
@@ -69,8 +72,10 @@ enum class Fate : uint8_t {
   kDuplicated,
   kReordered,
   kTooLarge,
+  kMarked,
+  kEcnCleared,
 };
-inline constexpr size_t kFateCount = 9;
+inline constexpr size_t kFateCount = 11;
 const char* to_string(Fate fate);
 
 struct Delivery {
@@ -104,6 +109,7 @@ class Link {
   [[nodiscard]] Instant next_overtaken() const;
   bool loses(bool arp);
   void flip_bits(std::span<std::byte> frame);
+  Fate touch_ecn(std::span<std::byte> frame);
 
   LinkConfig config_;
   Instant faults_end_;

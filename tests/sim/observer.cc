@@ -34,6 +34,7 @@ std::optional<std::string> Observer::sent(size_t side, const Packet& p) {
     if (p.has(kSyn)) me.iss = p.seq;
     return std::nullopt;
   }
+  if (auto wrong = check_ecn(me, peer, p)) return wrong;
   if (p.has(kRst)) return check_reset(me, peer, p);
   if (p.has(kSyn)) {
     if (auto wrong = check_syn(me, peer, p)) return wrong;
@@ -67,7 +68,9 @@ std::optional<std::string> Observer::check_syn(Side& me, const Side& peer, const
     }
     me.syn_sent = false;
     me.ts_sent.reset();
+    me.ecn_unclear = true;
   }
+  note_ecn_said(me, peer, p);
   if (me.syn_sent) return std::nullopt;
   me.syn_sent = true;
   me.iss = p.seq;
@@ -196,10 +199,93 @@ std::optional<std::string> Observer::check_options(Side& me, const Side& peer, c
   return std::nullopt;
 }
 
+std::optional<std::string> Observer::check_ecn(const Side& me, const Side& peer, const Packet& p) {
+  if (p.ecn != 0 && p.ecn != kEct0) return "an ECN field that only a router may write";
+  if (p.has(kSyn)) return p.ecn != 0 ? std::optional<std::string>("ECT on a SYN") : std::nullopt;
+  if (p.has(kRst)) return p.ecn != 0 ? std::optional<std::string>("ECT on a RST") : std::nullopt;
+  // TIME-WAIT keeps a record, which does not know of ECN.
+  const bool over = me.fin_sent && me.fin_arrived;
+  if (me.ecn_unclear || !me.ecn || over) return std::nullopt;
+  const int64_t end = relative(p.seq, me.iss) + static_cast<int64_t>(p.payload.size());
+  const bool new_text = !p.payload.empty() && end > me.sent_end;
+  if (p.ecn != 0) {
+    if (*me.ecn == EcnMode::kNone) return "ECT uninvited";
+    if (!new_text) return "ECT on what is not new text";
+    if (me.ace_not_said) return "ECT by an end that gave up on it";
+  }
+  switch (*me.ecn) {
+    case EcnMode::kNone:
+      if (p.ace() != 0) return "ECN flags uninvited";
+      break;
+    case EcnMode::kClassic:
+      if (p.has(kAe)) return "AE with RFC 3168";
+      if (p.has(kCwr) && !new_text) return "CWR on what is not new text";
+      if (p.has(kEce) && me.marks_possible == 0) return "ECE without a mark";
+      if (!p.has(kEce) && me.echo_due) return "a mark is not echoed";
+      break;
+    case EcnMode::kAccurate: {
+      // The acknowledgement of a SYN-ACK says something else.
+      if (p.length() == 0 && relative(p.ack, peer.iss) == 1) break;
+      const uint32_t beyond = (p.ace() - 5u - me.marks_certain) & 7;
+      if (beyond > me.marks_possible - me.marks_certain) {
+        return numbers("counts other marks than arrived", p.ace(), 5 + me.marks_certain);
+      }
+      break;
+    }
+  }
+  return std::nullopt;
+}
+
+// What a listener agrees to its SYN-ACK says, unless it was not the first that it sent, or it went
+// back on it, or it remembers nothing but a cookie.
+void Observer::note_ecn_said(Side& me, const Side& peer, const Packet& p) {
+  if (p.ace() == 0 && me.ace_said) me.ace_not_said = true;
+  const EcnMode mode = p.ace() == 0   ? EcnMode::kNone
+                       : p.ace() == 1 ? EcnMode::kClassic
+                                      : EcnMode::kAccurate;
+  if (p.has(kAck) && !me.opened_actively) {
+    const bool refused = p.ace() == 0 && peer.ace_said != 0;
+    if (refused || (me.ecn && *me.ecn != mode)) me.ecn_unclear = true;
+    me.ecn = mode;
+  }
+  if (!me.ace_said) me.ace_said = p.ace();
+}
+
+// A SYN or SYN-ACK has arrived at an end that has sent a SYN itself.
+void Observer::agree_on_ecn(Side& me, const Packet& p) {
+  const uint8_t asked = me.ace_said.value_or(0);
+  const uint8_t answer = p.ace();
+  me.ecn = EcnMode::kNone;
+  me.opened_actively = true;
+  if (asked == 0) return;
+  if (!p.has(kAck)) {  // simultaneous open
+    if (answer == 7 && asked == 7) me.ecn = EcnMode::kAccurate;
+    if (answer >= 3 && (answer & asked & 3) == 3 && *me.ecn == EcnMode::kNone) {
+      me.ecn = EcnMode::kClassic;
+    }
+    return;
+  }
+  if (answer == 1) me.ecn = EcnMode::kClassic;
+  if (asked == 7 && answer > 1 && answer < 7) me.ecn = EcnMode::kAccurate;
+}
+
 void Observer::delivered(size_t side, const Packet& p) {
   if (relaxed_) return;
   Side& me = sides_[side];
   Side& peer = sides_[1 - side];
+  if (p.has(kSyn) && me.syn_sent && !me.ecn) agree_on_ecn(me, p);
+  if (p.has(kFin)) me.fin_arrived = true;
+  if (p.has(kCwr) && !p.payload.empty()) me.echo_due = false;
+  if (p.ecn == kCe) {
+    ++me.marks_possible;
+    // A listener may have no room for the connection until it has acknowledged something.
+    const int64_t seq = relative(p.seq, peer.iss);
+    const bool accepted = me.opened_actively || me.ack_sent.value_or(0) > 1;
+    if (accepted && seq == peer.arrived_end && seq < me.edge_sent.value_or(0)) {
+      ++me.marks_certain;
+      me.echo_due = true;
+    }
+  }
   // What is in order and empty asks for no answer (RFC 9293 section 3.10.7.4), unless its timestamp
   // (RFC 7323 section 5.3) or its acknowledgement (RFC 5961 section 5) is old.
   const bool old = (p.has_timestamps && peer.ts_arrived && before(p.ts_value, *peer.ts_arrived)) ||

@@ -11,6 +11,8 @@
 //   payload and options fit into Y's MSS (RFC 6691); options only as negotiated (RFC 7323, 2018)
 //   each pure ACK has a cause: a segment that arrived, or bytes that the application read
 //   timestamps never go back, and echo only what arrived
+//   only new text is open to marks, where that was agreed on; nobody marks what he sends himself
+//   every mark on text is echoed until CWR (RFC 3168), or counted (RFC 9768), and none that was not
 #pragma once
 
 #include <array>
@@ -20,6 +22,7 @@
 #include <span>
 #include <string>
 
+#include "millrace/tcp_info.h"
 #include "packet.h"
 
 namespace millrace::sim {
@@ -72,6 +75,15 @@ class Observer {
     uint64_t pure_acks = 0;
     std::optional<uint32_t> ts_sent;
     std::optional<uint32_t> ts_arrived;  // at the peer
+    std::optional<uint8_t> ace_said;     // by the first SYN or SYN-ACK
+    bool ace_not_said = false;           // by a later one
+    std::optional<EcnMode> ecn;          // what was agreed on, as far as this end knows
+    bool ecn_unclear = false;
+    bool opened_actively = false;
+    bool echo_due = false;
+    uint32_t marks_certain = 0;   // arrived on text that must have been taken
+    uint32_t marks_possible = 0;  // arrived
+    bool fin_arrived = false;     // the peer's
   };
 
   std::optional<std::string> check_syn(Side& me, const Side& peer, const Packet& packet);
@@ -79,6 +91,9 @@ class Observer {
   std::optional<std::string> check_payload(size_t side, const Packet& packet);
   std::optional<std::string> check_ack(Side& me, const Side& peer, const Packet& packet);
   std::optional<std::string> check_options(Side& me, const Side& peer, const Packet& packet);
+  std::optional<std::string> check_ecn(const Side& me, const Side& peer, const Packet& packet);
+  void agree_on_ecn(Side& me, const Packet& packet);
+  static void note_ecn_said(Side& me, const Side& peer, const Packet& packet);
   [[nodiscard]] int64_t window_unit(const Side& me, const Side& peer) const;
   [[nodiscard]] int64_t window_of(const Side& me, const Side& peer, const Packet& packet) const;
 

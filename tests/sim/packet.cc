@@ -100,7 +100,7 @@ void decode_tcp(std::span<const std::byte> ip, std::span<const std::byte> l4, Pa
   p.destination_port = get16(l4, 2);
   p.seq = get32(l4, 4);
   p.ack = get32(l4, 8);
-  p.flags = get8(l4, 13);
+  p.flags = get16(l4, 12) & 0x1ff;
   p.window = get16(l4, 14);
   p.option_bytes = static_cast<uint16_t>(header - 20);
   p.payload = l4.subspan(header);
@@ -121,6 +121,7 @@ void decode_ip(std::span<const std::byte> ip, Packet& p) {
     return;
   }
   p.dont_fragment = (get8(ip, 6) & 0x40) != 0;
+  p.ecn = get8(ip, 1) & 3;
   p.ttl = get8(ip, 8);
   p.protocol = get8(ip, 9);
   p.source_ip = get32(ip, 12);
@@ -156,6 +157,9 @@ std::string format_tcp(const Packet& p, uint32_t seq_base, uint32_t ack_base) {
   if (p.has(kRst)) flags += 'R';
   if (p.has(kPsh)) flags += 'P';
   if (p.has(kAck)) flags += '.';
+  if (p.has(kEce)) flags += 'E';
+  if (p.has(kCwr)) flags += 'W';
+  if (p.has(kAe)) flags += 'A';
   char text[256];
   const uint32_t seq = p.seq - seq_base;
   std::snprintf(text, sizeof text, "%s:%u > %s:%u [%s] seq %" PRId32, ip_text(p.source_ip).c_str(),
@@ -186,7 +190,8 @@ std::string format_tcp(const Packet& p, uint32_t seq_base, uint32_t ack_base) {
                std::to_string(static_cast<int32_t>(p.sack[i][1] - ack_base));
   }
   if (!options.empty()) line += " <" + options.substr(1) + ">";
-  return line;
+  constexpr const char* kEcn[] = {"", " ect1", " ect0", " ce"};
+  return line + kEcn[p.ecn];
 }
 
 }  // namespace

@@ -17,11 +17,17 @@
 
 namespace millrace::sim {
 
-inline constexpr uint8_t kFin = 0x01;
-inline constexpr uint8_t kSyn = 0x02;
-inline constexpr uint8_t kRst = 0x04;
-inline constexpr uint8_t kPsh = 0x08;
-inline constexpr uint8_t kAck = 0x10;
+inline constexpr uint16_t kFin = 0x01;
+inline constexpr uint16_t kSyn = 0x02;
+inline constexpr uint16_t kRst = 0x04;
+inline constexpr uint16_t kPsh = 0x08;
+inline constexpr uint16_t kAck = 0x10;
+inline constexpr uint16_t kEce = 0x40;
+inline constexpr uint16_t kCwr = 0x80;
+inline constexpr uint16_t kAe = 0x100;
+
+inline constexpr uint8_t kEct0 = 2;
+inline constexpr uint8_t kCe = 3;
 
 enum class PacketKind : uint8_t { kMalformed, kArp, kTcp, kIcmp, kOther };
 
@@ -37,6 +43,7 @@ struct Packet {
   uint32_t destination_ip = 0;
   uint16_t ip_bytes = 0;
   uint8_t ttl = 0;
+  uint8_t ecn = 0;
   uint8_t protocol = 0;
   bool dont_fragment = false;
   bool ip_checksum_good = false;
@@ -49,7 +56,7 @@ struct Packet {
   uint32_t ack = 0;
   uint16_t window = 0;
   uint16_t option_bytes = 0;
-  uint8_t flags = 0;
+  uint16_t flags = 0;
   std::optional<uint16_t> mss;
   std::optional<uint8_t> window_shift;
   bool sack_permitted = false;
@@ -68,7 +75,9 @@ struct Packet {
   uint8_t icmp_type = 0;
   uint8_t icmp_code = 0;
 
-  [[nodiscard]] bool has(uint8_t bits) const { return (flags & bits) != 0; }
+  [[nodiscard]] bool has(uint16_t bits) const { return (flags & bits) != 0; }
+  // AE, CWR and ECE as one number.
+  [[nodiscard]] uint8_t ace() const { return (flags >> 6) & 7; }
   // Sequence numbers used: payload, SYN and FIN.
   [[nodiscard]] uint32_t length() const {
     return static_cast<uint32_t>(payload.size()) + (has(kSyn) ? 1 : 0) + (has(kFin) ? 1 : 0);

@@ -272,6 +272,50 @@ TEST(Sim, Corruption) {
   EXPECT_GT(count(covered, Counter::kDropIpTruncated), 0u);
 }
 
+// Marks are told and answered, and none costs a retransmission.
+TEST(Sim, CongestionMarks) {
+  const auto make = [](uint64_t seed) {
+    Scenario scenario = plain(seed, 6, 300'000);
+    LinkConfig faults;
+    faults.mark = 0.05;
+    with_faults(scenario, faults);
+    const auto set = [](TcpOptions& options, bool accurate) {
+      options.ecn = accurate ? Ecn::kAccurate : Ecn::kClassic;
+      options.delayed_ack_timeout = milliseconds(40);  // with 200 a timeout may be due first
+    };
+    for (HostPlan& host : scenario.hosts) {
+      for (TcpOptions& options : host.listeners) set(options, (seed & 1) != 0);
+    }
+    for (ConnectionPlan& plan : scenario.connections) set(plan.options, (seed & 2) != 0);
+    return scenario;
+  };
+  const Coverage covered = play_all(make, 8);
+  EXPECT_GT(count(covered, Fate::kMarked), 0u);
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPECNReductions), 0u);
+  EXPECT_EQ(count(covered, Counter::kIpExtInCEPkts), count(covered, Fate::kMarked));
+  EXPECT_EQ(count(covered, Counter::kTcpExtTCPTimeouts), 0u);
+  EXPECT_EQ(count(covered, Counter::kTcpRetransSegs), 0u);
+}
+
+// Somewhere on the way the ECN field, or the flags that feed it back, are cleared.
+TEST(Sim, EcnClearedOnTheWay) {
+  const Coverage covered = play_all([&](uint64_t seed) {
+    LinkConfig faults;
+    faults.clear_ect = seed % 3 != 0;
+    faults.clear_ace = seed % 3 != 1;
+    faults.mark = 0.05;
+    Scenario scenario = plain(seed, 6, 100'000);
+    with_faults(scenario, faults);
+    for (HostPlan& host : scenario.hosts) {
+      for (TcpOptions& options : host.listeners) options.ecn = Ecn::kAccurate;
+    }
+    for (ConnectionPlan& plan : scenario.connections) plan.options.ecn = Ecn::kAccurate;
+    return scenario;
+  });
+  EXPECT_GT(count(covered, Fate::kEcnCleared), 0u);
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPECNFallback), 0u);
+}
+
 TEST(Sim, TinyWindows) {
   const Coverage covered = play_all([](uint64_t seed) {
     Scenario scenario = quiet_scenario("", seed);

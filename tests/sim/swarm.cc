@@ -11,6 +11,7 @@ constexpr uint32_t kBytesMax = 300'000;
 constexpr uint64_t kTables = 0x7ab1e5;  // generators of their own: see random.h
 constexpr uint64_t kOpens = 0x0be175;
 constexpr uint64_t kPaths = 0x9a7435;
+constexpr uint64_t kEcn = 0xec2;
 
 EndPlan draw_end(Random& random, uint32_t bytes) {
   EndPlan end;
@@ -115,6 +116,23 @@ void draw_tables(Random& random, ShardConfig& shard, size_t connections) {
 void draw_opens(Random& random, ShardConfig& shard) {
   shard.syn_cookies = random.pick({SynCookies::kAuto, SynCookies::kAuto, SynCookies::kAuto,
                                    SynCookies::kNever, SynCookies::kAlways});
+}
+
+void draw_ecn(Random& random, Scenario& scenario, bool lossy) {
+  const auto draw = [&](TcpOptions& options) {
+    options.ecn = random.pick(
+        {Ecn::kOff, Ecn::kPassive, Ecn::kClassic, Ecn::kClassic, Ecn::kAccurate, Ecn::kAccurate});
+  };
+  for (HostPlan& host : scenario.hosts) {
+    for (TcpOptions& options : host.listeners) draw(options);
+  }
+  for (ConnectionPlan& plan : scenario.connections) draw(plan.options);
+  if (!lossy) return;
+  for (LinkConfig& link : scenario.links) {
+    if (random.chance(0.4)) link.mark = random.pick({0.01, 0.1, 0.5, 1.0});
+    link.clear_ect = random.chance(0.1);
+    link.clear_ace = random.chance(0.1);
+  }
 }
 
 void draw_host(Random& random, HostPlan& host, bool lossy) {
@@ -247,6 +265,8 @@ Scenario swarm_scenario(uint64_t seed, Faults faults) {
       host.shard.large_blocks_max = static_cast<uint32_t>(random.between(8, 64));
     }
   }
+  Random ecn = Random(seed).fork(kEcn);
+  draw_ecn(ecn, scenario, lossy);
   Random tables = Random(seed).fork(kTables);
   if (lossy && tables.chance(0.1)) {
     scenario.tight_tables = true;

@@ -34,8 +34,9 @@ void add_ethernet(Bytes& b, const MacAddress& destination, const MacAddress& sou
 }
 
 void add_ip(Bytes& b, size_t payload_bytes, uint8_t protocol, uint8_t ttl, uint32_t source,
-            uint32_t destination) {
-  add16(b, 0x4500);
+            uint32_t destination, uint8_t ecn = 0) {
+  add8(b, 0x45);
+  add8(b, ecn);
   add16(b, static_cast<uint32_t>(20 + payload_bytes));
   add16(b, 0);       // identification
   add16(b, 0x4000);  // DF
@@ -175,13 +176,13 @@ Bytes build(const NaiveTcp& tcp) {
   const size_t header = 20 + options.size();
   Bytes b;
   add_ethernet(b, tcp.destination_mac, tcp.source_mac, 0x0800);
-  add_ip(b, header + tcp.payload.size(), 6, tcp.ttl, tcp.source_ip, tcp.destination_ip);
+  add_ip(b, header + tcp.payload.size(), 6, tcp.ttl, tcp.source_ip, tcp.destination_ip, tcp.ecn);
   add16(b, tcp.source_port);
   add16(b, tcp.destination_port);
   add32(b, tcp.seq);
   add32(b, tcp.ack);
-  add8(b, static_cast<uint32_t>(header / 4) << 4);
-  add8(b, tcp.flags);
+  add8(b, (static_cast<uint32_t>(header / 4) << 4) | (tcp.flags >> 8));
+  add8(b, tcp.flags & 0xff);
   add16(b, tcp.window);
   add16(b, 0);  // checksum
   add16(b, 0);  // urgent pointer
@@ -273,6 +274,8 @@ NaiveFrame decode(const Bytes& b) {
   NaiveTcp tcp;
   tcp.destination_mac = get_mac(b, 0);
   tcp.source_mac = get_mac(b, 6);
+  if (get8(b, 15) > 3 && out.problem.empty()) out.problem = "a DSCP that nobody asked for";
+  tcp.ecn = get8(b, 15) & 3;
   tcp.ttl = get8(b, 22);
   tcp.source_ip = get32(b, 26);
   tcp.destination_ip = get32(b, 30);
@@ -280,7 +283,7 @@ NaiveFrame decode(const Bytes& b) {
   tcp.destination_port = get16(b, 36);
   tcp.seq = get32(b, 38);
   tcp.ack = get32(b, 42);
-  tcp.flags = get8(b, 47);
+  tcp.flags = get16(b, 46) & 0x1ff;
   tcp.window = get16(b, 48);
   const std::string option_problem = decode_options(slice(b, 54, 34 + header), tcp);
   if (out.problem.empty()) out.problem = option_problem;

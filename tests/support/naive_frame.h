@@ -18,14 +18,15 @@ namespace millrace::test {
 
 using Bytes = std::vector<std::byte>;
 
-inline constexpr uint8_t kFin = 0x01;
-inline constexpr uint8_t kSyn = 0x02;
-inline constexpr uint8_t kRst = 0x04;
-inline constexpr uint8_t kPsh = 0x08;
-inline constexpr uint8_t kAck = 0x10;
-inline constexpr uint8_t kUrg = 0x20;
-inline constexpr uint8_t kEce = 0x40;
-inline constexpr uint8_t kCwr = 0x80;
+inline constexpr uint16_t kFin = 0x01;
+inline constexpr uint16_t kSyn = 0x02;
+inline constexpr uint16_t kRst = 0x04;
+inline constexpr uint16_t kPsh = 0x08;
+inline constexpr uint16_t kAck = 0x10;
+inline constexpr uint16_t kUrg = 0x20;
+inline constexpr uint16_t kEce = 0x40;
+inline constexpr uint16_t kCwr = 0x80;
+inline constexpr uint16_t kAe = 0x100;
 
 // One segment with all that is below it. The defaults make a sound one.
 struct NaiveTcp {
@@ -33,9 +34,10 @@ struct NaiveTcp {
   uint32_t source_ip = 0, destination_ip = 0;  // as numbers
   uint16_t source_port = 0, destination_port = 0;
   uint32_t seq = 0, ack = 0;
-  uint8_t flags = 0;
+  uint16_t flags = 0;
   uint16_t window = 0;
   uint8_t ttl = 64;
+  uint8_t ecn = 0;  // the last two bits of the IP header's second byte
   std::optional<uint16_t> mss;
   std::optional<uint8_t> window_shift;
   bool sack_permitted = false;

@@ -68,6 +68,8 @@ struct Stage {
   Stage& nodelay() { return tcp.nodelay = true, *this; }
   Stage& receive_buffer(uint32_t bytes) { return tcp.receive_buffer_bytes = bytes, *this; }
   Stage& send_buffer(uint32_t bytes) { return tcp.send_buffer_bytes = bytes, *this; }
+  Stage& ecn(Ecn mode) { return tcp.ecn = mode, *this; }
+  Stage& statistics() { return shard.statistics = true, *this; }
   Stage& mss(uint16_t bytes) { return peer_mss = bytes, *this; }
   Stage& window(uint16_t field) { return peer_window = field, *this; }
   Stage& keepalive(int64_t idle_ms, int64_t interval_ms, uint8_t probes);

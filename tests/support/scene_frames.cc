@@ -64,6 +64,7 @@ bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
   tcp.source_port = flow.peer_port;
   tcp.destination_port = flow.local_port;
   tcp.flags = s.flags;
+  tcp.ecn = s.ecn.value_or(0);
   tcp.seq = number(s.seq, flow.peer_isn);
   if (s.ack) tcp.ack = number(*s.ack, flow.local_isn.value_or(0));
   tcp.window = s.window.value_or(setup_.peer_window);
@@ -200,7 +201,7 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
     const uint32_t wanted = static_cast<uint32_t>(n.value);
     return actual != (n.kind == LineNumber::Kind::kRelative ? wanted + base : wanted);
   };
-  const uint8_t free = static_cast<uint8_t>(want.flags_optional | kPsh);
+  const uint16_t free = static_cast<uint16_t>(want.flags_optional | kPsh);
   if (((tcp.flags ^ want.flags) & ~free) != 0) return "flags";
   if ((want.flags & kPsh) != 0 && (tcp.flags & kPsh) == 0) return "PSH";
   if (want.seq.kind == LineNumber::Kind::kRelative && !flow.local_isn) {
@@ -212,6 +213,7 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
   if (want.ack && differs(*want.ack, flow.peer_isn, tcp.ack) && (tcp.flags & kAck) != 0) {
     return "ack";
   }
+  if (want.ecn && *want.ecn != tcp.ecn) return "the ECN field of the IP header";
   if (want.window && *want.window != tcp.window) return "win";
   if (want.mss && want.mss != tcp.mss) return "mss";
   if (want.no_mss && tcp.mss) return "mss where none was expected";
@@ -380,6 +382,8 @@ std::string Scene::format(const NaiveTcp& tcp, bool from_host) {
     options += number(tcp.sack[i].first, ack_base) + "-" + number(tcp.sack[i].second, ack_base);
   }
   if (!options.empty()) text += " <" + options.substr(1) + ">";
+  constexpr const char* kEcn[] = {"", " ect1", " ect0", " ce"};
+  text += kEcn[tcp.ecn];
   return text;
 }
 

@@ -2,17 +2,21 @@
 #include "support/scene_line.h"
 
 #include <charconv>
+#include <iterator>
 
 #include "support/naive_frame.h"
 
 namespace millrace::test {
 namespace {
 
-constexpr std::string_view kLetters = "SFRP.UEW";
-constexpr uint8_t kLetterBits[] = {kSyn, kFin, kRst, kPsh, kAck, kUrg, kEce, kCwr};
+constexpr std::string_view kLetters = "SFRP.UEWA";
+constexpr uint16_t kLetterBits[] = {kSyn, kFin, kRst, kPsh, kAck, kUrg, kEce, kCwr, kAe};
+constexpr std::string_view kEcnNames[] = {"notect", "ect1", "ect0", "ce"};
 
+// Flags come first, so a number alone is a sequence number.
 bool is_flag_word(std::string_view word) {
-  return word.find_first_not_of("SFRP.UEW[]") == std::string_view::npos;
+  return word.find_first_not_of("SFRP.UEWA[]01234567") == std::string_view::npos &&
+         word.find_first_not_of("01234567") != std::string_view::npos;
 }
 
 bool parse_integer(std::string_view text, int64_t& out) {
@@ -40,7 +44,11 @@ std::optional<std::string> parse_flags(std::string_view word, SegmentLine& out) 
       optional = letter == '[';
       continue;
     }
-    const uint8_t bit = kLetterBits[kLetters.find(letter)];
+    if (letter >= '0' && letter <= '7') {
+      out.flags |= static_cast<uint16_t>((letter - '0') << 6);
+      continue;
+    }
+    const uint16_t bit = kLetterBits[kLetters.find(letter)];
     (optional ? out.flags_optional : out.flags) |= bit;
   }
   return std::nullopt;
@@ -139,7 +147,7 @@ std::vector<std::string> split_words(std::string_view text) {
   }
 }
 
-std::string flag_letters(uint8_t flags) {
+std::string flag_letters(uint16_t flags) {
   std::string out;
   for (size_t i = 0; i < kLetters.size(); ++i) {
     if ((flags & kLetterBits[i]) != 0) out += kLetters[i];
@@ -149,14 +157,22 @@ std::string flag_letters(uint8_t flags) {
 
 std::optional<std::string> parse_segment_line(std::string_view text, SegmentLine& out) {
   out = {};
+  std::vector<std::string> behind;
   const size_t open = text.find('<');
   if (open != std::string_view::npos) {
     const size_t close = text.find('>', open);
     if (close == std::string_view::npos) return "'<' without '>'";
     if (auto wrong = parse_options(text.substr(open + 1, close - open - 1), out)) return wrong;
+    behind = split_words(text.substr(close + 1));
     text = text.substr(0, open);
   }
-  const auto words = split_words(text);
+  auto words = split_words(text);
+  words.insert(words.end(), behind.begin(), behind.end());
+  for (size_t ecn = 0; ecn < std::size(kEcnNames) && !words.empty(); ++ecn) {
+    if (words.back() != kEcnNames[ecn]) continue;
+    out.ecn = static_cast<uint8_t>(ecn);
+    words.pop_back();
+  }
   size_t i = 0;
   if (i < words.size() && is_flag_word(words[i])) {
     if (words[i] != "[]") {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One line of a packet diagram as a value. In: text such as
 //
-//     P. 1:1001 ack 1 win 500 <mss 1460,ws 7,ts 100 *>
+//     P. 1:1001 ack 1 win 500 <mss 1460,ws 7,ts 100 *> ect0
 //
-// flags      letters of S F R P . U E W (the dot is ACK); none means "."; letters in [] may be
-//            there or not
+// flags      letters of S F R P . U E W A (the dot is ACK, E ECE, W CWR, A AE); none means ".";
+//            letters in [] may be there or not. A digit is the ACE field: ".5" is ".AE".
 // seq        N, N:M or *; counted from the sender's initial sequence number, which is 0
 // ack N      the same, from the receiver's
 // win N      the window field as it lies on the wire, unscaled
+// ect0, ect1, ce, notect   the ECN field of the IP header; not ECT, and not looked at, by default
 // <...>      mss N | ws N | ts VALUE ECHO | sackOK | sack A-B .. | uto N | nop | raw HEX..; !mss,
 //            !ws, !ts, !sack, !uto: not there
 //
@@ -36,8 +37,9 @@ struct LineNumber {
 };
 
 struct SegmentLine {
-  uint8_t flags = 0;           // must be there
-  uint8_t flags_optional = 0;  // may be there
+  uint16_t flags = 0;           // must be there
+  uint16_t flags_optional = 0;  // may be there
+  std::optional<uint8_t> ecn;   // of the IP header
   LineNumber seq;
   int64_t payload_bytes = 0;  // M - N
   std::optional<LineNumber> ack;
@@ -58,7 +60,7 @@ struct SegmentLine {
 std::optional<std::string> parse_segment_line(std::string_view text, SegmentLine& out);
 
 // "S.", "F.P" and so on, from control bits.
-std::string flag_letters(uint8_t flags);
+std::string flag_letters(uint16_t flags);
 
 // Words between blanks.
 std::vector<std::string> split_words(std::string_view text);

@@ -25,6 +25,14 @@ enum class MtuProbing : uint8_t {
   kAlways,     // begins with 1024 bytes and probes upwards
 };
 
+// Explicit congestion notification: what is asked for by connect(), and what a listener agrees to.
+enum class Ecn : uint8_t {
+  kOff,
+  kPassive,   // connect() does not ask; a listener agrees to RFC 3168 when the peer asks
+  kClassic,   // RFC 3168: connect() asks, a listener agrees
+  kAccurate,  // RFC 9768, asked for and agreed to; RFC 3168 where the peer knows no better
+};
+
 // How one listener's or one connect()'s connections behave.
 struct TcpOptions {
   uint32_t send_buffer_bytes = 256 * 1024;     // unacknowledged and unsent bytes held, at most
@@ -33,6 +41,7 @@ struct TcpOptions {
   bool window_scale = true;                    // RFC 7323 section 2
   bool timestamps = true;                      // RFC 7323 section 3
   bool sack = true;                            // RFC 2018
+  Ecn ecn = Ecn::kPassive;                     // RFC 3168, RFC 9768: marks instead of losses
   // Whether a connection that we closed first leaves a TIME-WAIT record. Without one, and with
   // timestamps on both sides, its ports can be used again at once: ISNs and timestamps only grow,
   // so old segments are never taken for new ones; but a FIN that the peer repeats is answered by
@@ -51,7 +60,7 @@ struct TcpOptions {
   Duration rto_min = milliseconds(200);   // RFC 6298 says 1 s; 200 ms is what hosts deploy
   Duration rto_max = seconds(60);         // RFC 6298 section 2.5
   uint8_t syn_retries = 7;                // SYNs after the first: 3 minutes (RFC 9293 MUST-23)
-  uint8_t synack_retries = 5;             // SYN-ACKs after the first, before the entry is dropped
+  uint8_t synack_retries = 5;             // SYN-ACKs after the first (at most 63)
   uint8_t data_retries = 15;              // R2 as a count (RFC 9293 section 3.8.3)
   Duration user_timeout = {};             // 0: data_retries decides (RFC 9293 section 3.8.3)
   bool user_timeout_option = false;       // announce user_timeout; when it is 0, take the peer's,
@@ -126,9 +135,9 @@ struct ShardConfig {
   bool time_wait_reuse = true;  // own active opens may reuse a TIME-WAIT tuple (RFC 6191)
   uint16_t port_first = 1024;   // ephemeral ports for active opens
   uint16_t port_last = 65535;
-  uint16_t min_pmtu = 552;      // an ICMP claim of less is taken for this, as Linux does
+  uint16_t min_pmtu = 552;  // an ICMP claim of less is taken for this, as Linux does
   Duration path_mtu_lifetime = seconds(600);  // RFC 1191 section 6.3
-  Duration arp_timeout = seconds(1);  // between ARP requests
+  Duration arp_timeout = seconds(1);          // between ARP requests
   uint8_t arp_retries = 3;
   Duration arp_lifetime = seconds(60);  // an entry that is in use is asked again after this
 

@@ -32,6 +32,11 @@ enum class Counter : uint8_t {
   kIcmpIgnored,
   kPathMtuLowered,     // ICMP claims that made segments smaller
   kPathMtuBlackHoles,  // connections whose full segments timed out in a row
+  // TCP segments by the ECN field of their IP header, in the order of its values (RFC 3168
+  // section 5).
+  kIpExtInECT1Pkts,
+  kIpExtInECT0Pkts,
+  kIpExtInCEPkts,
   // RFC 4022 and its Linux extensions.
   kTcpActiveOpens,
   kTcpPassiveOpens,
@@ -49,8 +54,11 @@ enum class Counter : uint8_t {
   kTcpExtTCPDSACKRecv,     // D-SACKs (RFC 2883)
   kTcpExtTCPDSACKOldSent,  // Linux counts those of old and of out-of-order segments apart
   kTcpExtTCPDSACKOfoSent,
-  kTcpExtTCPSACKDiscard,   // SACK blocks that make no sense
-  kTcpExtTCPSACKReneging,  // the peer dropped what it had acknowledged selectively
+  kTcpExtTCPSACKDiscard,    // SACK blocks that make no sense
+  kTcpExtTCPSACKReneging,   // the peer dropped what it had acknowledged selectively
+  kTcpExtTCPDeliveredCE,    // marks on what we sent, as the peers say; classic: ACKs with ECE
+  kTcpExtTCPECNReductions,  // windows reduced by a mark
+  kTcpExtTCPECNFallback,    // ECN given up: SYN without it, no agreement, or a path that mangles
   kTcpExtDelayedACKs,
   kTcpExtTCPPureAcks,
   kTcpExtOutOfWindowIcmps,  // quoting what is not in flight (RFC 5927)

@@ -32,6 +32,13 @@ inline constexpr size_t kStateCount = 11;
 // "ESTABLISHED", "FIN-WAIT-1", ... as the RFC writes them.
 std::string_view to_string(State state);
 
+// How the ends of a connection tell each other of congestion marks.
+enum class EcnMode : uint8_t {
+  kNone,
+  kClassic,   // RFC 3168
+  kAccurate,  // RFC 9768
+};
+
 // Units are bytes and segments. Sequence numbers are raw.
 struct TcpInfo {
   State state = State::kClosed;
@@ -52,6 +59,8 @@ struct TcpInfo {
   bool timestamps = false;
   bool window_scaling = false;
   bool sack = false;
+  EcnMode ecn = EcnMode::kNone;
+  bool ecn_ect = false;  // what we send is open to marks
   CongestionControl congestion = CongestionControl::kCubic;
 
   uint8_t retransmits = 0;     // back-offs of the oldest segment in flight
@@ -81,6 +90,8 @@ struct TcpInfo {
   uint64_t delivery_rate = 0;  // bytes per second of the last round trip that was filled; 0: none
   uint32_t segs_in = 0;        // modulo 2^32
   uint32_t segs_out = 0;
+  uint32_t ce_received = 0;   // segments that arrived with a congestion mark
+  uint32_t ce_delivered = 0;  // marks on what we sent, as the peer says; RFC 3168: ACKs with ECE
 };
 
 // What is in use now. When a shard is drained all of it is 0, but for neighbours and listeners.

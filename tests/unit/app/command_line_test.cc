@@ -87,6 +87,8 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
        "--syn-cookies \"sometimes\": give auto, always or never" + see},
       {serve_with({"--congestion", "vegas"}),
        "--congestion \"vegas\": give newreno or cubic" + see},
+      {serve_with({"--ecn", "sometimes"}),
+       "--ecn \"sometimes\": give off, passive, classic or accurate" + see},
       {serve_with({"--duration", "-5s"}),
        "--duration \"-5s\": give a time from 0s to 168h, such as 10s or 500ms" + see},
       {serve_with({"--mac", "01:00:5e:00:00:01"}),
@@ -144,14 +146,14 @@ TEST(CommandLine, NamesTheDeviceThatIsNone) {
 
 TEST(CommandLine, ShowsWhatIsInForceAsAConfigurationThatReadsBack) {
   const Outcome outcome =
-      run(serve_with({"--echo", "7", "--msl", "500ms", "--nagle", "--syn-cookies", "never",
-                      "--congestion", "newreno", "--no-sack", "--print-config"}));
+      run(serve_with({"--echo", "7", "--msl", "500ms", "--nagle", "--syn-cookies", "never", "--ecn",
+                      "classic", "--congestion", "newreno", "--no-sack", "--print-config"}));
   EXPECT_EQ(outcome.status, kExitOk);
   for (const std::string line :
        {"[serve]\n", "device = \"tap:t0\"\n", "address = \"10.0.0.1/24\"\n", "echo = 7\n",
-        "msl = \"500ms\"\n", "nagle = true\n", "syn-cookies = \"never\"\n", "backlog = 0\n",
-        "congestion = \"newreno\"\n", "no-sack = true\n", "json = false\n", "mtu = 1500\n",
-        "body-size = \"64\"\n"}) {
+        "msl = \"500ms\"\n", "nagle = true\n", "syn-cookies = \"never\"\n", "ecn = \"classic\"\n",
+        "backlog = 0\n", "congestion = \"newreno\"\n", "no-sack = true\n", "json = false\n",
+        "mtu = 1500\n", "body-size = \"64\"\n"}) {
     EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "is not in\n" << outcome.out;
   }
 }

@@ -136,6 +136,9 @@ TEST(StackConfig, TcpOptionsHaveBoundsToo) {
             std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) { o.rto_min = seconds(61); }).find("rto_min"),
             std::string::npos);
+  EXPECT_EQ(said_of([](TcpOptions& o) { o.synack_retries = 63; }), "");
+  EXPECT_NE(said_of([](TcpOptions& o) { o.synack_retries = 64; }).find("synack_retries is 64"),
+            std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) { o.data_retries = 0; }).find("data_retries"),
             std::string::npos);
 }

@@ -29,6 +29,8 @@ class TcpFixture : public ::testing::Test {
     ctx.senders = &senders;
     ctx.runs = &runs;
     ctx.profiles = &profiles;
+    ctx.connections = &c;
+    ctx.aces = &ace;
     c.state = State::kEstablished;
     c.snd_mss = 1000;
     c.rcv_mss = 1000;
@@ -46,6 +48,7 @@ class TcpFixture : public ::testing::Test {
   base::Slab<Sender> senders;
   base::Slab<tcp::Run> runs;
   std::vector<TcpOptions> profiles;
+  Ace ace;
   Context ctx;
   Connection c;
 };

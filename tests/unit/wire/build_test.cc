@@ -32,10 +32,12 @@ TEST(WireBuild, RandomSegmentsComeBackAsTheyWereMeant) {
     h.seq = SeqNum(static_cast<uint32_t>(random.next()));
     h.ack = SeqNum(static_cast<uint32_t>(random.next()));
     h.window = static_cast<uint16_t>(random.next());
-    h.flags = random.below(4) == 0 ? kSyn : kAck;
-    if (h.flags == kSyn && random.below(2) != 0) h.mss = 1460;
-    if (h.flags == kSyn && random.below(2) != 0) h.window_shift = 7;
-    h.sack_permitted = h.flags == kSyn && random.below(2) != 0;
+    const bool syn = random.below(4) == 0;
+    h.flags = (syn ? kSyn : kAck) | ace_flags(static_cast<uint8_t>(random.below(8)));
+    h.ecn = static_cast<uint8_t>(random.below(4));
+    if (syn && random.below(2) != 0) h.mss = 1460;
+    if (syn && random.below(2) != 0) h.window_shift = 7;
+    h.sack_permitted = syn && random.below(2) != 0;
     h.has_timestamps = random.below(2) != 0;
     h.ts_value = static_cast<uint32_t>(random.next());
     h.ts_echo = static_cast<uint32_t>(random.next());
@@ -50,7 +52,7 @@ TEST(WireBuild, RandomSegmentsComeBackAsTheyWereMeant) {
       payload.insert(payload.end(), frame.payload[s].begin(), frame.payload[s].end());
       frame.payload_bytes = static_cast<uint16_t>(frame.payload_bytes + n);
     }
-    build_tcp(frame, ethernet, {.ttl = 33}, key, h);
+    build_tcp(frame, ethernet, {.ttl = 33, .tos = h.ecn}, key, h);
     Bytes bytes(frame.total_bytes());
     ASSERT_EQ(write_frame(frame, bytes), bytes.size());
 
@@ -68,6 +70,7 @@ TEST(WireBuild, RandomSegmentsComeBackAsTheyWereMeant) {
     EXPECT_EQ(read.tcp->flags, h.flags);
     EXPECT_EQ(read.tcp->window, h.window);
     EXPECT_EQ(read.tcp->ttl, 33);
+    EXPECT_EQ(read.tcp->ecn, h.ecn);
     EXPECT_EQ(read.tcp->mss.value_or(0), h.mss);
     EXPECT_EQ(read.tcp->window_shift.value_or(kNoWindowShift), h.window_shift);
     EXPECT_EQ(read.tcp->sack_permitted, h.sack_permitted);

@@ -252,14 +252,16 @@ TEST(WireFrame, AgreesWithTheNaiveBuilderOnRandomSegments) {
     tcp.seq = static_cast<uint32_t>(random.next());
     tcp.ack = static_cast<uint32_t>(random.next());
     tcp.window = static_cast<uint16_t>(random.next());
-    constexpr uint8_t kFlags[] = {test::kSyn,
-                                  test::kSyn | test::kAck,
-                                  test::kAck,
-                                  test::kAck | test::kPsh,
-                                  test::kAck | test::kFin,
-                                  test::kRst,
-                                  test::kRst | test::kAck};
+    constexpr uint16_t kFlags[] = {test::kSyn,
+                                   test::kSyn | test::kAck,
+                                   test::kAck,
+                                   test::kAck | test::kPsh,
+                                   test::kAck | test::kFin,
+                                   test::kRst,
+                                   test::kRst | test::kAck};
     tcp.flags = kFlags[random.below(7)];
+    tcp.flags = static_cast<uint16_t>(tcp.flags | random.below(8) << 6);  // AE, CWR, ECE
+    tcp.ecn = static_cast<uint8_t>(random.below(4));
     const bool syn = (tcp.flags & test::kSyn) != 0;
     if (syn && random.below(2) != 0) tcp.mss = static_cast<uint16_t>(1 + random.below(9000));
     if (syn && random.below(2) != 0) tcp.window_shift = static_cast<uint8_t>(random.below(15));
@@ -277,6 +279,7 @@ TEST(WireFrame, AgreesWithTheNaiveBuilderOnRandomSegments) {
     ASSERT_EQ(s.seq.raw(), tcp.seq);
     ASSERT_EQ(s.ack.raw(), tcp.ack);
     ASSERT_EQ(s.flags, tcp.flags);
+    ASSERT_EQ(s.ecn, tcp.ecn);
     ASSERT_EQ(s.window, tcp.window);
     ASSERT_EQ(s.payload_bytes, tcp.payload.size());
     ASSERT_EQ(s.mss, tcp.mss.value_or(0));
@@ -330,9 +333,9 @@ TEST(WireFrame, OfTwoFaultsTheLowerLayersIsNamed) {
 }
 
 TEST(WireFrame, EveryCombinationOfControlBitsIsJudged) {
-  for (unsigned bits = 0; bits < 256; ++bits) {
+  for (unsigned bits = 0; bits < 512; ++bits) {
     NaiveTcp tcp = sound();
-    tcp.flags = static_cast<uint8_t>(bits);
+    tcp.flags = static_cast<uint16_t>(bits);
     const bool syn = (bits & test::kSyn) != 0;
     const bool fin = (bits & test::kFin) != 0;
     const bool rst = (bits & test::kRst) != 0;
