@@ -295,7 +295,29 @@ void pure_ack(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out)
   fill(c, ctx, min(c.snd_nxt, c.snd_una + c.snd_wnd), 0, h);
 }
 
-bool choose_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+// What handshakes and announcements need.
+bool rare_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  if (c.has(kSynDue)) {
+    syn(c, ctx, h, out);
+    return true;
+  }
+  if (c.has(kAceHandshake)) {
+    const bool of_text = c.rcv_nxt != c.last_ack_sent;
+    pure_ack(c, ctx, h, out);
+    ecn_acknowledge_syn_ack(c, ctx, h, of_text);
+    return true;
+  }
+  c.clear(kUserTimeoutDue);
+  const bool sent = next_segment(c, ctx, h, out);
+  if (!sent || !announce_user_timeout(c, ctx, h, out)) c.set(kUserTimeoutDue);
+  return sent;
+}
+
+}  // namespace
+
+bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  if (c.has(kSynDue | kAceHandshake | kUserTimeoutDue)) [[unlikely]]
+    return rare_segment(c, ctx, h, out);
   if (c.state == State::kSynSent) return false;
   if (sends_text(c.state)) {
     if (retransmission(c, ctx, h, out)) return true;
@@ -323,31 +345,6 @@ bool choose_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame
   if (!c.has(kAckNow)) return false;
   pure_ack(c, ctx, h, out);
   return true;
-}
-
-// What handshakes and announcements need.
-bool rare_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
-  if (c.has(kSynDue)) {
-    syn(c, ctx, h, out);
-    return true;
-  }
-  if (c.has(kAceHandshake)) {
-    const bool of_text = c.rcv_nxt != c.last_ack_sent;
-    pure_ack(c, ctx, h, out);
-    ecn_acknowledge_syn_ack(c, ctx, h, of_text);
-  } else if (!choose_segment(c, ctx, h, out)) {
-    return false;
-  }
-  if (c.has(kUserTimeoutDue)) announce_user_timeout(c, ctx, h, out);
-  return true;
-}
-
-}  // namespace
-
-bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
-  if (c.has(kSynDue | kAceHandshake | kUserTimeoutDue)) [[unlikely]]
-    return rare_segment(c, ctx, h, out);
-  return choose_segment(c, ctx, h, out);
 }
 
 wire::SegmentHeader reset_segment(const Connection& c, const Context& ctx) {

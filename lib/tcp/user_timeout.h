@@ -62,13 +62,13 @@ inline void take_user_timeout(Connection& c, const wire::Segment& s, const Conte
       pack_user_timeout(std::clamp(seconds, kUserTimeoutMinSeconds, kUserTimeoutMaxSeconds));
 }
 
-// Puts the option on a segment that is about to leave, if it has room.
-inline void announce_user_timeout(Connection& c, const Context& ctx, wire::SegmentHeader& h,
+// Puts the option on a segment that is about to leave; false when that has no room.
+inline bool announce_user_timeout(const Connection& c, const Context& ctx, wire::SegmentHeader& h,
                                   const TxFrame& out) {
-  if ((h.flags & wire::kSyn) == 0 && (h.sack_count != 0 || out.payload_bytes + 4u > c.snd_mss))
-    return;
+  const bool syn = (h.flags & wire::kSyn) != 0;
+  if (!syn && (h.sack_count != 0 || out.payload_bytes + 4u > c.snd_mss)) return false;
   h.user_timeout = announced_user_timeout(ctx.options(c));
-  if ((h.flags & wire::kSyn) == 0) c.clear(kUserTimeoutDue);
+  return true;
 }
 
 }  // namespace millrace::tcp
