@@ -57,7 +57,7 @@ WAIT = re.compile(r"~(?: (?P<begin>\d+):(?P<end>\d+))?(?: ack (?P<ack>\d+))?(?P<
 # reach, would hide its answers. RFC 1337 is a choice, and millrace's.
 SYSCTLS = {"tcp_rfc1337": 1, "tcp_invalid_ratelimit": 0, "tcp_challenge_ack_limit": 2**31 - 1,
            "tcp_early_retrans": 0, "tcp_comp_sack_nr": 0, "tcp_backlog_ack_defer": 0,
-           "tcp_rto_min_us": 5_000_000}
+           "tcp_rto_min_us": 30_000_000}
 BUFFER = 16384
 
 
@@ -145,7 +145,7 @@ def millrace_host(lab, *options):
     namespace = lab.namespace("d")
     server = lab.start(lab.millrace, "serve", "--device", "tap:mr0", "--address", f"{HOST}/24",
                        "--mac", craft.MILLRACE_MAC.hex(":"), "--echo", ECHO, "--http", HTTP,
-                       "--rto-min", "5s", "--receive-buffer", BUFFER,
+                       "--rto-min", "30s", "--receive-buffer", BUFFER,
                        "--send-buffer", BUFFER, *options, ns=namespace)
 
     def there():
@@ -226,7 +226,7 @@ def millrace_client(lab, namespace, port):
     generator = lab.start(lab.millrace, "load", "cps", "--target", f"{PEER}:{port}",
                           "--protocol", "echo", "--count", 1, "--concurrency", 1, "--timeout",
                           "60s", "--device", "tap:mr0", "--address", f"{HOST}/24", "--mac",
-                          craft.MILLRACE_MAC.hex(":"), "--rto-min", "5s", "--drain-timeout",
+                          craft.MILLRACE_MAC.hex(":"), "--rto-min", "30s", "--drain-timeout",
                           "0s", ns=namespace)
 
     def there():
