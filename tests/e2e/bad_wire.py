@@ -34,7 +34,7 @@ class Faults:
 
 
 class BadWireSite(Site):
-    """`through` starts what is between the two interfaces of the namespace in the middle."""
+    """`kind` is af_packet or tap. The wire has a namespace of its own, where a TAP lives, too."""
 
     def __init__(self, lab, faults, kind="af_packet"):
         self.faults = faults

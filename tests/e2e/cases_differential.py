@@ -7,7 +7,7 @@ difference fails, and so does one that has gone.
 
 from case import Cases
 from differential import BAD, CLOSED, ECHO, GOOD, HTTP, Exchange, Play, kernel_host, \
-    millrace_host, on_one_cpu, transcript
+    millrace_client, millrace_host, on_one_cpu, transcript
 from lab import Failure, expect
 
 CASES = Cases()
@@ -262,6 +262,25 @@ group("the host closes", HTTP,
       text=GOOD[0])
 
 
+# ---- the host connects -----------------------------------------------------------------------
+
+ACCEPT = ("+ SYN,ACK 0 ack 1 <mss 1460,sackok,ts,ws 7>", "~ ack 1 fin", "> FIN,ACK 1 ack 2")
+CONNECTS = [Exchange(title, None, ("open", *lines)) for title, *lines in (
+    ("all options on the SYN-ACK", *ACCEPT),
+    ("no options on the SYN-ACK", "+ SYN,ACK 0 ack 1", "~ ack 1 fin", "> FIN,ACK 1 ack 2"),
+    ("a SYN-ACK of what was not sent", "> SYN,ACK 0 ack 5000 <mss 1460>", *ACCEPT),
+    ("a SYN-ACK of nothing", "> SYN,ACK 0 ack 0 <mss 1460>", *ACCEPT),
+    ("a SYN-ACK with a wrong checksum", "> SYN,ACK 0 ack 1 <mss 1460> bad", *ACCEPT),
+    ("an ACK in SYN-SENT", "> ACK 0 ack 1", *ACCEPT),
+    ("an ACK of what was not sent in SYN-SENT", "> ACK 0 ack 5000", *ACCEPT),
+    ("FIN and ACK in SYN-SENT", "> FIN,ACK 0 ack 1", *ACCEPT),
+    ("RST without ACK in SYN-SENT", "> RST 0", *ACCEPT),
+    ("RST with an ACK of what was not sent in SYN-SENT", "> RST,ACK 0 ack 5000", *ACCEPT),
+    ("RST with an ACK of nothing in SYN-SENT", "> RST,ACK 0 ack 0", *ACCEPT),
+    ("RST and ACK in SYN-SENT", "+ RST,ACK 0 ack 1", "refused"),
+    ("both connect", "> SYN 0 <mss 1460,sackok,ts,ws 7>", *ACCEPT))]
+
+
 # ---- what may differ -------------------------------------------------------------------------
 
 def permitted(reason, *differences):
@@ -353,28 +372,50 @@ PERMITTED = {
 }
 
 
-def compare(lab, name):
-    wrong, gone = [], []
-    with millrace_host(lab) as millrace, kernel_host(lab) as kernel, on_one_cpu():
-        for number, exchange in enumerate(GROUPS[name]):
-            port = 41000 + number
-            ours = Play(millrace, exchange, port).run()
-            theirs = Play(kernel, exchange, port).run()
-            for line, pair in enumerate(zip(ours, theirs)):
-                *allowed, reason = PERMITTED.get((exchange.name, line), ("", "", None))
-                differ = pair[0] != pair[1]
-                if differ and ["; ".join(answers) for answers in pair] != allowed:
-                    wrong.append(f"{exchange.name}, line {line}\n  millrace\n"
-                                 f"{transcript(exchange, ours)}\n  the kernel\n"
-                                 f"{transcript(exchange, theirs)}")
-                    break
-                if reason and not differ:
-                    gone.append(f"{exchange.name}, line {line}: {reason}")
+def judge(exchange, ours, theirs):
+    """(difference that is not permitted, permitted difference that is gone), "" for none."""
+    for line, pair in enumerate(zip(ours, theirs)):
+        *allowed, reason = PERMITTED.get((exchange.name, line), ("", "", None))
+        differ = pair[0] != pair[1]
+        if differ and ["; ".join(answers) for answers in pair] != allowed:
+            return (f"{exchange.name}, line {line}\n  millrace\n{transcript(exchange, ours)}\n"
+                    f"  the kernel\n{transcript(exchange, theirs)}", "")
+        if reason and not differ:
+            return "", f"{exchange.name}, line {line}: {reason}"
+    return "", ""
+
+
+def conclude(verdicts):
+    wrong, gone = ([text for text in texts if text] for texts in zip(*verdicts))
     if wrong:
         raise Failure(f"{len(wrong)} differences that are not permitted\n" + "\n".join(wrong))
     expect(not gone, "permitted differences that are gone: " + "; ".join(gone))
 
 
+def compare(lab, name):
+    verdicts = []
+    with millrace_host(lab) as millrace, kernel_host(lab) as kernel, on_one_cpu():
+        for port, exchange in enumerate(GROUPS[name], 41000):
+            verdicts.append(judge(exchange, Play(millrace, exchange, port).run(),
+                                  Play(kernel, exchange, port).run()))
+    conclude(verdicts)
+
+
+def compare_connects(lab):
+    verdicts = []
+    namespace = lab.namespace("c")
+    with kernel_host(lab) as kernel:
+        for port, exchange in enumerate(CONNECTS, 42000):
+            with millrace_client(lab, namespace, port) as millrace, on_one_cpu():
+                ours = Play(millrace, exchange, port).run()
+            with on_one_cpu():
+                theirs = Play(kernel, exchange, port).run()
+            verdicts.append(judge(exchange, ours, theirs))
+    conclude(verdicts)
+
+
 for title, exchanges in GROUPS.items():
     CASES.add(f"differential, {title}: {len(exchanges)} exchanges are as the kernel's",
               lambda lab, n=title: compare(lab, n), seconds=200)
+CASES.add(f"differential, the host connects: {len(CONNECTS)} exchanges are as the kernel's",
+          compare_connects, seconds=200)

@@ -12,6 +12,8 @@ list of lines. Numbers count from each side's initial sequence number; ours is j
     > ACK 1 ack 1 win 0 urg 5 bad       window field, urgent pointer, a wrong checksum
     + ACK 11:21 ack 1                   sent, and what comes is left for the next line
     ~ 1:11 ack 11 fin                   waits for these bytes, this ack and a FIN, however they come
+    open                                the host connects to us, to close at once; its SYN
+    refused                             waits for the host to know that it was refused
     fill                                data until the window is shut; 1000000 is what comes next
 
 Once timestamps are agreed upon, every segment carries one, larger by one each time; `ts -5` is one
@@ -55,7 +57,7 @@ WAIT = re.compile(r"~(?: (?P<begin>\d+):(?P<end>\d+))?(?: ack (?P<ack>\d+))?(?P<
 # reach, would hide its answers. RFC 1337 is a choice, and millrace's.
 SYSCTLS = {"tcp_rfc1337": 1, "tcp_invalid_ratelimit": 0, "tcp_challenge_ack_limit": 2**31 - 1,
            "tcp_early_retrans": 0, "tcp_comp_sack_nr": 0, "tcp_backlog_ack_defer": 0,
-           "tcp_rto_min_us": 5_000_000}
+           "tcp_rto_min_us": 30_000_000}
 BUFFER = 16384
 
 
@@ -85,7 +87,12 @@ class Wire:
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         self.sock.bind((interface, 3))
+        # An interface that is not up yet has left an error here.
+        self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self.fences = 0
+        # Where the host can connect: connect(port) lets it, which closes as soon as it can;
+        # refused() says whether it was told so.
+        self.connect = self.refused = None
 
     def send(self, frame):
         self.sock.send(frame)
@@ -138,7 +145,7 @@ def millrace_host(lab, *options):
     namespace = lab.namespace("d")
     server = lab.start(lab.millrace, "serve", "--device", "tap:mr0", "--address", f"{HOST}/24",
                        "--mac", craft.MILLRACE_MAC.hex(":"), "--echo", ECHO, "--http", HTTP,
-                       "--rto-min", "5s", "--receive-buffer", BUFFER,
+                       "--rto-min", "30s", "--receive-buffer", BUFFER,
                        "--send-buffer", BUFFER, *options, ns=namespace)
 
     def there():
@@ -157,7 +164,7 @@ def millrace_host(lab, *options):
 
 
 @contextlib.contextmanager
-def kernel_host(lab, **sysctls):
+def kernel_host(lab):
     host, peer = lab.namespace("h"), lab.namespace("p")
     lab.veth((host, "k0"), (peer, "p0"))
     for words in (["link", "set", "k0", "address", craft.MILLRACE_MAC.hex(":")],
@@ -165,7 +172,7 @@ def kernel_host(lab, **sysctls):
                   ["neigh", "replace", PEER, "lladdr", craft.CLIENT_MAC.hex(":"), "dev", "k0"]):
         lab.run("ip", *words, ns=host)
     with lab.inside(host):
-        for name, value in {**SYSCTLS, **sysctls}.items():
+        for name, value in SYSCTLS.items():
             path = pathlib.Path("/proc/sys/net/ipv4") / name
             if path.exists():
                 path.write_text(str(value), encoding="ascii")
@@ -175,6 +182,7 @@ def kernel_host(lab, **sysctls):
         for port, talk in ((ECHO, echo), (HTTP, http)):
             stack.enter_context(service(lab, host, port, talk))
         wait_until(lambda: greeted(wire), 10, "the kernel answers")
+        stack.enter_context(kernel_client(lab, host, wire))
         yield wire
 
 
@@ -182,6 +190,57 @@ def greeted(wire):
     wire.send(craft.arp_request())
     wire.send(craft.ethernet(craft.ipv4(craft.icmp_echo(b"hello"), craft.ICMP)))
     return wire.receive(time.monotonic() + 0.2) is not None
+
+
+@contextlib.contextmanager
+def kernel_client(lab, namespace, wire):
+    """Gives the wire its connect() and refused()."""
+    outcome, socks = {}, []
+
+    def connect(port):
+        outcome.clear()
+        with lab.inside(namespace):
+            sock = socket.socket()
+        socks.append(sock)
+
+        def run():
+            with sock:
+                try:
+                    sock.connect((PEER, port))
+                except OSError as trouble:
+                    outcome["trouble"] = trouble
+
+        threading.Thread(target=run, daemon=True).start()
+
+    wire.connect = connect
+    wire.refused = lambda: isinstance(outcome.get("trouble"), ConnectionRefusedError)
+    yield
+    for sock in socks:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def millrace_client(lab, namespace, port):
+    """It connects to us as soon as its TAP interface is up."""
+    generator = lab.start(lab.millrace, "load", "cps", "--target", f"{PEER}:{port}",
+                          "--protocol", "echo", "--count", 1, "--concurrency", 1, "--timeout",
+                          "60s", "--device", "tap:mr0", "--address", f"{HOST}/24", "--mac",
+                          craft.MILLRACE_MAC.hex(":"), "--rto-min", "30s", "--drain-timeout",
+                          "0s", ns=namespace)
+
+    def there():
+        expect(generator.alive(), "millrace ended on its own")
+        return "mr0" in lab.interfaces(namespace)
+
+    wait_until(there, 10, "the TAP interface appears")
+    wire = Wire(lab, namespace, "mr0")
+    wire.connect = lambda _: lab.run("ip", "link", "set", "mr0", "up", ns=namespace)
+    wire.refused = lambda: not generator.alive() and "(refused)" in generator.err()
+    with wire.sock:
+        yield wire
+    generator.stop()
+    wait_until(lambda: "mr0" not in lab.interfaces(namespace), 10, "the TAP interface is gone")
 
 
 @contextlib.contextmanager
@@ -254,10 +313,11 @@ class Exchange:
 class Play:
     """An exchange as one host sees it. answers[i] is what came in answer to line i, as lines."""
 
-    def __init__(self, wire, exchange, source_port):
+    def __init__(self, wire, exchange, our_port):
         self.wire = wire
         self.exchange = exchange
-        self.source_port = source_port
+        self.our_port = our_port
+        self.host_port = exchange.port  # None: it is the host that connects
         self.base = ISN        # of our numbers
         self.their_isn = None  # known from their SYN on
         self.rcv_nxt = None    # what they have acknowledged, absolute
@@ -281,6 +341,12 @@ class Play:
     def step(self, line):
         if line == "fill":
             return self.fill()
+        if line == "open":
+            return self.open()
+        if line == "refused":
+            wait_until(self.wire.refused, PATIENCE, "the connection is refused")
+            self.rcv_nxt = None  # nothing is left to reset
+            return []
         if line.startswith("~"):
             match = WAIT.fullmatch(line)
             expect(match, f"no such line: {line}")
@@ -290,7 +356,7 @@ class Play:
         self.write(match)
         if match["how"] == "+":
             return []
-        return self.shown(self.take(self.wire.fence()), "SYN" in match["flags"])
+        return self.shown(self.take(self.wire.fence()), match["flags"] == "SYN")
 
     # ---- out
 
@@ -300,7 +366,7 @@ class Play:
         first = begin + bool(flags & craft.SYN)
         payload = self.text(first, int(match["end"])) if match["end"] else b""
         ack = ((self.their_isn or 0) + int(match["ack"] or 0)) % 2**32
-        options = self.options(match["options"], bool(flags & craft.SYN))
+        options = self.options(match["options"], flags & craft.SYN and not flags & craft.ACK)
         self.transmit(flags, (self.base + begin) % 2**32, ack, payload, options,
                       int(match["win"] or 65535), int(match["urg"] or 0), bool(match["bad"]))
 
@@ -339,7 +405,7 @@ class Play:
 
     def transmit(self, flags, seq, ack, payload, options, window=65535, urgent=0, bad=False):
         offset = 5 + len(options) // 4
-        body = struct.pack(">HHIIBBHHH", self.source_port, self.exchange.port, seq, ack,
+        body = struct.pack(">HHIIBBHHH", self.our_port, self.host_port, seq, ack,
                            offset << 4, flags, window, 0, urgent) + options + payload
         pseudo = socket.inet_aton(PEER) + socket.inet_aton(HOST) + \
             struct.pack(">HH", craft.TCP, len(body))
@@ -351,8 +417,8 @@ class Play:
 
     def take(self, segments):
         """Those of this exchange, `pending` first; what is said in them is learned."""
-        found = [s for s in segments if s.destination_port == self.source_port
-                 and s.source_port == self.exchange.port]
+        found = [s for s in segments if s.destination_port == self.our_port
+                 and s.source_port == self.host_port]
         for segment in found:
             expect(segment.checksums_right, f"a wrong checksum: {segment}")
             options = packets.option_kinds(segment.options)
@@ -418,7 +484,7 @@ class Play:
                     for i in range(0, len(edges), 2)))
             elif kind == 8:
                 ecr, = struct.unpack_from(">I", data, 4)
-                options.append(f"ts ecr {self.ahead(ecr, TS_BASE)}")
+                options.append(f"ts ecr {self.ahead(ecr, TS_BASE)}" if ecr else "ts")
             else:
                 options.append({3: "ws", 4: "sackok"}.get(kind, f"kind {kind}"))
         return text + (f" <{', '.join(options)}>" if options else "")
@@ -456,6 +522,16 @@ class Play:
                 self.pending = self.take([answer])
         data = bytes(bytes_heard[i] for i in sorted(bytes_heard))
         return [*extra, f"got {match[0][2:]} crc {zlib.crc32(data):08x}"]
+
+    def open(self):
+        self.wire.connect(self.our_port)
+        deadline = time.monotonic() + PATIENCE
+        while (answer := self.wire.receive(deadline)) is not None:
+            if isinstance(answer, packets.Segment) and answer.has("SYN") and \
+                    answer.destination_port == self.our_port:
+                self.host_port = answer.source_port
+                return self.shown(self.take([answer]), after_syn=True)
+        return ["no SYN"]
 
     def fill(self):
         begin = self.ours(self.rcv_nxt)
