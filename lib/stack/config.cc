@@ -133,6 +133,9 @@ Result<void> validate(const TcpOptions& options) {
   check.between("synack_retries", options.synack_retries, 0, tcp::HalfOpen::kRetriesMax);
   check.between("data_retries", options.data_retries, 1, 255);
   check.between("user_timeout", options.user_timeout, Duration{}, kLongest);
+  if (options.pacing_rate_max != 0) {
+    check.between("pacing_rate_max", options.pacing_rate_max, 1000, 1'000'000'000'000);
+  }
   check.between("keepalive_idle", options.keepalive_idle, kTick, kLongest);
   check.between("keepalive_interval", options.keepalive_interval, kTick, kLongest);
   check.between("keepalive_probes", options.keepalive_probes, 1, 255);

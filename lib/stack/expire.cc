@@ -75,7 +75,7 @@ void Shard::Impl::relieve(uint32_t budget) {
 // that is put off costs nothing until it fires.
 void Shard::Impl::rearm(uint32_t index) {
   const Connection& c = connections_[index];
-  const std::optional<uint32_t> deadline = tcp::earliest_deadline(c);
+  const std::optional<uint32_t> deadline = tcp::earliest_deadline(c, ctx_);
   if (!deadline) return;
   if (c.timer.linked()) {
     if (static_cast<int32_t>(*deadline - c.timer.deadline) >= 0) return;

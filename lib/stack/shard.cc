@@ -333,6 +333,11 @@ Result<void> Shard::set_options(ConnectionId connection, const TcpOptions& optio
   if (!profile) return profile.error();
   c->profile = *profile;
   if (tcp::announced_user_timeout(options) != 0) c->set(tcp::kUserTimeoutDue);
+  if (options.pacing_rate_max != 0) {
+    c->set(tcp::kPaced);
+  } else {
+    c->clear(tcp::kPaced);
+  }
   if (!options.keepalive && !(c->state == State::kFinWait2)) c->clear(tcp::kIdleArmed);
   if (options.keepalive && c->state >= State::kEstablished) {
     c->idle_deadline = impl_->ctx_.tick + tcp::to_ticks(options.keepalive_idle);

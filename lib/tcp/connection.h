@@ -49,6 +49,7 @@ enum ConnectionFlag : uint32_t {
   kCeRecent = 1 << 27,        // accurate: the segment before was marked
   kUserTimeoutDue = 1 << 29,  // what leaves next announces the user timeout (RFC 5482)
   kFullSizePassed = 1 << 30,  // as much as a full segment was acknowledged at once
+  kPaced = 1u << 31,          // segments leave at a rate (pacing.h)
 };
 
 // A receiver that holds bytes.

@@ -214,7 +214,7 @@ Sender& open_sender(Connection& c, Context& ctx) {
     MR_ASSERT(c.sender != kNil);  // there are as many as connections
     Sender& fresh = (*ctx.senders)[c.sender] = Sender{};
     fresh.round_end = c.snd_nxt;
-    fresh.measured_us = ctx.now_us;
+    fresh.measured_us = fresh.next_send_us = ctx.now_us;
     fresh.min_rtt_us = c.srtt_us8 >> 3;  // until something is measured that was sent once
   }
   Sender& r = (*ctx.senders)[c.sender];
@@ -233,8 +233,8 @@ void trim_sender(Connection& c, Context& ctx) {
   if (c.sender == kNil || c.flight() != 0) return;
   Sender& r = (*ctx.senders)[c.sender];
   end_flight(r, ctx);
-  const bool learned = c.ssthresh != UINT32_MAX || r.has(kReorderingSeen | kProbeOut) ||
-                       r.reo_wnd_mult != 1 || r.mss_max != 0;
+  const bool learned = c.has(kPaced) || c.ssthresh != UINT32_MAX ||
+                       r.has(kReorderingSeen | kProbeOut) || r.reo_wnd_mult != 1 || r.mss_max != 0;
   if (!learned && r.phase == Phase::kOpen) close_sender(c, ctx);
 }
 

@@ -82,6 +82,7 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   if (options.timestamps) c.set(kTimestamps);
   if (options.sack) c.set(kSack);
   if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
+  if (options.pacing_rate_max != 0) c.set(kPaced);
   ecn_open_active(c, options);
 }
 
@@ -200,6 +201,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   c.quick_acks = options.quick_acks;
   if (half.sack()) c.set(kSack);
   if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
+  if (options.pacing_rate_max != 0) c.set(kPaced);
   c.snd_mss = effective_mss(half.mss, half.timestamps(), options, ctx);
   c.rcv_mss = kDefaultMss;
   c.total_retrans = half.retries;

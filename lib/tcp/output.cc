@@ -8,6 +8,7 @@
 #include "tcp/flight.h"
 #include "tcp/handshake.h"
 #include "tcp/mtu.h"
+#include "tcp/pacing.h"
 #include "tcp/rack.h"
 #include "tcp/reassembly.h"
 #include "tcp/recovery.h"
@@ -133,6 +134,7 @@ uint32_t send_again(Connection& c, Context& ctx, SeqNum begin, uint32_t length,
   const uint32_t wanted = length - (fin ? 1 : 0);
   const uint32_t bytes = gather(c, ctx, begin, wanted, out);
   const bool last = begin + bytes == c.snd_end;
+  if (c.has(kPaced)) note_paced(c, ctx, bytes);
   fill(c, ctx, begin,
        static_cast<wire::Flags>((fin && bytes == wanted ? wire::kFin : 0) |
                                 (last && bytes != 0 ? wire::kPsh : 0)),
@@ -206,6 +208,7 @@ void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader&
   const wire::Flags push = last && bytes != 0 ? wire::kPsh : 0;
   fill(c, ctx, seq, static_cast<wire::Flags>(push | (fin ? wire::kFin : 0)), h);
   if (c.has(kEct | kCwrDue)) ecn_mark_new_text(c, h, bytes);
+  if (c.has(kPaced)) note_paced(c, ctx, bytes);
   note_new_text(c, ctx);
   c.snd_nxt = seq + bytes + (fin ? 1 : 0);
   note_sent_in_recovery(c, ctx, bytes);
@@ -319,7 +322,8 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
   if (c.has(kSynDue | kAceHandshake | kUserTimeoutDue)) [[unlikely]]
     return rare_segment(c, ctx, h, out);
   if (c.state == State::kSynSent) return false;
-  if (sends_text(c.state)) {
+  const bool held = c.has(kPaced) && pacing_wait_us(c, ctx) != 0;
+  if (sends_text(c.state) && !held) {
     if (retransmission(c, ctx, h, out)) return true;
     if (c.has(kTailProbeNow) && tail_probe(c, ctx, h, out)) return true;
     if (!resending(c, ctx) && !c.has(kPersist)) {
@@ -338,7 +342,7 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
     if (c.flight() == 0 && (c.unsent() != 0 || fin_due(c)) && !corked(c, ctx)) {
       arm_persist(c, ctx);
     }
-  } else if (c.has(kProbeNow)) {
+  } else if (c.has(kProbeNow) && !held) {
     probe(c, ctx, h, out);
     return true;
   }

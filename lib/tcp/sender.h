@@ -91,6 +91,8 @@ struct alignas(64) Sender {
   uint8_t reo_wnd_mult = 1;
   uint8_t reo_wnd_persist = 0;
 
+  uint32_t next_send_us = 0;  // pacing: no text leaves before
+
   // --- HyStart++ (RFC 9406).
   uint8_t rtt_samples = 0;
   uint8_t css_rounds = 0;

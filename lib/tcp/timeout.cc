@@ -3,6 +3,7 @@
 
 #include "tcp/flight.h"
 #include "tcp/mtu.h"
+#include "tcp/pacing.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/user_timeout.h"
@@ -105,8 +106,8 @@ void on_idle(Connection& c, Context& ctx, Effects& fx) {
 
 }  // namespace
 
-std::optional<uint32_t> earliest_deadline(const Connection& c) {
-  if (!c.has(kRetransmitArmed | kAckDelayed | kIdleArmed)) return std::nullopt;
+std::optional<uint32_t> earliest_deadline(const Connection& c, const Context& ctx) {
+  if (!c.has(kRetransmitArmed | kAckDelayed | kIdleArmed | kPaced)) return std::nullopt;
   std::optional<uint32_t> earliest;
   const auto consider = [&](bool armed, uint32_t deadline) {
     if (armed && (!earliest || earlier(deadline, *earliest))) earliest = deadline;
@@ -114,6 +115,10 @@ std::optional<uint32_t> earliest_deadline(const Connection& c) {
   consider(c.has(kRetransmitArmed), c.retransmit_deadline);
   consider(c.has(kAckDelayed), c.ack_deadline);
   consider(c.has(kIdleArmed), c.idle_deadline);
+  if (c.has(kPaced) && (c.unsent() != 0 || c.flight() != 0 || c.has(kFinQueued))) {
+    const uint32_t wait = pacing_wait_us(c, ctx);
+    consider(wait != 0, ctx.tick + (wait + 999) / 1000);
+  }
   return earliest;
 }
 
@@ -130,6 +135,7 @@ void on_deadlines(Connection& c, Context& ctx, Effects& fx) {
     if (fx.closed) return;
   }
   if (c.has(kIdleArmed) && tick_reached(ctx.tick, c.idle_deadline)) on_idle(c, ctx, fx);
+  if (c.has(kPaced)) fx.dirty = true;
 }
 
 }  // namespace millrace::tcp

@@ -14,7 +14,7 @@
 namespace millrace::tcp {
 
 // The earliest deadline that is armed, as a tick.
-std::optional<uint32_t> earliest_deadline(const Connection& c);
+std::optional<uint32_t> earliest_deadline(const Connection& c, const Context& ctx);
 
 // Acts on every deadline that ctx.tick has reached.
 void on_deadlines(Connection& c, Context& ctx, Effects& fx);

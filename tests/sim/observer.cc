@@ -276,20 +276,20 @@ void Observer::delivered(size_t side, const Packet& p) {
   if (p.has(kSyn) && me.syn_sent && !me.ecn) agree_on_ecn(me, p);
   if (p.has(kFin)) me.fin_arrived = true;
   if (p.has(kCwr) && !p.payload.empty()) me.echo_due = false;
+  const bool stale = p.has_timestamps && peer.ts_arrived && before(p.ts_value, *peer.ts_arrived);
   if (p.ecn == kCe) {
     ++me.marks_possible;
     // A listener may have no room for the connection until it has acknowledged something.
     const int64_t seq = relative(p.seq, peer.iss);
     const bool accepted = me.opened_actively || me.ack_sent.value_or(0) > 1;
-    if (accepted && seq == peer.arrived_end && seq < me.edge_sent.value_or(0)) {
+    if (accepted && !stale && seq == peer.arrived_end && seq < me.edge_sent.value_or(0)) {
       ++me.marks_certain;
       me.echo_due = true;
     }
   }
   // What is in order and empty asks for no answer (RFC 9293 section 3.10.7.4), unless its timestamp
   // (RFC 7323 section 5.3) or its acknowledgement (RFC 5961 section 5) is old.
-  const bool old = (p.has_timestamps && peer.ts_arrived && before(p.ts_value, *peer.ts_arrived)) ||
-                   relative(p.ack, me.iss) < me.ack_arrived;
+  const bool old = stale || relative(p.ack, me.iss) < me.ack_arrived;
   const bool in_order = relative(p.seq, peer.iss) == peer.sent_end;
   if (p.length() != 0 || p.has(kRst) || !in_order || old) may_acknowledge(side);
   if (p.has(kRst)) return;

@@ -168,6 +168,9 @@ TcpOptions draw_options(Random& random) {
   if (random.chance(0.4)) {
     options.send_buffer_bytes = static_cast<uint32_t>(random.between(1000, 70'000));
   }
+  if (random.chance(0.05)) {
+    options.pacing_rate_max = static_cast<uint64_t>(random.between(50'000, 10'000'000));
+  }
   if (random.chance(0.2)) options.mss_max = static_cast<uint16_t>(random.between(88, 1460));
   if (random.chance(0.2)) {
     options.keepalive = true;

@@ -56,15 +56,17 @@ struct TcpOptions {
   MtuProbing mtu_probing = MtuProbing::kBlackHole;
   CongestionControl congestion = CongestionControl::kCubic;
   uint32_t initial_window_segments = 10;  // RFC 6928
-  Duration rto_initial = seconds(1);      // RFC 6298 section 2.1
-  Duration rto_min = milliseconds(200);   // RFC 6298 says 1 s; 200 ms is what hosts deploy
-  Duration rto_max = seconds(60);         // RFC 6298 section 2.5
-  uint8_t syn_retries = 7;                // SYNs after the first: 3 minutes (RFC 9293 MUST-23)
-  uint8_t synack_retries = 5;             // SYN-ACKs after the first (at most 63)
-  uint8_t data_retries = 15;              // R2 as a count (RFC 9293 section 3.8.3)
-  Duration user_timeout = {};             // 0: data_retries decides (RFC 9293 section 3.8.3)
-  bool user_timeout_option = false;       // announce user_timeout; when it is 0, take the peer's,
-                                          // from 100 s to a day (RFC 5482)
+  uint64_t pacing_rate_max =
+      0;  // payload bytes per second, what is sent again included; 0: no limit
+  Duration rto_initial = seconds(1);     // RFC 6298 section 2.1
+  Duration rto_min = milliseconds(200);  // RFC 6298 says 1 s; 200 ms is what hosts deploy
+  Duration rto_max = seconds(60);        // RFC 6298 section 2.5
+  uint8_t syn_retries = 7;               // SYNs after the first: 3 minutes (RFC 9293 MUST-23)
+  uint8_t synack_retries = 5;            // SYN-ACKs after the first (at most 63)
+  uint8_t data_retries = 15;             // R2 as a count (RFC 9293 section 3.8.3)
+  Duration user_timeout = {};            // 0: data_retries decides (RFC 9293 section 3.8.3)
+  bool user_timeout_option = false;      // announce user_timeout; when it is 0, take the peer's,
+                                         // from 100 s to a day (RFC 5482)
 
   bool keepalive = false;  // RFC 9293 section 3.8.4: off by default
   Duration keepalive_idle = seconds(7200);

@@ -136,6 +136,9 @@ TEST(StackConfig, TcpOptionsHaveBoundsToo) {
             std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) { o.rto_min = seconds(61); }).find("rto_min"),
             std::string::npos);
+  EXPECT_NE(said_of([](TcpOptions& o) { o.pacing_rate_max = 999; }).find("pacing_rate_max is 999"),
+            std::string::npos);
+  EXPECT_EQ(said_of([](TcpOptions& o) { o.pacing_rate_max = 1000; }), "");
   EXPECT_EQ(said_of([](TcpOptions& o) { o.synack_retries = 63; }), "");
   EXPECT_NE(said_of([](TcpOptions& o) { o.synack_retries = 64; }).find("synack_retries is 64"),
             std::string::npos);
