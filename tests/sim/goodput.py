@@ -19,7 +19,7 @@ ALGORITHMS = {"newreno": "NewReno", "cubic": "CUBIC"}
 LOSSES = (0, 0.1, 1, 3)  # percent
 ROUND_TRIPS = (1, 20, 100)  # ms
 OVERTAKEN = (0, 1, 2, 3)  # positions
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2)
 LEAST, MOST = 0.5, 1.5
 COLOURS = ("#1b6ca8", "#c8553d", "#3a7d44")  # a round trip each
 
@@ -36,8 +36,8 @@ this file again, byte for byte, and fails when a ratio leaves {least} to {most}.
 
 ![Measured goodput as points, theory as lines](goodput.svg)
 
-Each cell is Mbit/s of payload that reached the application, after slow start, mean of {seeds}
-seeds; the ratio to theory is in brackets.
+Each cell is Mbit/s of payload that reached the application, after slow start, with loss the mean
+of {seeds} seeds; the ratio to theory is in brackets.
 
 """
 
@@ -53,21 +53,21 @@ THEORY = """\
 
 Where the two part:
 
-- At 3 % a window of six segments loses two at once, or the one that was sent again, in every
-  fifth round trip. Each halves once more or costs a round trip; the formulas count one loss at a
-  time and no retransmission that is lost.
+- At 3 % a window of six segments often loses two at once, or one that was sent again. Each halves
+  once more or costs a round trip; the formulas count one loss at a time and no retransmission that
+  is lost. At 1 ms what is left to a timer (a probe after 10 ms, a timeout after 200 ms) costs tens
+  of round trips on top.
 - CUBIC is above its formula at 0.1 % and 100 ms, where its two regions meet: it takes the larger
   of both windows at each moment, the formula the larger of their means.
 - A segment that was overtaken is not lost: RACK waits a quarter of a round trip before it says
-  so. Waiting also puts off the halving for what is lost, so that reordering costs nothing, and at
-  small windows seems to help: what is sent meanwhile (limited transmit) counts as goodput.
+  so. That also puts off what is sent again, by a quarter of a round trip for each loss.
 """
 
 
 def cell(program, algorithm, loss, round_trip, overtaken):
     """The mean over seeds of what PROGRAM prints."""
     runs = []
-    for seed in SEEDS:
+    for seed in SEEDS if loss != 0 else SEEDS[:1]:  # without loss all are much the same
         arguments = [program, algorithm, loss, round_trip, overtaken, seed]
         done = subprocess.run([str(a) for a in arguments], stdout=subprocess.PIPE, check=True)
         runs.append(json.loads(done.stdout))

@@ -183,7 +183,7 @@ void SimHost::open(End& end) {
   const auto info = shard_->info(end.id);
   if (!info) return world_.fail(end, "no info() after connect()");
   world_.log(end, "connect from port", info->key.local_port);
-  if (end.side == 0) world_.opened(end, info->key);
+  world_.opened(end, info->key);
   if (end.plan->abort_how != AbortHow::kNever) {
     schedule(world_.now() + end.plan->abort_after, end, Action::kAbort);
   }

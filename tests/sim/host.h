@@ -57,6 +57,7 @@ struct Connection {
   const ConnectionPlan* plan = nullptr;
   std::array<End, 2> ends;
   std::unique_ptr<Observer> observer;
+  bool known = false;    // its packets are recognized
   bool aborted = false;  // an end has broken off, so the other one need not end well
 };
 

@@ -425,10 +425,14 @@ End* World::end_by_cookie(uint64_t cookie) {
 
 End& World::peer_of(const End& end) { return connections_[end.connection].ends[1 - end.side]; }
 
-void World::opened(const End& client, const FlowKey& key) {
-  Connection& connection = connection_of(client);
-  if (connection.plan->unreachable) return;  // its tuple is with nobody, who has no flows
-  auto& flows = flows_[flow_key(client.host, key.local_port, key.peer_port)];
+void World::opened(const End& end, const FlowKey& key) {
+  Connection& connection = connection_of(end);
+  if (connection.plan->unreachable) return;           // its tuple is with nobody, who has no flows
+  if (std::exchange(connection.known, true)) return;  // both ends open it
+  // Either end of a simultaneous open may be first.
+  const uint16_t client_port = end.side == 0 ? key.local_port : key.peer_port;
+  const uint16_t server_port = end.side == 0 ? key.peer_port : key.local_port;
+  auto& flows = flows_[flow_key(connection.ends[0].host, client_port, server_port)];
   if (!flows.empty()) {
     ++coverage_.tuples_reused;
     connection.observer->relax();

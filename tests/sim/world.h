@@ -74,8 +74,8 @@ class World {
   [[nodiscard]] Connection& connection_of(const End& end) { return connections_[end.connection]; }
   [[nodiscard]] End& peer_of(const End& end);
   [[nodiscard]] Shard& shard_of(size_t host) { return hosts_[host]->shard(); }
-  // `local` of the client is known from now on.
-  void opened(const End& client, const FlowKey& key);
+  // The ports of the connection that `end` opened are known from now on.
+  void opened(const End& end, const FlowKey& key);
   [[nodiscard]] End* accepting_end(const FlowKey& key, uint32_t first_seq);
   // An end is over: is the reason one that it may have?
   void judge(const End& end);
