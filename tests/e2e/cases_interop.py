@@ -169,8 +169,8 @@ for title, faults in WIRES:
 # As ss names what is in force on a connection, and the switch of the kernel's for each.
 SWITCHES = {"sack": "tcp_sack", "ts": "tcp_timestamps", "wscale": "tcp_window_scaling",
             "ecn": "tcp_ecn"}
-MILLRACE_ANSWERS = {"sack", "ts", "wscale"}
-MILLRACE_OFFERS = {"sack", "ts", "wscale"}
+MILLRACE_ANSWERS = {"sack", "ts", "wscale", "ecn"}
+MILLRACE_OFFERS = {"sack", "ts", "wscale"}  # ECN only where it is configured
 
 
 def options_in_force(site, sock):
