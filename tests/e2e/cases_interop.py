@@ -10,11 +10,12 @@ import random
 import socket
 import threading
 
+import packets
 from bad_wire import BadWireSite, Faults
 from case import Cases
 from cases_kernel import ECHO, HTTP, URL, body, curl, digest, file_digest
 from cases_load import failures, report_of
-from lab import Failure, expect, expect_equal, need_tools
+from lab import Failure, Skip, expect, expect_equal, need_tools
 from sites import KERNEL
 
 CASES = Cases()
@@ -224,3 +225,30 @@ for off, title in ((None, "all options on"), ("sack", "SACK off"), ("ts", "times
               lambda lab, o=off: kernel_connects(lab, o), seconds=150)
     CASES.add(f"interop: millrace connects to a kernel with {title}, ss agrees, and data arrive "
               "whole", lambda lab, o=off: millrace_connects(lab, o), seconds=150)
+
+
+def ecn_fields(path):
+    """(AE, CWR, ECE) of the SYN and of the SYN-ACK in a capture."""
+    found = []
+    for frame in packets.frames(path):
+        segment = packets.tcp_segment(frame)
+        if segment is not None and segment.has("SYN"):
+            offset = packets.ipv4_packet(frame)[1][12]
+            found.append((offset & 1, segment.flags >> 7, segment.flags >> 6 & 1))
+    return found
+
+
+@CASES.case("interop: the kernel connects with Accurate ECN, and data arrive whole", seconds=150)
+def accurate_ecn(lab):
+    site = BadWireSite(lab, Faults(loss=0.01))
+    try:
+        site.sysctl("tcp_ecn", 3)
+    except OSError:
+        raise Skip("this kernel has no Accurate ECN") from None
+    with site.serve("--echo", ECHO):
+        with packets.capture(lab, site.kernel, site.interface) as path:
+            site.connect(ECHO).close()
+        fields = ecn_fields(path)
+        # RFC 9768 section 3.1.1, table 2: asked for, and granted to a SYN that came as Not-ECT.
+        expect_equal((fields[0], fields[-1]), ((1, 1, 1), (0, 1, 0)), "AE, CWR, ECE")
+        echo(site, 2 * MB, 60)
