@@ -10,11 +10,12 @@ import random
 import socket
 import threading
 
+import packets
 from bad_wire import BadWireSite, Faults
 from case import Cases
 from cases_kernel import ECHO, HTTP, URL, body, curl, digest, file_digest
 from cases_load import failures, report_of
-from lab import Failure, expect, expect_equal, need_tools
+from lab import Failure, Skip, expect, expect_equal, need_tools
 from sites import KERNEL
 
 CASES = Cases()
@@ -169,8 +170,9 @@ for title, faults in WIRES:
 # As ss names what is in force on a connection, and the switch of the kernel's for each.
 SWITCHES = {"sack": "tcp_sack", "ts": "tcp_timestamps", "wscale": "tcp_window_scaling",
             "ecn": "tcp_ecn"}
-MILLRACE_ANSWERS = {"sack", "ts", "wscale"}
-MILLRACE_OFFERS = {"sack", "ts", "wscale"}
+DISORDER = Faults(double=0.02, delay=0.01)
+MILLRACE_ANSWERS = {"sack", "ts", "wscale", "ecn"}
+MILLRACE_OFFERS = {"sack", "ts", "wscale"}  # ECN only where it is configured
 
 
 def options_in_force(site, sock):
@@ -184,17 +186,18 @@ def options_in_force(site, sock):
 
 
 def switched(lab, off):
-    """A site with 1 % loss whose kernel does all but `off`."""
-    site = BadWireSite(lab, Faults(loss=0.01))
+    """A site whose kernel does all but `off`."""
+    # Whoever loses a SYN asks again without ECN, so that is shown where nothing is lost.
+    site = BadWireSite(lab, Faults(loss=0.01) if "ecn" in off else DISORDER)
     for name, switch in SWITCHES.items():
-        site.sysctl(switch, int(name != off))
+        site.sysctl(switch, int(name not in off))
     return site
 
 
 def kernel_connects(lab, off):
     site = switched(lab, off)
     length = 2 * MB
-    expected = MILLRACE_ANSWERS - {off}
+    expected = MILLRACE_ANSWERS - off
     with site.serve("--http", HTTP, "--echo", ECHO):
         request = b"GET /bytes/%d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % length
         with site.connect(HTTP, seconds=60) as sock:
@@ -214,13 +217,47 @@ def millrace_connects(lab, off):
     seen = []
     with kernel_echo(site, MB // 2, lambda sock: seen.append(options_in_force(site, sock))):
         load_echo(site, 2, 60)
-    expect_equal(seen, [MILLRACE_OFFERS - {off}] * 2, "options in force")
+    expect_equal(seen, [MILLRACE_OFFERS - off] * 2, "options in force")
     site.finish()
 
 
-for off, title in ((None, "all options on"), ("sack", "SACK off"), ("ts", "timestamps off"),
-                   ("wscale", "window scaling off"), ("ecn", "ECN off")):
+for off, title in ((set(), "all options on"), ({"ecn"}, "ECN off"),
+                   ({"ecn", "sack"}, "ECN and SACK off"),
+                   ({"ecn", "ts"}, "ECN and timestamps off"),
+                   ({"ecn", "wscale"}, "ECN and window scaling off")):
     CASES.add(f"interop: the kernel connects with {title}, ss agrees, and data arrive whole",
               lambda lab, o=off: kernel_connects(lab, o), seconds=150)
     CASES.add(f"interop: millrace connects to a kernel with {title}, ss agrees, and data arrive "
               "whole", lambda lab, o=off: millrace_connects(lab, o), seconds=150)
+
+
+def ecn_fields(path):
+    """(AE, CWR, ECE) of the SYN and of the SYN-ACK in a capture."""
+    found = []
+    for frame in packets.frames(path):
+        segment = packets.tcp_segment(frame)
+        if segment is not None and segment.has("SYN"):
+            offset = packets.ipv4_packet(frame)[1][12]
+            found.append((offset & 1, segment.flags >> 7, segment.flags >> 6 & 1))
+    return found
+
+
+def ecn_handshake(lab, mode, asked, granted):
+    site = BadWireSite(lab, DISORDER)
+    try:
+        site.sysctl("tcp_ecn", mode)
+    except OSError:
+        raise Skip("this kernel has no Accurate ECN") from None
+    with site.serve("--echo", ECHO):
+        with packets.capture(lab, site.kernel, site.interface) as path:
+            site.connect(ECHO, seconds=20).close()
+        fields = ecn_fields(path)
+        expect_equal((fields[0], fields[-1]), (asked, granted), "AE, CWR, ECE")
+        echo(site, 2 * MB, 60)
+
+
+# RFC 3168 section 6.1.1; RFC 9768 section 3.1.1, table 2, for a SYN that came as Not-ECT.
+CASES.add("interop: SYN and SYN-ACK agree upon ECN, and data arrive whole",
+          lambda lab: ecn_handshake(lab, 1, (0, 1, 1), (0, 0, 1)), seconds=150)
+CASES.add("interop: SYN and SYN-ACK agree upon Accurate ECN, and data arrive whole",
+          lambda lab: ecn_handshake(lab, 3, (1, 1, 1), (0, 1, 0)), seconds=150)

@@ -9,7 +9,8 @@
 // does to them. P is a probability for each frame; losses come in bursts of N frames on average; a
 // delayed frame waits --delay-us longer than the others, so those overtake it; a rate has a queue
 // of its own in each direction, and loses what does not fit. Each direction draws from a stream of
-// its own: what happens to its n-th frame depends on the seed alone.
+// its own: what happens to its n-th frame depends on the seed alone, but for a burst, which ends
+// when nothing comes for 5 ms, and for a rate's queue.
 //
 // Prints "ready" when frames pass, and at its end one line of JSON: what it did. It ends on SIGTERM
 // or SIGINT, and by itself after --seconds, so that none is left of a test that died.
@@ -47,6 +48,7 @@ constexpr std::size_t kBurst = 64;
 constexpr std::size_t kFrameMax = 2048;     // what is longer did not pass a wire
 constexpr std::size_t kMacBytes = 12;       // never spoilt: the frame shall arrive somewhere
 constexpr std::size_t kOverheadBytes = 24;  // preamble, check sequence and gap take time as well
+constexpr microseconds kBurstPause{5000};   // no burst of losses outlasts such a silence
 constexpr int kSocketBufferBytes = 32 << 20;
 
 struct Settings {
@@ -186,9 +188,12 @@ class Direction {
   double draw() { return std::uniform_real_distribution<double>(0, 1)(numbers_); }
 
   // Losses as a chain of two states, so that bursts have the mean length and the share is right.
-  bool loses() {
+  // A bad moment passes: who pauses and tries again shall not meet the same burst each time.
+  bool loses(Clock::time_point now) {
     const double mean = std::max(1.0, settings_.burst);
     if (mean == 1) return draw() < settings_.loss;
+    if (now - last_in_ > kBurstPause) in_burst_ = false;
+    last_in_ = now;
     const double begin = settings_.loss / (mean * (1 - settings_.loss));
     in_burst_ = in_burst_ ? draw() >= 1 / mean : draw() < begin;
     return in_burst_;
@@ -197,7 +202,7 @@ class Direction {
   void accept(const Frame& frame, Clock::time_point now) {
     ++counts_.in;
     // All of a frame's numbers are drawn in any case: one fault does not shift the others.
-    const bool lost = loses();
+    const bool lost = loses(now);
     const bool twice = draw() < settings_.twice;
     const bool delayed = draw() < settings_.delay;
     const bool spoilt = draw() < settings_.spoil;
@@ -293,6 +298,7 @@ class Direction {
   int to_;
   std::mt19937_64 numbers_;
   bool in_burst_ = false;
+  Clock::time_point last_in_{};
   bool gone_ = false;
   Clock::time_point line_free_{};
   uint64_t order_ = 0;
