@@ -35,13 +35,17 @@ void free_run(Sender& r, Context& ctx, uint32_t index) {
   --r.runs;
 }
 
+// What was delivered, or was said to be, tells RACK nothing of what is in flight now.
+void forget_deliveries(Sender& r, SeqNum una) {
+  r.rack_rtt_us = 0;
+  r.fack = una;
+}
+
 void begin_flight(Sender& r, Context& ctx, SeqNum begin, uint32_t sent_us) {
   r.head = r.tail = allocate_run(r, ctx);
   (*ctx.runs)[r.head] = {kNil, begin, sent_us, 0};
   ++ctx.flights;
-  // What was delivered before says nothing of this flight.
-  r.rack_rtt_us = 0;
-  r.fack = begin;
+  forget_deliveries(r, begin);
 }
 
 void end_flight(Sender& r, Context& ctx) {
@@ -344,7 +348,10 @@ void lose_all(Connection& c, Sender& r, Context& ctx) {
   base::Slab<Run>& runs = *ctx.runs;
   if (r.head == kNil) return;
   const bool reneged = (runs[r.head].flags & kSacked) != 0;
-  if (reneged) ctx.count(Counter::kTcpExtTCPSACKReneging);
+  if (reneged) {
+    ctx.count(Counter::kTcpExtTCPSACKReneging);
+    forget_deliveries(r, c.snd_una);
+  }
   r.sacked_bytes = r.lost_bytes = 0;
   r.lost_cursor = kNil;
   uint32_t previous = kNil;
@@ -443,12 +450,16 @@ void note_resent(Connection& c, Sender& r, Context& ctx, uint32_t bytes) {
   const uint32_t index = r.lost_cursor;
   const uint32_t previous = r.lost_previous;
   const SeqNum end = runs[index].begin + bytes;
-  while (run_end(c, ctx, runs[index]) < end) absorb_next(r, ctx, index);
+  const uint32_t runs_max = runs_for_holes(c) + kRunsToResend;
+  while (run_end(c, ctx, runs[index]) < end) {
+    // What stays lost of the last piece stays apart: it was not sent again.
+    const uint32_t next = runs[index].next;
+    if (run_end(c, ctx, runs[next]) > end) split(r, ctx, next, end, runs_max);
+    absorb_next(r, ctx, index);
+  }
   const bool all = run_end(c, ctx, runs[index]) == end;
   bool joins = joins_resent(c, r, ctx, false);
-  const auto cut = [&] {
-    return split(r, ctx, index, end, runs_for_holes(c) + kRunsToResend) != kNil;
-  };
+  const auto cut = [&] { return split(r, ctx, index, end, runs_max) != kNil; };
   if (!joins && !all && !cut()) {
     joins = joins_resent(c, r, ctx, true);
     // At worst all of the run counts as sent, and the timer finds the rest.

@@ -38,7 +38,7 @@ void rack_on_delivered(Sender& r, const Context& ctx, const Run& run, SeqNum end
   if (resent && rtt < r.min_rtt_us) return;
   if (!resent && exact) {
     r.min_rtt_us = r.min_rtt_us == 0 ? rtt : std::min(r.min_rtt_us, rtt);
-    d.rtt_us = rtt;
+    d.rtt_us = d.rtt_us == 0 ? rtt : std::min(d.rtt_us, rtt);
   }
   if (end < d.fack && !resent) r.set(kReorderingSeen);
   r.fack = max(r.fack, end);

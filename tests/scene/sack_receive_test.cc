@@ -210,6 +210,14 @@ TEST(SceneSackReceive, TheBlockThatHoldsADuplicateIsSaidThoughItWasCrowdedOut) {
   s.in("101:201 ack 1").out(". 1 ack 1 <sack 101-201 101-201 1101-1201 901-1001>");
 }
 
+TEST(SceneSackReceive, ADuplicateIsReportedWholeHoweverItsBytesAreKept) {
+  // The third segment is kept in two buffers.
+  Scene s(sack());
+  s.at(0).in("1461:2921 ack 1").out(". 1 ack 1").in("2921:4381 ack 1").out(". 1 ack 1");
+  s.in("4381:5841 ack 1").out(". 1 ack 1 <sack 1461-5841>");
+  s.in("4381:5841 ack 1").out(". 1 ack 1 <sack 4381-5841 1461-5841>");
+}
+
 TEST(SceneSackReceive, OnlyThePartThatCameTwiceIsADuplicate) {
   Scene s(sack());
   s.at(0).in("1:1461 ack 1").at(10).in("731:2191 ack 1").out(". 1 ack 2191 <sack 731-1461>");

@@ -388,6 +388,20 @@ TEST(SceneSackSend, WithoutMemoryForTheHolesTheyAreStillRepaired) {
   s.claim(s.info().unacked_bytes == 0, "all is acknowledged");
 }
 
+TEST(SceneSackSend, WithoutMemoryATimeoutIsRepairedAtTheUsualPace) {
+  // Sixty-four connections share one record beyond their two; this one has both.
+  Scene s(sack()
+              .tune([](TcpOptions& o) { o.rto_initial = o.rto_max = milliseconds(200); })
+              .tune_shard([](ShardConfig& c) { c.flight_runs_max = 1; }));
+  send(s, 8);
+  s.at(200).out(segment(1)).silence();
+  s.at(300).in(ack(2)).out(segment(2)).out(segment(3)).silence();
+  s.at(400).in(ack(4));
+  out_segments(s, 4, 7);
+  s.at(500).in(ack(8)).out(segment(8)).silence().at(600).in(ack(9)).silence();
+  s.counter("TcpExtTCPTimeouts", 1).counter("TcpRetransSegs", 8);
+}
+
 // --- The end of the stream ----------------------------------------------------------------------
 
 TEST(SceneSackSend, ALostFinIsSentAgainByTheTimer) {
