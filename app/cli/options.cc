@@ -107,6 +107,10 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_number(command, "--mss", o.mss, 0, 8960,
              "largest segment's payload that we announce and send, in bytes; 0: what the MTU "
              "allows");
+  add_choice(
+      command, "--mtu-probing", "WHEN", o.mtu_probing, {"off", "black-hole", "always"},
+      "whether segments look for what the path takes (RFC 4821): black-hole: after full ones "
+      "timed out three times in a row; always: from 1024 bytes on upwards");
   add_duration(command, "--rto-min", o.rto_min, milliseconds(1), seconds(60),
                "least retransmission timeout (RFC 6298 says 1s; hosts use 200ms)");
   add_flag(command, "--no-timestamps", o.no_timestamps, "do not offer timestamps (RFC 7323)");
@@ -218,6 +222,7 @@ TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
   tcp.time_wait = !options.no_time_wait;
   tcp.congestion = options.congestion;
   tcp.ecn = options.ecn;
+  tcp.mtu_probing = options.mtu_probing;
   tcp.delayed_ack = !options.no_delayed_ack;
   tcp.keepalive = options.keepalive.ns != 0;
   if (tcp.keepalive) tcp.keepalive_idle = options.keepalive;

@@ -63,6 +63,7 @@ struct CommonOptions {
   bool no_delayed_ack = false;
   bool no_time_wait = false;
   CongestionControl congestion = CongestionControl::kCubic;
+  MtuProbing mtu_probing = MtuProbing::kBlackHole;
 
   // The run and its report.
   Duration duration;  // 0: until stopped
