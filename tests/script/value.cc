@@ -18,6 +18,7 @@ namespace {
 // In the order of their enumerators.
 constexpr std::string_view kCongestionNames[] = {"newreno", "cubic"};
 constexpr std::string_view kCookiesNames[] = {"auto", "always", "never"};
+constexpr std::string_view kProbingNames[] = {"off", "black-hole", "always"};
 
 std::optional<int64_t> index_of(std::span<const std::string_view> names, std::string_view name) {
   for (size_t i = 0; i < names.size(); ++i) {
@@ -96,6 +97,8 @@ std::optional<int64_t> parse(Kind kind, std::string_view text) {
       return index_of(kCongestionNames, text);
     case Kind::kCookies:
       return index_of(kCookiesNames, text);
+    case Kind::kProbing:
+      return index_of(kProbingNames, text);
   }
   return std::nullopt;
 }
@@ -116,6 +119,8 @@ std::string format(Kind kind, int64_t value) {
       return std::string(kCongestionNames[value]);
     case Kind::kCookies:
       return std::string(kCookiesNames[value]);
+    case Kind::kProbing:
+      return std::string(kProbingNames[value]);
   }
   return "";
 }
@@ -137,6 +142,8 @@ std::string_view describe(Kind kind) {
       return "newreno or cubic";
     case Kind::kCookies:
       return "auto, always or never";
+    case Kind::kProbing:
+      return "off, black-hole or always";
   }
   return "";
 }
