@@ -10,6 +10,7 @@ namespace script {
 using millrace::CongestionControl;
 using millrace::Counter;
 using millrace::Duration;
+using millrace::Ecn;
 using millrace::InterfaceConfig;
 using millrace::MtuProbing;
 using millrace::ShardConfig;
@@ -24,7 +25,7 @@ template <class Struct>
 struct Setting {
   const char* name;
   std::variant<uint8_t Struct::*, uint16_t Struct::*, uint32_t Struct::*, uint64_t Struct::*,
-               bool Struct::*, Duration Struct::*, CongestionControl Struct::*,
+               bool Struct::*, Duration Struct::*, CongestionControl Struct::*, Ecn Struct::*,
                MtuProbing Struct::*, SynCookies Struct::*>
       member;
 };
@@ -43,6 +44,7 @@ constexpr Setting<TcpOptions> kOptions[] = {
     {"cork", &TcpOptions::cork},
     {"delayed_ack_timeout", &TcpOptions::delayed_ack_timeout},
     {"congestion", &TcpOptions::congestion},
+    {"ecn", &TcpOptions::ecn},
     {"mtu_probing", &TcpOptions::mtu_probing},
     {"initial_window_segments", &TcpOptions::initial_window_segments},
     {"rto_initial", &TcpOptions::rto_initial},
@@ -152,6 +154,10 @@ constexpr InfoField kInfo[] = {
     {"unacked_bytes", Kind::kCount, read<&TcpInfo::unacked_bytes>},
     {"unread_bytes", Kind::kCount, read<&TcpInfo::unread_bytes>},
     {"out_of_order_bytes", Kind::kCount, read<&TcpInfo::out_of_order_bytes>},
+    {"ecn", Kind::kEcnMode, read<&TcpInfo::ecn>},
+    {"ecn_ect", Kind::kSwitch, read<&TcpInfo::ecn_ect>},
+    {"ce_received", Kind::kCount, read<&TcpInfo::ce_received>},
+    {"ce_delivered", Kind::kCount, read<&TcpInfo::ce_delivered>},
     {"in_recovery", Kind::kSwitch, read<&TcpInfo::in_recovery>},
     {"reordering_seen", Kind::kSwitch, read<&TcpInfo::reordering_seen>},
     {"reordering_window", Kind::kTime, read<&TcpInfo::reordering_window>},
@@ -171,6 +177,7 @@ constexpr Kind kind_of() {
   if (std::is_same_v<Member, Duration>) return Kind::kTime;
   if (std::is_same_v<Member, CongestionControl>) return Kind::kCongestion;
   if (std::is_same_v<Member, SynCookies>) return Kind::kCookies;
+  if (std::is_same_v<Member, Ecn>) return Kind::kEcn;
   if (std::is_same_v<Member, MtuProbing>) return Kind::kProbing;
   return Kind::kCount;
 }

@@ -22,6 +22,8 @@ enum class Kind : uint8_t {
   kCongestion,  // newreno, cubic
   kCookies,     // auto, always, never
   kProbing,     // off, black-hole, always
+  kEcn,         // off, passive, classic, accurate: what is wanted
+  kEcnMode,     // none, classic, accurate: what was agreed on
   kLocalSeq,    // counted from the host's initial sequence number
   kPeerSeq,     // counted from the tester's
 };
