@@ -10,7 +10,9 @@ namespace script {
 using millrace::CongestionControl;
 using millrace::Counter;
 using millrace::Duration;
+using millrace::Ecn;
 using millrace::InterfaceConfig;
+using millrace::MtuProbing;
 using millrace::ShardConfig;
 using millrace::ShardUse;
 using millrace::SynCookies;
@@ -23,8 +25,8 @@ template <class Struct>
 struct Setting {
   const char* name;
   std::variant<uint8_t Struct::*, uint16_t Struct::*, uint32_t Struct::*, uint64_t Struct::*,
-               bool Struct::*, Duration Struct::*, CongestionControl Struct::*,
-               SynCookies Struct::*>
+               bool Struct::*, Duration Struct::*, CongestionControl Struct::*, Ecn Struct::*,
+               MtuProbing Struct::*, SynCookies Struct::*>
       member;
 };
 
@@ -42,6 +44,8 @@ constexpr Setting<TcpOptions> kOptions[] = {
     {"cork", &TcpOptions::cork},
     {"delayed_ack_timeout", &TcpOptions::delayed_ack_timeout},
     {"congestion", &TcpOptions::congestion},
+    {"ecn", &TcpOptions::ecn},
+    {"mtu_probing", &TcpOptions::mtu_probing},
     {"initial_window_segments", &TcpOptions::initial_window_segments},
     {"rto_initial", &TcpOptions::rto_initial},
     {"rto_min", &TcpOptions::rto_min},
@@ -50,6 +54,7 @@ constexpr Setting<TcpOptions> kOptions[] = {
     {"synack_retries", &TcpOptions::synack_retries},
     {"data_retries", &TcpOptions::data_retries},
     {"user_timeout", &TcpOptions::user_timeout},
+    {"user_timeout_option", &TcpOptions::user_timeout_option},
     {"keepalive", &TcpOptions::keepalive},
     {"keepalive_idle", &TcpOptions::keepalive_idle},
     {"keepalive_interval", &TcpOptions::keepalive_interval},
@@ -66,6 +71,9 @@ constexpr Setting<ShardConfig> kConfig[] = {
     {"time_wait_max", &ShardConfig::time_wait_max},
     {"listeners_max", &ShardConfig::listeners_max},
     {"neighbors_max", &ShardConfig::neighbors_max},
+    {"paths_max", &ShardConfig::paths_max},
+    {"path_mtu_lifetime", &ShardConfig::path_mtu_lifetime},
+    {"min_pmtu", &ShardConfig::min_pmtu},
     {"profiles_max", &ShardConfig::profiles_max},
     {"small_blocks_max", &ShardConfig::small_blocks_max},
     {"large_blocks_max", &ShardConfig::large_blocks_max},
@@ -126,6 +134,7 @@ constexpr InfoField kInfo[] = {
     {"snd_cwnd", Kind::kCount, read<&TcpInfo::snd_cwnd>},
     {"snd_ssthresh", Kind::kCount, read<&TcpInfo::snd_ssthresh>},
     {"snd_mss", Kind::kCount, read<&TcpInfo::snd_mss>},
+    {"pmtu", Kind::kCount, read<&TcpInfo::pmtu>},
     {"rcv_mss", Kind::kCount, read<&TcpInfo::rcv_mss>},
     {"snd_wscale", Kind::kCount, read<&TcpInfo::snd_wscale>},
     {"rcv_wscale", Kind::kCount, read<&TcpInfo::rcv_wscale>},
@@ -140,10 +149,15 @@ constexpr InfoField kInfo[] = {
     {"rttvar", Kind::kTime, read<&TcpInfo::rttvar>},
     {"min_rtt", Kind::kTime, read<&TcpInfo::min_rtt>},
     {"rto", Kind::kTime, read<&TcpInfo::rto>},
+    {"user_timeout", Kind::kTime, read<&TcpInfo::user_timeout>},
     {"unsent_bytes", Kind::kCount, read<&TcpInfo::unsent_bytes>},
     {"unacked_bytes", Kind::kCount, read<&TcpInfo::unacked_bytes>},
     {"unread_bytes", Kind::kCount, read<&TcpInfo::unread_bytes>},
     {"out_of_order_bytes", Kind::kCount, read<&TcpInfo::out_of_order_bytes>},
+    {"ecn", Kind::kEcnMode, read<&TcpInfo::ecn>},
+    {"ecn_ect", Kind::kSwitch, read<&TcpInfo::ecn_ect>},
+    {"ce_received", Kind::kCount, read<&TcpInfo::ce_received>},
+    {"ce_delivered", Kind::kCount, read<&TcpInfo::ce_delivered>},
     {"in_recovery", Kind::kSwitch, read<&TcpInfo::in_recovery>},
     {"reordering_seen", Kind::kSwitch, read<&TcpInfo::reordering_seen>},
     {"reordering_window", Kind::kTime, read<&TcpInfo::reordering_window>},
@@ -163,6 +177,8 @@ constexpr Kind kind_of() {
   if (std::is_same_v<Member, Duration>) return Kind::kTime;
   if (std::is_same_v<Member, CongestionControl>) return Kind::kCongestion;
   if (std::is_same_v<Member, SynCookies>) return Kind::kCookies;
+  if (std::is_same_v<Member, Ecn>) return Kind::kEcn;
+  if (std::is_same_v<Member, MtuProbing>) return Kind::kProbing;
   return Kind::kCount;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "value.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -18,12 +19,33 @@ namespace {
 // In the order of their enumerators.
 constexpr std::string_view kCongestionNames[] = {"newreno", "cubic"};
 constexpr std::string_view kCookiesNames[] = {"auto", "always", "never"};
+constexpr std::string_view kProbingNames[] = {"off", "black-hole", "always"};
 
-std::optional<int64_t> index_of(std::span<const std::string_view> names, std::string_view name) {
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == name) return static_cast<int64_t>(i);
+constexpr std::string_view kEcnNames[] = {"off", "passive", "classic", "accurate"};
+constexpr std::string_view kEcnModeNames[] = {"none", "classic", "accurate"};
+
+// Empty where a value is not one of a few names.
+std::span<const std::string_view> names_of(Kind kind) {
+  switch (kind) {
+    case Kind::kCongestion:
+      return kCongestionNames;
+    case Kind::kCookies:
+      return kCookiesNames;
+    case Kind::kProbing:
+      return kProbingNames;
+    case Kind::kEcn:
+      return kEcnNames;
+    case Kind::kEcnMode:
+      return kEcnModeNames;
+    case Kind::kCount:
+    case Kind::kTime:
+    case Kind::kSwitch:
+    case Kind::kState:
+    case Kind::kLocalSeq:
+    case Kind::kPeerSeq:
+      break;
   }
-  return std::nullopt;
+  return {};
 }
 
 // So that sums and multiples of counts stay far from the end of their type.
@@ -93,9 +115,15 @@ std::optional<int64_t> parse(Kind kind, std::string_view text) {
       }
       return std::nullopt;
     case Kind::kCongestion:
-      return index_of(kCongestionNames, text);
     case Kind::kCookies:
-      return index_of(kCookiesNames, text);
+    case Kind::kProbing:
+    case Kind::kEcn:
+    case Kind::kEcnMode: {
+      const std::span<const std::string_view> names = names_of(kind);
+      const auto found = std::find(names.begin(), names.end(), text);
+      if (found == names.end()) return std::nullopt;
+      return found - names.begin();
+    }
   }
   return std::nullopt;
 }
@@ -113,9 +141,11 @@ std::string format(Kind kind, int64_t value) {
     case Kind::kState:
       return std::string(to_string(static_cast<State>(value)));
     case Kind::kCongestion:
-      return std::string(kCongestionNames[value]);
     case Kind::kCookies:
-      return std::string(kCookiesNames[value]);
+    case Kind::kProbing:
+    case Kind::kEcn:
+    case Kind::kEcnMode:
+      return std::string(names_of(kind)[static_cast<size_t>(value)]);
   }
   return "";
 }
@@ -137,6 +167,12 @@ std::string_view describe(Kind kind) {
       return "newreno or cubic";
     case Kind::kCookies:
       return "auto, always or never";
+    case Kind::kProbing:
+      return "off, black-hole or always";
+    case Kind::kEcn:
+      return "off, passive, classic or accurate";
+    case Kind::kEcnMode:
+      return "none, classic or accurate";
   }
   return "";
 }

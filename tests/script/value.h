@@ -21,6 +21,9 @@ enum class Kind : uint8_t {
   kState,       // ESTABLISHED, FIN-WAIT-1, ...
   kCongestion,  // newreno, cubic
   kCookies,     // auto, always, never
+  kProbing,     // off, black-hole, always
+  kEcn,         // off, passive, classic, accurate: what is wanted
+  kEcnMode,     // none, classic, accurate: what was agreed on
   kLocalSeq,    // counted from the host's initial sequence number
   kPeerSeq,     // counted from the tester's
 };
