@@ -90,7 +90,7 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   if (answering) {
     h.flags |= wire::kAck;
     h.ack = c.rcv_nxt;
-    if (c.rcv_wscale() == shift && options.window_scale) h.window_shift = shift;
+    if (c.window_shifts != 0) h.window_shift = shift;  // two shifts by 0 need not be said
     c.clear(kAckNow | kAckDelayed);
   } else if (options.window_scale) {
     h.window_shift = shift;
