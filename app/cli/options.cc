@@ -90,6 +90,12 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
              "auto: past three quarters of --half-open-max and past --backlog, a SYN is answered "
              "without being remembered (RFC 4987); never: it is dropped when there is no room; "
              "always: none is remembered");
+  add_flag(command, "--fast-open", o.fast_open,
+           "data may come with a SYN (RFC 7413): for services to which a request that comes twice "
+           "does no harm");
+  add_number(command, "--fast-open-queue", o.fast_open_queue, 1, 1u << 28,
+             "connections that data on a SYN began and whose handshake is not through, for each "
+             "port");
   add_number(command, "--time-wait-max", o.time_wait_max, 1, 1u << 28,
              "TIME-WAIT records; past that the oldest gives way");
   add_duration(command, "--msl", o.msl, milliseconds(1), seconds(600),
@@ -216,6 +222,8 @@ TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
   tcp.mss_max = options.mss;
   tcp.rto_min = options.rto_min;
   tcp.backlog = options.backlog;
+  tcp.fast_open = options.fast_open;
+  tcp.fast_open_queue = options.fast_open_queue;
   tcp.timestamps = !options.no_timestamps;
   tcp.window_scale = !options.no_window_scale;
   tcp.sack = !options.no_sack;

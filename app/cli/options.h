@@ -46,6 +46,8 @@ struct CommonOptions {
   uint32_t half_open_max = 1u << 16;
   SynCookies syn_cookies = SynCookies::kAuto;
   uint32_t backlog = 0;
+  bool fast_open = false;
+  uint32_t fast_open_queue = 256;
   uint32_t time_wait_max = 1u << 20;
   Duration msl = seconds(30);
   Duration drain_timeout = seconds(2);

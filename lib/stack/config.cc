@@ -95,6 +95,8 @@ Result<void> validate(const ShardConfig& config) {
   check.between("half_open_max", config.half_open_max, 1, kRecordsMax);
   check.between("syn_cookies_percent", config.syn_cookies_percent, 1, 100);
   check.between("time_wait_max", config.time_wait_max, 1, kRecordsMax);
+  check.between("fast_open_cookies_max", config.fast_open_cookies_max, 1, 1u << 20);
+  check.between("fast_open_key_period", config.fast_open_key_period, seconds(1), kLongest);
   check.between("listeners_max", config.listeners_max, 1, 4096);
   check.between("neighbors_max", config.neighbors_max, 1, 1u << 20);
   check.between("profiles_max", config.profiles_max, 1, 65535);
@@ -139,6 +141,7 @@ Result<void> validate(const TcpOptions& options) {
   check.between("keepalive_idle", options.keepalive_idle, kTick, kLongest);
   check.between("keepalive_interval", options.keepalive_interval, kTick, kLongest);
   check.between("keepalive_probes", options.keepalive_probes, 1, 255);
+  check.between("fast_open_queue", options.fast_open_queue, 1, 1u << 28);
   check.between("fin_wait2_timeout", options.fin_wait2_timeout, kTick, kLongest);
   return check.result();
 }

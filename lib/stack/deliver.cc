@@ -27,8 +27,12 @@ void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::Pars
     return;
   }
   if (fx.established) {
-    begin_path(c);
-    app_of(c).on_established(*facade_, ref(index));
+    if (c.has(tcp::kFastOpen)) {  // the application knows
+      end_fast_open(index, false);
+    } else {
+      begin_path(c);
+      app_of(c).on_established(*facade_, ref(index));
+    }
   }
   const bool in_order = !fx.data.empty() || fx.fin;
   if (in_order && !c.has(tcp::kAborting)) deliver_in_order(index, fx);

@@ -102,9 +102,12 @@ std::optional<ConnectionId> Host::accept(ListenerId listener) {
 }
 
 Result<ConnectionId> Host::connect(const Endpoint& peer, const TcpOptions& options,
-                                   const Endpoint& local) {
+                                   const Endpoint& local, std::span<const std::byte> data) {
   Result<ConnectionId> id = shard_->connect(peer, *this, kActive, options, local);
-  if (id) socket(*id);
+  if (id) {
+    socket(*id);
+    shard_->send(*id, data);
+  }
   pump();
   return id;
 }

@@ -55,6 +55,12 @@ struct Listener {
   uint16_t app = 0;
   uint16_t profile = 0;
   uint32_t half_open = 0;  // entries that are its own
+  // Fast Open: connections whose handshake goes on, and how many such were reset in this minute and
+  // the one before. Those still count, or who forges SYNs with cookies of his own would have no
+  // bound (RFC 7413 section 5.1).
+  uint32_t fast_open = 0;
+  uint32_t fast_open_resets = 0;
+  uint32_t fast_open_resets_before = 0;
 };
 
 // A singly linked list of connections through Connection::dirty_next.
@@ -153,6 +159,12 @@ class Shard::Impl {
   bool accept_cookie(const stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
                      uint32_t half_index);
 
+  // --- fast_open.cc: data on SYN.
+  bool open_fast(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash);
+  void end_fast_open(uint32_t index, bool reset);
+  void recount_fast_open();
+  void on_fast_open_minute();
+
   // --- close.cc: endings.
   void destroy(uint32_t index, CloseReason reason);
   void release(uint32_t index, CloseReason reason);
@@ -205,7 +217,8 @@ class Shard::Impl {
        base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
        base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
        base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
-       stack::ControlQueue control, stack::UsedCookies used_cookies);
+       stack::ControlQueue control, stack::UsedCookies used_cookies, stack::UsedCookies used_syns,
+       tcp::FastOpen fast_open);
 
   Shard* facade_ = nullptr;
   ShardConfig config_;
@@ -257,8 +270,12 @@ class Shard::Impl {
   tcp::IsnSecret isn_secret_;
   tcp::CookieSecret cookie_secret_;
   stack::UsedCookies used_cookies_;
-  Instant cookies_until_{};    // the last that was sent is too old from then on
-  uint32_t cookies_from_ = 0;  // half-open entries in use, from which on a SYN gets a cookie
+  Instant cookies_until_{};       // the last that was sent is too old from then on
+  uint32_t cookies_from_ = 0;     // half-open entries in use, from which on a SYN gets a cookie
+  stack::UsedCookies used_syns_;  // those that began a connection by Fast Open
+  tcp::FastOpen fast_open_;
+  uint32_t fast_open_pending_ = 0;  // of all listeners
+  uint32_t fast_open_minute_ = 0;   // tick at which it began
   uint32_t next_port_ = 0;
   uint32_t budget_tick_ = 0;  // when the rates below were filled
   stack::RateLimit resets_;

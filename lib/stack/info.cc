@@ -45,7 +45,8 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   info.rto = milliseconds(tcp::rto_ticks(c, ctx_));
   info.user_timeout = milliseconds(tcp::user_timeout_ticks(c, ctx_));
   // SYN and FIN take sequence numbers and are no bytes.
-  const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
+  const bool opening =
+      c.state == State::kSynSent || (c.state == State::kSynReceived && !c.opened_fast());
   const bool syn_sent = c.snd_nxt != c.snd_una;
   info.unsent_bytes = c.unsent() - (opening && !syn_sent ? 1 : 0);
   info.unacked_bytes = c.flight() - (opening && syn_sent ? 1 : 0) -

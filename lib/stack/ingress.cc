@@ -155,7 +155,8 @@ void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {
 void Shard::Impl::on_counted_segment(uint32_t index, const wire::Segment& s, tcp::Effects& fx) {
   Connection& c = connections_[index];
   const wire::SeqNum una = c.snd_una;
-  const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
+  const bool opening =
+      c.state == State::kSynSent || (c.state == State::kSynReceived && !c.opened_fast());
   const uint64_t marks = counters_.get(Counter::kTcpExtTCPDeliveredCE);
   tcp::on_segment(c, s, ctx_, fx);
   stack::ConnectionStatistics& sums = statistics(index);

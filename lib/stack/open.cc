@@ -66,11 +66,12 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const Tc
   const Result<uint16_t> app_index = app_for(app);
   if (!app_index) return app_index.error();
   if (slot == listeners_.end()) slot = listeners_.emplace(listeners_.end());
-  *slot = {local, true, true, *app_index, *profile, 0};
+  *slot = {.local = local, .open = true, .app = *app_index, .profile = *profile};
   const auto index = static_cast<uint32_t>(slot - listeners_.begin());
   uint16_t& first = listener_by_port_[local.port];
   if (first == 0 || index + 1 < first) first = static_cast<uint16_t>(index + 1);
   recount_half_open();
+  recount_fast_open();
   return ListenerId{index};
 }
 
@@ -88,6 +89,7 @@ void Shard::Impl::close_listener(ListenerId listener) {
                                  [&](const auto& l) { return l.open && l.local.port == port; });
   listener_by_port_[port] =
       next == listeners_.end() ? uint16_t{0} : static_cast<uint16_t>(next - listeners_.begin() + 1);
+  recount_fast_open();
 }
 
 void Shard::Impl::set_accepting(ListenerId listener, bool accepting) {
@@ -246,7 +248,7 @@ void Shard::Impl::on_listener_syn(stack::Listener& listener, const wire::ParsedF
     answer_with_cookie(profiles_[listener.profile], p);
   } else if (full) {
     counters_.add(Counter::kTcpExtListenOverflows);
-  } else {
+  } else if (p.segment.fast_open_length == 0 || !open_fast(listener, p, hash)) {
     remember_half_open(listener, p, hash, std::nullopt);
   }
 }

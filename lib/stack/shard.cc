@@ -24,7 +24,8 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
                   base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
                   base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
                   base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
-                  stack::ControlQueue control, stack::UsedCookies used_cookies)
+                  stack::ControlQueue control, stack::UsedCookies used_cookies,
+                  stack::UsedCookies used_syns, tcp::FastOpen fast_open)
     : config_(config),
       now_(now),
       blocks_(std::move(blocks)),
@@ -49,6 +50,8 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
              base::Random(config.seed + 2).next()),
       listener_by_port_(65536, 0),
       used_cookies_(std::move(used_cookies)),
+      used_syns_(std::move(used_syns)),
+      fast_open_(std::move(fast_open)),
       resets_(config.rst_per_second),
       icmp_(config.icmp_per_second) {
   profiles_.reserve(config.profiles_max);
@@ -73,9 +76,14 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   ctx_.local_mss =
       static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes - wire::kTcpHeaderBytes);
   ctx_.challenges = tcp::ChallengeBudget(config.challenge_ack_per_second, random.next());
+  ctx_.fast_open = &fast_open_;
+  const bool drawn = config.fast_open_key == std::array<uint64_t, 2>{};
+  fast_open_.set_key(drawn ? std::array{random.next(), random.next()} : config.fast_open_key);
   ctx_.tick = static_cast<uint32_t>(now.ns / 1'000'000);
   ctx_.now_us = static_cast<uint32_t>(now.ns / 1'000);
   budget_tick_ = ctx_.tick;
+  fast_open_minute_ = ctx_.tick;
+  fast_open_.set_period(static_cast<uint64_t>(now.ns / config.fast_open_key_period.ns));
 }
 
 Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& config, Instant now) {
@@ -92,8 +100,10 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
       config.connections_max + config.half_open_max + config.time_wait_max, huge);
   auto control = stack::ControlQueue::create(config.control_frames_max);
   auto used_cookies = stack::UsedCookies::create(std::max(config.half_open_max, kUsedCookiesMin));
+  auto used_syns = stack::UsedCookies::create(std::max(config.half_open_max, kUsedCookiesMin));
+  auto fast_open = tcp::FastOpen::create(config.fast_open_cookies_max);
   if (!blocks || !connections || !half_open || !time_wait || !inboxes || !senders || !runs ||
-      !flows || !control || !used_cookies) {
+      !flows || !control || !used_cookies || !used_syns || !fast_open) {
     return Error{fmt::format(
         "not enough memory for {} connections and {} TIME-WAIT records; lower connections_max, "
         "time_wait_max or large_blocks_max",
@@ -102,7 +112,8 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   std::unique_ptr<Impl> impl(
       new Impl(config, now, std::move(*blocks), std::move(*connections), std::move(*half_open),
                std::move(*time_wait), std::move(*inboxes), std::move(*senders), std::move(*runs),
-               std::move(*flows), std::move(*control), std::move(*used_cookies)));
+               std::move(*flows), std::move(*control), std::move(*used_cookies),
+               std::move(*used_syns), std::move(*fast_open)));
   impl->aces_ = base::Region::allocate(size_t{config.connections_max} * sizeof(tcp::Ace), false);
   if (!impl->aces_) return Error{"not enough memory; lower connections_max"};
   impl->ctx_.connections = impl->connections_.data();
@@ -135,6 +146,8 @@ void Shard::Impl::set_time(Instant now) {
   resets_.refill();
   icmp_.refill();
   ctx_.challenges.refill();
+  fast_open_.set_period(static_cast<uint64_t>(now_.ns / config_.fast_open_key_period.ns));
+  if (ctx_.tick - fast_open_minute_ >= 60'000) on_fast_open_minute();
 }
 
 Instant Shard::Impl::instant_of(uint32_t tick) const {

@@ -26,6 +26,7 @@ void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::Pars
   const bool timestamps = half.timestamps();
   tcp::ecn_fit_cookie(half);
   half.iss = tcp::make_cookie(cookie_secret_, p.key, p.segment.seq, half.mss, timestamps, now_);
+  half.fast_open = 0;
   uint32_t ts_offset = 0;
   if (timestamps) {
     ts_offset = tcp::hash_tuple(isn_secret_, p.key).ts_offset;

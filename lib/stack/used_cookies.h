@@ -2,7 +2,8 @@
 // Which SYN cookies have begun a connection. A cookie is good for up to two minutes, and the
 // connection may be over in a millisecond: an old duplicate of the ACK that began it must not begin
 // another. One slot for each, found by what the cookie is for: a later cookie takes the slot over,
-// so it is a bounded memory of the latest, and never takes one cookie for another.
+// so it is a bounded memory of the latest, and never takes one cookie for another. SYNs with Fast
+// Open are remembered in the same way.
 #pragma once
 
 #include <bit>

@@ -31,7 +31,13 @@ bool in_window(const Connection& c, const wire::Segment& s) {
 bool is_simultaneous_syn_ack(const Connection& c, const wire::Segment& s) {
   return c.state == State::kSynReceived &&
          (s.flags & (wire::kSyn | wire::kAck | wire::kRst)) == (wire::kSyn | wire::kAck) &&
-         s.seq + 1 == c.rcv_nxt && s.ack == c.snd_nxt;
+         s.seq + 1 == c.rcv_nxt && s.ack > c.snd_una && s.ack <= c.snd_nxt;
+}
+
+// The peer of a fast open has not seen our SYN-ACK yet.
+bool is_repeated_fast_syn(const Connection& c, const wire::Segment& s) {
+  return c.opened_fast() && (s.flags & (wire::kSyn | wire::kAck | wire::kRst)) == wire::kSyn &&
+         s.seq < c.rcv_nxt;
 }
 
 void refuse(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
@@ -50,7 +56,8 @@ void refuse(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
 }
 
 void accept_reset(Connection& c, Effects& fx) {
-  fx.closed = c.state == State::kSynReceived ? CloseReason::kRefused : CloseReason::kPeerReset;
+  const bool opening = c.state == State::kSynReceived && !c.opened_fast();
+  fx.closed = opening ? CloseReason::kRefused : CloseReason::kPeerReset;
 }
 
 // Drops what lies before rcv_nxt and behind the right edge.
@@ -83,6 +90,11 @@ bool acceptable(Connection& c, wire::Segment& s, Context& ctx, Effects& fx) {
     s.flags |= ecn_flags_of_no_meaning(c);
     c.set(kAckNow);
     fx.dirty = true;
+  }
+  if (is_repeated_fast_syn(c, s)) {
+    c.set(kSynDue);
+    fx.dirty = true;
+    return false;
   }
   // Step 1.
   if (c.has(kTimestamps) && !s.has(wire::kRst)) {

@@ -8,6 +8,7 @@
 #include "tcp/congestion.h"
 #include "tcp/ecn.h"
 #include "tcp/flight.h"
+#include "tcp/handshake.h"
 #include "tcp/input.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
@@ -136,7 +137,9 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
   }
   const bool first = c.state == State::kSynReceived;
   if (first) {
-    if (s.ack <= c.snd_una || s.ack > c.snd_nxt) {
+    const bool fast = c.opened_fast();
+    const bool news = fast ? s.ack >= c.snd_una : s.ack > c.snd_una;
+    if (!news || s.ack > c.snd_nxt) {
       ctx.count(Counter::kDropTcpBadAck);
       fx.reset = true;
       return false;
@@ -145,8 +148,15 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
     set_window(c, s);
     fx.established = true;
-    start_congestion(c, ctx, c.total_retrans != 0);
-    ecn_on_first_ack(c, s, ctx);
+    if (fast) {
+      complete_fast_open(c, s, ctx);
+      fx.dirty = true;
+    } else {
+      c.snd_nxt = s.ack;  // what else our SYN carried was never sent
+      start_congestion(c, ctx, c.total_retrans != 0);
+      ecn_on_first_ack(c, s, ctx);
+    }
+    touch_keepalive(c, ctx);
   }
   if (s.ack > c.snd_nxt) {
     ctx.count(Counter::kDropTcpBadAck);

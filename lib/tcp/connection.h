@@ -23,30 +23,34 @@ enum ConnectionFlag : uint32_t {
   kAckNow = 1 << 1,      // the flush must send something that acknowledges
   kAckDelayed = 1 << 2,  // an acknowledgement is owed by ack_deadline
   kRetransmitArmed = 1 << 3,
-  kPersist = 1 << 4,          // retransmit_deadline is the zero-window probe's
-  kIdleArmed = 1 << 5,        // keep-alive, or FIN-WAIT-2's timeout
-  kProbeNow = 1 << 6,         // the flush sends one probe (zero window, keep-alive)
-  kSynDue = 1 << 7,           // the flush sends SYN, or SYN-ACK
-  kFinQueued = 1 << 8,        // the application closed; FIN follows snd_end
-  kFinSent = 1 << 9,          // snd_nxt counts it
-  kNoReader = 1 << 10,        // close(): bytes that arrive are answered by RST
-  kWantsWritable = 1 << 11,   // a send() took less than it was offered
-  kPaused = 1 << 12,          // on_data took less than it was given; resume() ends it
-  kAborting = 1 << 13,        // the flush sends RST and the connection ends
-  kRttTiming = 1 << 14,       // rtt_seq is being timed (Karn: dropped on retransmission)
-  kDirty = 1 << 15,           // on the shard's dirty or blocked list
-  kSack = 1 << 16,            // negotiated (RFC 2018)
-  kLossProbe = 1 << 17,       // retransmit_deadline is that of a tail loss probe (RFC 8985)
-  kReorderTimer = 1 << 18,    // retransmit_deadline is RACK's for reordering
-  kTailProbeNow = 1 << 19,    // the flush sends a tail loss probe
-  kEcn = 1 << 20,             // classic feedback agreed on (RFC 3168); in SYN-SENT: asked for
-  kAccEcn = 1 << 21,          // accurate feedback (RFC 9768), the same
-  kEct = 1 << 22,             // new text leaves as ECT(0)
-  kEceDue = 1 << 23,          // classic: whatever leaves says ECE
-  kCwrDue = 1 << 24,          // classic: the next new text says CWR
-  kAceHandshake = 1 << 25,    // the flush sends a pure ACK that reflects the SYN-ACK's ECN field
-  kAceUntested = 1 << 26,     // no ACE field has been read yet
-  kCeRecent = 1 << 27,        // accurate: the segment before was marked
+  kPersist = 1 << 4,         // retransmit_deadline is the zero-window probe's
+  kIdleArmed = 1 << 5,       // keep-alive, or FIN-WAIT-2's timeout
+  kProbeNow = 1 << 6,        // the flush sends one probe (zero window, keep-alive)
+  kSynDue = 1 << 7,          // the flush sends SYN, or SYN-ACK
+  kFinQueued = 1 << 8,       // the application closed; FIN follows snd_end
+  kFinSent = 1 << 9,         // snd_nxt counts it
+  kNoReader = 1 << 10,       // close(): bytes that arrive are answered by RST
+  kWantsWritable = 1 << 11,  // a send() took less than it was offered
+  kPaused = 1 << 12,         // on_data took less than it was given; resume() ends it
+  kAborting = 1 << 13,       // the flush sends RST and the connection ends
+  kRttTiming = 1 << 14,      // rtt_seq is being timed (Karn: dropped on retransmission)
+  kDirty = 1 << 15,          // on the shard's dirty or blocked list
+  kSack = 1 << 16,           // negotiated (RFC 2018)
+  kLossProbe = 1 << 17,      // retransmit_deadline is that of a tail loss probe (RFC 8985)
+  kReorderTimer = 1 << 18,   // retransmit_deadline is RACK's for reordering
+  kTailProbeNow = 1 << 19,   // the flush sends a tail loss probe
+  kEcn = 1 << 20,            // classic feedback agreed on (RFC 3168); in SYN-SENT: asked for
+  kAccEcn = 1 << 21,         // accurate feedback (RFC 9768), the same
+  kEct = 1 << 22,            // new text leaves as ECT(0)
+  kEceDue = 1 << 23,         // classic: whatever leaves says ECE
+  kCwrDue = 1 << 24,         // classic: the next new text says CWR
+  kAceHandshake = 1 << 25,   // the flush sends a pure ACK that reflects the SYN-ACK's ECN field
+  kAceUntested = 1 << 26,    // no ACE field has been read yet
+  kCeRecent = 1 << 27,       // accurate: the segment before was marked
+  // Fast Open. In SYN-SENT: the first SYN says so. In SYN-RECEIVED: the SYN's data was taken, the
+  // application knows of the connection, and snd_una stands behind our SYN already, as nobody can
+  // acknowledge less.
+  kFastOpen = 1 << 28,
   kUserTimeoutDue = 1 << 29,  // what leaves next announces the user timeout (RFC 5482)
   kFullSizePassed = 1 << 30,  // as much as a full segment was acknowledged at once
   kPaced = 1u << 31,          // segments leave at a rate (pacing.h)
@@ -155,6 +159,7 @@ struct alignas(64) Connection {
   void set_window_shifts(uint8_t peer, uint8_t ours) {
     window_shifts = static_cast<uint8_t>(peer | (ours << 4));
   }
+  [[nodiscard]] bool opened_fast() const { return state == State::kSynReceived && has(kFastOpen); }
   // Bytes in flight, SYN and FIN included.
   [[nodiscard]] uint32_t flight() const { return snd_nxt - snd_una; }
   // Bytes queued and never sent; FIN not included.

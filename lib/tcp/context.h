@@ -12,6 +12,7 @@
 #include "tcp/blocks.h"
 #include "tcp/challenge.h"
 #include "tcp/connection.h"
+#include "tcp/fast_open.h"
 
 namespace millrace::tcp {
 
@@ -28,6 +29,7 @@ struct Context {
   uint32_t flights = 0;  // Senders that have runs
   const std::vector<TcpOptions>* profiles = nullptr;
   ChallengeBudget challenges;
+  FastOpen* fast_open = nullptr;
   const Connection* connections = nullptr;  // the first of the shard's, and
   Ace* aces = nullptr;                      // as many of these
 

@@ -28,9 +28,10 @@ struct alignas(64) HalfOpen {
   // Low 4 bits: the peer's window shift, or kNoShift; above them the bits named here; above those
   // two an Ecn.
   uint8_t shift_and_flags = 0;
-  uint8_t retries : 6 = 0;
+  uint8_t retries : 5 = 0;
+  uint8_t fast_open : 1 = 0;  // the SYN-ACK brings a Fast Open cookie
   uint8_t syn_ecn : 2 = 0;  // accurate: the ECN field of the last SYN; classic: 0 or kClassicNoEct
-  static constexpr uint8_t kRetriesMax = 63;
+  static constexpr uint8_t kRetriesMax = 31;
   static constexpr uint8_t kClassicNoEct = 1;  // a SYN came that did not ask
 
   enum Ecn : uint8_t {

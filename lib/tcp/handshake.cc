@@ -7,7 +7,9 @@
 #include "tcp/congestion.h"
 #include "tcp/ecn.h"
 #include "tcp/input.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
+#include "tcp/send_queue.h"
 #include "tcp/user_timeout.h"
 #include "tcp/window.h"
 
@@ -64,6 +66,20 @@ void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
   note_window(c, s, 0);  // the window of a SYN is never scaled (RFC 7323 section 2.2)
 }
 
+// What the SYN-ACK says to Fast Open (RFC 7413 section 4.1.3). Requires: the SYN was sent once.
+void learn_fast_open(Connection& c, const wire::Segment& s, Context& ctx) {
+  const bool brought_data = c.snd_nxt - c.snd_una > 1;
+  c.clear(kFastOpen);
+  if (s.fast_open_length > 2) {
+    ctx.fast_open->remember(c.key.peer, s.fast_open_cookie(), peer_mss(s), ctx.tick);
+  } else if (!brought_data) {
+    ctx.fast_open->refuse(c.key.peer, ctx.tick);
+  }
+  if (!brought_data) return;
+  ctx.count(s.ack - c.snd_una > 1 ? Counter::kTcpExtTCPFastOpenActive
+                                  : Counter::kTcpExtTCPFastOpenActiveFail);
+}
+
 }  // namespace
 
 uint16_t announced_mss(const TcpOptions& options, const Context& ctx) {
@@ -84,6 +100,35 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
   if (options.pacing_rate_max != 0) c.set(kPaced);
   ecn_open_active(c, options);
+  if (options.fast_open) c.set(kFastOpen);
+}
+
+uint32_t offer_fast_open(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
+  const FastOpen::Peer* peer = ctx.fast_open->find(c.key.peer, ctx.tick);
+  if (peer == nullptr) {
+    h.fast_open_length = 2;
+    return 0;
+  }
+  const uint32_t queued = c.unsent() - 1;  // the SYN is not sent yet
+  if (peer->cookie_bytes == 0 || queued == 0) {
+    c.clear(kFastOpen);
+    return 0;
+  }
+  h.fast_open_length = static_cast<uint8_t>(2 + peer->cookie_bytes);
+  h.fast_open_cookie = peer->cookie.data();
+  const uint32_t mss = std::min(peer->mss, announced_mss(ctx.options(c), ctx));
+  // Beside the longest cookie there is room for no more than MSS, SACK, timestamps and scale; the
+  // user timeout can wait for the next segment.
+  constexpr uint32_t kOptionsMaxBytes = 40;
+  if (peer->cookie_bytes > 14) h.user_timeout = 0;
+  const uint32_t room = mss - std::min(mss, kOptionsMaxBytes);
+  return gather(c, ctx, c.snd_una + 1, std::min(queued, room), out);
+}
+
+void give_up_fast_open(Connection& c, Context& ctx) {
+  c.clear(kFastOpen);
+  ctx.fast_open->refuse(c.key.peer, ctx.tick);
+  ctx.count(Counter::kTcpExtTCPFastOpenActiveFail);
 }
 
 void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
@@ -109,6 +154,7 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
     // Simultaneous open (RFC 9293 section 3.5, figure 7): SYN-ACK with the same ISS.
     c.state = State::kSynReceived;
     ecn_on_simultaneous_syn(c, s, ctx);
+    c.clear(kFastOpen);
     c.set(kSynDue);
     fx.dirty = true;
     return;
@@ -117,7 +163,10 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   if (c.has(kRttTiming)) take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
   c.clear(kRttTiming | kSynDue | kRetransmitArmed);
   c.backoff = 0;
-  c.snd_una = s.ack;
+  if (c.has(kFastOpen)) learn_fast_open(c, s, ctx);
+  // Data of the SYN that is not acknowledged was never sent.
+  c.snd_una = c.snd_nxt = s.ack;
+  release_acknowledged(c, ctx, s.ack);
   c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
   start_congestion(c, ctx, syn_was_lost);
   ecn_on_syn_ack(c, s, ctx);
@@ -126,18 +175,20 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   fx.established = true;
   fx.acked = true;  // a send() before the handshake may be waiting for room
   fx.dirty = true;
-  // Text or FIN on the SYN-ACK begins right behind the SYN.
-  if (s.payload_bytes != 0 || s.has(wire::kFin)) {
-    wire::Segment rest = s;
-    rest.seq += 1;
-    rest.flags &= static_cast<wire::Flags>(~wire::kSyn);
-    const uint32_t window = c.rcv_adv - c.rcv_nxt;
-    if (rest.payload_bytes > window) {  // what lies behind it will be sent again
-      rest.payload_bytes = static_cast<uint16_t>(window);
-      rest.flags &= static_cast<wire::Flags>(~wire::kFin);
-    }
-    receive_text(c, rest, ctx, fx);
+  if (s.payload_bytes != 0 || s.has(wire::kFin)) receive_text_of_syn(c, s, ctx, fx);
+}
+
+// Text or FIN begins right behind the SYN.
+void receive_text_of_syn(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
+  wire::Segment rest = s;
+  rest.seq += 1;
+  rest.flags &= static_cast<wire::Flags>(~wire::kSyn);
+  const uint32_t window = c.rcv_adv - c.rcv_nxt;
+  if (rest.payload_bytes > window) {  // what lies behind it will be sent again
+    rest.payload_bytes = static_cast<uint16_t>(window);
+    rest.flags &= static_cast<wire::Flags>(~wire::kFin);
   }
+  receive_text(c, rest, ctx, fx);
 }
 
 HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptions& options,
@@ -155,6 +206,9 @@ HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptio
   }
   if (options.sack && s.sack_permitted) half.shift_and_flags |= HalfOpen::kSackBit;
   ecn_remember_syn(half, s, options);
+  if (options.fast_open && s.fast_open_length != 0) {
+    half.fast_open = 1;
+  }
   return half;
 }
 
@@ -176,7 +230,14 @@ wire::SegmentHeader syn_ack(const HalfOpen& half, const TcpOptions& options, con
     h.ts_value = ctx.tick + ts_offset;
     h.ts_echo = half.ts_recent;
   }
+  if (half.fast_open != 0) give_fast_open_cookie(half.key, ctx, h);
   return h;
+}
+
+void give_fast_open_cookie(const FlowKey& key, const Context& ctx, wire::SegmentHeader& h) {
+  const std::span<const std::byte> cookie = ctx.fast_open->cookie_for(key);
+  h.fast_open_length = static_cast<uint8_t>(2 + cookie.size());
+  h.fast_open_cookie = cookie.data();
 }
 
 void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, const Context& ctx,
@@ -209,6 +270,29 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   start_congestion(c, ctx, half.retries != 0);
   ecn_open_passive(c, half, s, ctx);
   touch_keepalive(c, ctx);
+}
+
+void open_fast(Connection& c, const HalfOpen& half, const wire::Segment& s, const Context& ctx,
+               uint32_t ts_offset) {
+  HalfOpen without_ecn = half;
+  without_ecn.set_ecn(HalfOpen::kEcnNone);
+  open_passive(c, without_ecn, s, ctx, ts_offset);
+  c.state = State::kSynReceived;
+  c.set(kFastOpen | kSynDue);
+  c.clear(kIdleArmed);
+  c.rcv_adv = c.rcv_nxt + std::min(ctx.options(c).receive_buffer_bytes, 0xffffu);
+  note_window(c, s, 0);
+}
+
+void complete_fast_open(Connection& c, const wire::Segment& s, Context& ctx) {
+  if (c.has(kRttTiming) && s.ack >= c.rtt_seq) {
+    take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
+    c.clear(kRttTiming);
+  }
+  if (c.total_retrans != 0) start_congestion(c, ctx, true);
+  c.backoff = 0;
+  c.clear(kRetransmitArmed);
+  if (c.flight() != 0) arm_loss_timer(c, ctx);
 }
 
 }  // namespace millrace::tcp

@@ -54,6 +54,7 @@ void on_segment(Connection& c, const wire::Segment& segment, Context& ctx, Effec
 void touch_keepalive(Connection& c, const Context& ctx) {
   // FIN-WAIT-2 after close() uses the same deadline for its own timeout, which must not move.
   if (c.state == State::kFinWait2 && c.has(kNoReader)) return;
+  if (c.state == State::kSynReceived) return;
   const TcpOptions& options = ctx.options(c);
   if (!options.keepalive) return;
   c.probes = c.has(kPersist) ? c.probes : 0;

@@ -20,9 +20,10 @@
 namespace millrace::tcp {
 namespace {
 
-bool sends_text(State state) {
+bool sends_text(const Connection& c) {
+  const State state = c.state;
   return state == State::kEstablished || state == State::kCloseWait || state == State::kFinWait1 ||
-         state == State::kClosing || state == State::kLastAck;
+         state == State::kClosing || state == State::kLastAck || c.opened_fast();
 }
 
 // What every segment after the SYN carries. All debts of acknowledgement are paid by it.
@@ -53,6 +54,7 @@ uint32_t segment_bytes(const Connection& c, const Context& ctx) {
 
 void arm_retransmit(Connection& c, const Context& ctx) {
   if (c.has(kRetransmitArmed) && !c.has(kPersist)) {
+    if (c.opened_fast()) return;  // only the SYN-ACK is sent again before the handshake is through
     // A second segment in flight makes the tail worth a probe.
     if (c.has(kLossProbe | kReorderTimer) || c.flight() < 2u * c.snd_mss) return;
     const uint32_t probe = probe_ticks(c, ctx);
@@ -80,9 +82,12 @@ void arm_persist(Connection& c, const Context& ctx) {
 void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   const TcpOptions& options = ctx.options(c);
   const bool answering = c.state == State::kSynReceived;
+  const bool fast = c.opened_fast();
   c.clear(kSynDue);
+  out.payload_spans = 0;
+  out.payload_bytes = 0;
   h = {};
-  h.seq = c.snd_una;
+  h.seq = fast ? c.snd_una - 1 : c.snd_una;
   h.flags = wire::kSyn;
   h.window = static_cast<uint16_t>(std::min(options.receive_buffer_bytes, 0xffffu));
   h.mss = announced_mss(options, ctx);
@@ -90,7 +95,12 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   if (answering) {
     h.flags |= wire::kAck;
     h.ack = c.rcv_nxt;
-    if (c.rcv_wscale() == shift && options.window_scale) h.window_shift = shift;
+    if (fast) {
+      h.window = announce_window_on_syn(c, ctx);
+      c.last_ack_sent = c.rcv_nxt;
+      give_fast_open_cookie(c.key, ctx, h);
+    }
+    if (c.window_shifts != 0) h.window_shift = shift;  // two shifts by 0 need not be said
     c.clear(kAckNow | kAckDelayed);
   } else if (options.window_scale) {
     h.window_shift = shift;
@@ -101,19 +111,21 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
     h.ts_value = ctx.tick + c.ts_offset;
     h.ts_echo = answering ? c.ts_recent : 0;
   }
-  if (c.snd_nxt == c.snd_una) {
-    c.snd_nxt = c.snd_una + 1;
+  if (c.has(kUserTimeoutDue)) announce_user_timeout(c, ctx, h, out);
+  const bool first = fast ? !c.has(kRetransmitArmed) && c.backoff == 0 : c.snd_nxt == c.snd_una;
+  if (first) {
+    const bool offer = !answering && c.has(kFastOpen);
+    const uint32_t early = offer ? offer_fast_open(c, ctx, h, out) : 0;
+    if (!fast) c.snd_nxt = c.snd_una + 1 + early;
     time_segment(c, ctx, c.snd_nxt);
   } else {
+    if (!answering && c.has(kFastOpen)) give_up_fast_open(c, ctx);
     ++c.total_retrans;
     ctx.count(Counter::kTcpRetransSegs);
     ctx.count(Counter::kTcpExtTCPSynRetrans);
   }
-  h.flags |= answering ? ecn_syn_ack_flags(c, ctx) : ecn_syn_flags(c, ctx);
+  if (!fast) h.flags |= answering ? ecn_syn_ack_flags(c, ctx) : ecn_syn_flags(c, ctx);
   arm_retransmit(c, ctx);
-  out.payload_spans = 0;
-  out.payload_bytes = 0;
-  if (c.has(kUserTimeoutDue)) announce_user_timeout(c, ctx, h, out);
 }
 
 // F-RTO, step 2: new text goes before what is lost.
@@ -203,7 +215,7 @@ void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader&
   const SeqNum seq = c.snd_nxt;
   const uint32_t bytes = gather(c, ctx, seq, wanted, out);
   const bool last = seq + bytes == c.snd_end;
-  const bool fin = last && c.has(kFinQueued) && !c.has(kFinSent) &&
+  const bool fin = last && c.has(kFinQueued) && !c.has(kFinSent) && !c.opened_fast() &&
                    (c.flight() + bytes < c.snd_wnd || bytes == 0);
   const wire::Flags push = last && bytes != 0 ? wire::kPsh : 0;
   fill(c, ctx, seq, static_cast<wire::Flags>(push | (fin ? wire::kFin : 0)), h);
@@ -256,7 +268,7 @@ bool tail_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& ou
 }
 
 bool fin_due(const Connection& c) {
-  return c.has(kFinQueued) && !c.has(kFinSent) && c.unsent() == 0;
+  return c.has(kFinQueued) && !c.has(kFinSent) && c.unsent() == 0 && !c.opened_fast();
 }
 
 // One probe: of a closed window (RFC 9293 section 3.8.6.1) or of a silent peer (section 3.8.4).
@@ -323,7 +335,7 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
     return rare_segment(c, ctx, h, out);
   if (c.state == State::kSynSent) return false;
   const bool held = c.has(kPaced) && pacing_wait_us(c, ctx) != 0;
-  if (sends_text(c.state) && !held) {
+  if (sends_text(c) && !held) {
     if (retransmission(c, ctx, h, out)) return true;
     if (c.has(kTailProbeNow) && tail_probe(c, ctx, h, out)) return true;
     if (!resending(c, ctx) && !c.has(kPersist)) {

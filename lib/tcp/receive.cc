@@ -11,8 +11,10 @@
 namespace millrace::tcp {
 namespace {
 
-bool receives_text(State state) {
-  return state == State::kEstablished || state == State::kFinWait1 || state == State::kFinWait2;
+bool receives_text(const Connection& c) {
+  const State state = c.state;
+  return state == State::kEstablished || state == State::kFinWait1 || state == State::kFinWait2 ||
+         c.opened_fast();
 }
 
 void owe_acknowledgement(Connection& c, Context& ctx) {
@@ -35,7 +37,7 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
   const bool fin = s.has(wire::kFin);
   if (c.has(kAckNow)) fx.dirty = true;
   if (s.payload_bytes == 0 && !fin) return;
-  if (!receives_text(c.state)) return;
+  if (!receives_text(c)) return;
 
   if (c.has(kNoReader) && s.payload_bytes != 0) {
     // RFC 9293 section 3.6.1: the application is gone, so the peer must learn that its data is

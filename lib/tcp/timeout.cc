@@ -17,7 +17,9 @@ bool earlier(uint32_t a, uint32_t b) { return static_cast<int32_t>(a - b) < 0; }
 bool given_up(const Connection& c, const Context& ctx) {
   const TcpOptions& options = ctx.options(c);
   const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
-  if (opening) return c.backoff >= options.syn_retries;
+  if (opening) {
+    return c.backoff >= (c.opened_fast() ? options.synack_retries : options.syn_retries);
+  }
   // A peer with a closed window that keeps answering is alive (RFC 9293 section 3.8.6.1), also when
   // it closed it on what was in flight (SHLD-18); `probes` counts what was not answered.
   if (c.has(kPersist) || c.snd_wnd == 0) return c.probes >= options.data_retries;
@@ -52,9 +54,8 @@ void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
   }
   if (given_up(c, ctx)) {
     ctx.count(Counter::kTcpExtTCPAbortOnTimeout);
-    fx.closed = c.state == State::kSynSent || c.state == State::kSynReceived
-                    ? CloseReason::kConnectTimeout
-                    : CloseReason::kTimedOut;
+    const bool opening = c.state == State::kSynSent || c.state == State::kSynReceived;
+    fx.closed = opening && !c.opened_fast() ? CloseReason::kConnectTimeout : CloseReason::kTimedOut;
     return;
   }
   if (claim_holds(c, ctx, fx)) return;

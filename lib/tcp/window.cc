@@ -49,6 +49,13 @@ uint16_t announce_window(Connection& c, Context& ctx) {
   return static_cast<uint16_t>(scaled);
 }
 
+uint16_t announce_window_on_syn(Connection& c, Context& ctx) {
+  const SeqNum edge = max(free_edge(c, ctx), c.rcv_adv);
+  const uint32_t window = std::min(edge - c.rcv_nxt, 0xffffu);
+  c.rcv_adv = max(c.rcv_adv, c.rcv_nxt + window);
+  return static_cast<uint16_t>(window);
+}
+
 bool window_update_due(const Connection& c, const Context& ctx) {
   if (peer_has_closed(c.state)) return false;  // nothing can come any more
   return SeqNum::distance(c.rcv_adv, free_edge(c, ctx)) >= step_bytes(c, ctx);

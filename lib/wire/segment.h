@@ -61,8 +61,10 @@ struct Segment {
   uint16_t mss = 0;                       // 0: no option; only looked for on SYN
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;
-  const std::byte* sack_blocks = nullptr;
+  const std::byte* sack_blocks = nullptr;  // on SYN the Fast Open cookie
   uint16_t user_timeout = 0;  // RFC 5482: minutes if the top bit is set, else seconds; 0: no option
+  // Fast Open (RFC 7413) on SYN: the option's length, 2 where a cookie is asked for; 0: no option.
+  uint8_t fast_open_length = 0;
 
   [[nodiscard]] bool has(Flags bits) const { return (flags & bits) != 0; }
   // RFC 9293's SEG.LEN: payload, plus one each for SYN and FIN.
@@ -70,6 +72,10 @@ struct Segment {
     return uint32_t{payload_bytes} + ((flags & kSyn) != 0 ? 1 : 0) + ((flags & kFin) != 0 ? 1 : 0);
   }
   [[nodiscard]] std::span<const std::byte> data() const { return {payload, payload_bytes}; }
+  // Requires: there is the option. Empty where a cookie is asked for.
+  [[nodiscard]] std::span<const std::byte> fast_open_cookie() const {
+    return {sack_blocks, fast_open_length - size_t{2}};
+  }
   // Requires: index < sack_count.
   [[nodiscard]] SackBlock sack_block(uint8_t index) const;
 };
@@ -84,12 +90,14 @@ struct SegmentHeader {
   bool sack_permitted = false;
   uint8_t window_shift = kNoWindowShift;
   uint16_t mss = 0;
-  uint8_t sack_count = 0;     // at most 4, at most 3 beside timestamps
-  uint16_t user_timeout = 0;  // as in Segment; not beside SACK blocks
-  uint8_t ecn = kNotEct;      // for the IP header
+  uint8_t sack_count = 0;        // at most 4, at most 3 beside timestamps
+  uint16_t user_timeout = 0;     // as in Segment; not beside SACK blocks
+  uint8_t ecn = kNotEct;         // for the IP header
+  uint8_t fast_open_length = 0;  // of the option on SYN, with kind and length; 0: none
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;
   SackBlock sack[4];
+  const std::byte* fast_open_cookie = nullptr;  // fast_open_length - 2 bytes
 };
 
 }  // namespace millrace::wire

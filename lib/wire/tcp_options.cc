@@ -14,6 +14,7 @@ constexpr uint8_t kSackPermitted = 4;
 constexpr uint8_t kSack = 5;
 constexpr uint8_t kTimestamps = 8;
 constexpr uint8_t kUserTimeout = 28;
+constexpr uint8_t kFastOpen = 34;
 
 constexpr uint8_t kMssBytes = 4;
 constexpr uint8_t kWindowScaleBytes = 3;
@@ -21,6 +22,11 @@ constexpr uint8_t kSackPermittedBytes = 2;
 constexpr uint8_t kTimestampsOptionBytes = 10;
 constexpr uint8_t kSackBlockBytes = 8;
 constexpr uint8_t kUserTimeoutBytes = 4;
+
+// RFC 7413 section 4.1.1: an even number of 4 to 16 bytes, or none.
+bool is_fast_open_length(uint8_t bytes) {
+  return bytes == 2 || (bytes >= 6 && bytes <= kFastOpenMaxBytes && bytes % 2 == 0);
+}
 
 // One option whose `bytes` (at least 2) lie within the header.
 void take_option(const std::byte* option, uint8_t bytes, Segment& segment) {
@@ -53,6 +59,12 @@ void take_option(const std::byte* option, uint8_t bytes, Segment& segment) {
       break;
     case kUserTimeout:
       if (bytes == kUserTimeoutBytes) segment.user_timeout = load_be16(option + 2);
+      break;
+    case kFastOpen:
+      if (syn && is_fast_open_length(bytes)) {
+        segment.fast_open_length = bytes;
+        segment.sack_blocks = option + 2;
+      }
       break;
     default:
       break;  // RFC 9293 MUST-6
@@ -125,6 +137,13 @@ size_t write_rare_tcp_options(std::byte* to, const SegmentHeader& header) {
     store8(to + at + 2, kWindowScaleBytes);
     store8(to + at + 3, header.window_shift);
     at += 4;
+  }
+  if (syn && header.fast_open_length != 0) {
+    for (; (at + header.fast_open_length) % 4 != 0; ++at) store8(to + at, kNop);
+    store8(to + at, kFastOpen);
+    store8(to + at + 1, header.fast_open_length);
+    std::copy_n(header.fast_open_cookie, header.fast_open_length - 2, to + at + 2);
+    at += header.fast_open_length;
   }
   if (!syn && header.sack_count != 0) at += write_sack(to + at, header);
   if (header.user_timeout != 0) {

@@ -5,10 +5,10 @@
 // An unknown kind is skipped by its length, and so is a known kind of the wrong length (RFC 9293
 // MUST-6). A length below 2 or past the header's end says that the header is not what its sender
 // meant: the segment is refused (MUST-7). An option that comes twice: the last one counts,
-// as with Linux and the BSDs. MSS, window scale and SACK-permitted are looked for on SYN only,
-// SACK on all others.
+// as with Linux and the BSDs. MSS, window scale, SACK-permitted and Fast Open are looked for on SYN
+// only, SACK on all others.
 // RFC 9293 section 3.2, RFC 7323 sections 2.2 and 3.2, RFC 2018 sections 2 and 3, RFC 5482
-// section 3.1.
+// section 3.1, RFC 7413 section 2.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +23,7 @@ namespace millrace::wire {
 inline constexpr size_t kTcpOptionsMaxBytes = 40;
 inline constexpr size_t kTimestampsBytes = 12;  // with the two NOPs in front
 inline constexpr uint8_t kSackBlocksMax = 4;    // 3 beside timestamps
+inline constexpr uint8_t kFastOpenMaxBytes = 18;
 
 // NOP, NOP, kind 8, length 10, as load32() sees them: what nearly every segment of a connection
 // with timestamps starts its options with (RFC 7323 appendix A).
@@ -60,6 +61,7 @@ inline size_t tcp_options_bytes(const SegmentHeader& header) {
     bytes += header.mss != 0 ? 4 : 0;
     bytes += header.sack_permitted && !header.has_timestamps ? 4 : 0;
     bytes += header.window_shift != kNoWindowShift ? 4 : 0;
+    bytes += (header.fast_open_length + size_t{3}) & ~size_t{3};
   } else if (header.sack_count != 0) {
     bytes += 4 + size_t{8} * sack_blocks_sent(header);
   }
@@ -78,7 +80,7 @@ inline void write_timestamps(std::byte* to, const SegmentHeader& header) {
 
 // Requires: room for tcp_options_bytes(header) at `to`. Returns that number.
 // Linux's layout: on SYN MSS, SACK-permitted + timestamps (or NOP NOP in its place), NOP window
-// scale; else NOP NOP timestamps, NOP NOP SACK.
+// scale, NOPs and Fast Open; else NOP NOP timestamps, NOP NOP SACK.
 inline size_t write_tcp_options(std::byte* to, const SegmentHeader& header) {
   if ((header.flags & kSyn) != 0 || header.sack_count != 0 || header.user_timeout != 0)
       [[unlikely]] {

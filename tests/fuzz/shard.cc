@@ -258,7 +258,13 @@ class Fuzzed final : private App {
     if (first && (which & 2) != 0) t.mss = script_.word();
     if (first && (which & 4) != 0) t.window_shift = script_.byte() & 15;
     if (first && (which & 8) != 0) t.sack_permitted = true;
-    if ((which & 16) != 0) t.option_bytes = script_.bytes(4 * (1 + script_.below(3)));
+    if (first && (which & 32) != 0) {  // Fast Open: a cookie that was given, another, or none
+      t.fast_open =
+          (which & 64) != 0 ? cookies_[t.source_ip] : script_.bytes((which & 128) != 0 ? 8 : 0);
+    }
+    if ((which & 16) != 0 && t.option_bytes.empty() && !t.fast_open) {
+      t.option_bytes = script_.bytes(4 * (1 + script_.below(3)));
+    }
   }
 
   void arp() {
@@ -356,6 +362,8 @@ class Fuzzed final : private App {
     o.syn_retries = 2;
     o.data_retries = 4;
     o.fin_wait2_timeout = seconds(4);
+    o.fast_open = true;
+    o.fast_open_queue = 2;
     return o;
   }
 
@@ -454,10 +462,14 @@ class Fuzzed final : private App {
     if (syn) {
       flow.iss = t.seq;
       flow.opened = true;
+      const bool answers = (t.flags & test::kAck) != 0;
+      if (t.fast_open && answers && !t.fast_open->empty())
+        cookies_[t.destination_ip] = *t.fast_open;
+      require(t.payload.empty() || (t.fast_open && !answers));
     }
-    const uint32_t begin = t.seq - flow.iss - 1;
+    const uint32_t begin = t.seq - flow.iss - (syn ? 0 : 1);
     for (uint32_t i = 0; i < t.payload.size(); ++i) {
-      require(syn || t.payload[i] == stream()[(begin + i) & 0xffff]);
+      require(t.payload[i] == stream()[(begin + i) & 0xffff]);
     }
     const uint32_t length = static_cast<uint32_t>(t.payload.size()) + (syn ? 1 : 0) +
                             ((t.flags & test::kFin) != 0 ? 1 : 0);
@@ -596,6 +608,7 @@ class Fuzzed final : private App {
   uint32_t frames_at_once_ = 0;  // 0: all that there are
   bool tampered_ = false;        // a peer's bytes may be any
   bool meddling_ = false;
+  std::map<uint32_t, test::Bytes> cookies_;  // Fast Open: the last that each peer was given
   test::Bytes last_sent_;
 };
 

@@ -75,6 +75,15 @@ void compare(const Segment& s, const std::vector<Option>& options) {
     require(s.ts_echo == number(std::span(*stamps).last(4)));
   }
 
+  const auto fast_open =
+      last(options, 34, [](size_t n) { return n == 0 || (n >= 4 && n <= 16 && n % 2 == 0); });
+  require(s.fast_open_length == (syn && fast_open ? fast_open->size() + 2 : 0));
+  if (s.fast_open_length != 0) {
+    const auto cookie = s.fast_open_cookie();
+    require(std::equal(cookie.begin(), cookie.end(), fast_open->begin(), fast_open->end(),
+                       [](std::byte a, uint8_t b) { return a == std::byte{b}; }));
+  }
+
   const auto sack = last(options, 5, [](size_t n) { return n != 0 && n % 8 == 0; });
   require(s.sack_count == (!syn && sack ? sack->size() / 8 : 0));
   for (uint8_t i = 0; i < s.sack_count; ++i) {

@@ -119,6 +119,13 @@ TEST(SceneHandshake, ASimultaneousOpenAnswersSynWithSynAck) {
   s.at(9).in("S. 0 ack 1 <mss 1400>").out(". 1 ack 1").state("ESTABLISHED");
 }
 
+TEST(SceneHandshake, ASimultaneousOpenSaysNoScaleThatThePeerDidNotOffer) {
+  // RFC 7323 section 2.2.
+  Scene s(client().tune([](TcpOptions& o) { o.window_scale = true; }));
+  s.at(0).app("connect").out("S 0 <ws 0>");
+  s.at(5).in("S 0 <mss 1460>").out("S. 0 ack 1 <!ws>");
+}
+
 TEST(SceneHandshake, ASimultaneousOpenIsCompletedByABareAckAsWell) {
   Scene s(in_state("SYN-RECEIVED-SIMULTANEOUS"));
   s.at(9).in(". 1 ack 1").silence().state("ESTABLISHED");

@@ -37,7 +37,7 @@ std::optional<std::string> Observer::sent(size_t side, const Packet& p) {
   if (auto wrong = check_ecn(me, peer, p)) return wrong;
   if (p.has(kRst)) return check_reset(me, peer, p);
   if (p.has(kSyn)) {
-    if (auto wrong = check_syn(me, peer, p)) return wrong;
+    if (auto wrong = check_syn(side, p)) return wrong;
     if (relaxed_) return std::nullopt;
   } else {
     if (!me.syn_sent) return "a segment before its SYN";
@@ -51,8 +51,17 @@ std::optional<std::string> Observer::sent(size_t side, const Packet& p) {
   return check_options(me, peer, p);
 }
 
-std::optional<std::string> Observer::check_syn(Side& me, const Side& peer, const Packet& p) {
-  if (!p.payload.empty()) return "data on a SYN";
+std::optional<std::string> Observer::check_syn(size_t side, const Packet& p) {
+  Side& me = sides_[side];
+  const Side& peer = sides_[1 - side];
+  const SendState& sender = *senders_[side];
+  if (!p.payload.empty()) {
+    if (!p.fast_open || p.has(kAck)) return "data on a SYN";
+    if (p.payload.size() > sender.accepted_bytes) return "data on a SYN that nobody sent";
+    if (!std::equal(p.payload.begin(), p.payload.end(), sender.stream.begin())) {
+      return "data on a SYN is not the stream's";
+    }
+  }
   if (p.has(kFin)) return "SYN and FIN";
   if (p.has(kAck) && !peer.syn_arrived) return "SYN-ACK before the peer's SYN";
   if (me.syn_sent && me.fin_sent && p.has(kAck)) {
@@ -60,7 +69,7 @@ std::optional<std::string> Observer::check_syn(Side& me, const Side& peer, const
     return std::nullopt;
   }
   if (me.syn_sent && p.seq != me.iss) {
-    if (!p.has(kAck) || me.sent_end != 1) return "a SYN again with another number";
+    if (!p.has(kAck) || me.sent_end > 1) return "a SYN again with another number";
     // A SYN cookie, of another period or after or before a stored entry.
     if (peer.ack_sent) {
       relaxed_ = true;  // the peer has taken the first, which was forgotten, and says so
@@ -74,7 +83,7 @@ std::optional<std::string> Observer::check_syn(Side& me, const Side& peer, const
   if (me.syn_sent) return std::nullopt;
   me.syn_sent = true;
   me.iss = p.seq;
-  me.sent_end = 1;
+  me.early_end = me.sent_end = 1 + static_cast<int64_t>(p.payload.size());
   if (p.mss) me.mss = *p.mss;
   me.window_shift = p.window_shift;
   me.offers_timestamps = p.has_timestamps;
@@ -145,6 +154,7 @@ std::optional<std::string> Observer::check_payload(size_t side, const Packet& p)
     me.fin_at = end;
   }
   me.sent_end = std::max(me.sent_end, end + (p.has(kFin) ? 1 : 0));
+  if (bytes != 0) me.early_begin = std::max(me.early_begin, end);
   return std::nullopt;
 }
 
@@ -207,7 +217,10 @@ std::optional<std::string> Observer::check_ecn(const Side& me, const Side& peer,
   const bool over = me.fin_sent && me.fin_arrived;
   if (me.ecn_unclear || !me.ecn || over) return std::nullopt;
   const int64_t end = relative(p.seq, me.iss) + static_cast<int64_t>(p.payload.size());
-  const bool new_text = !p.payload.empty() && end > me.sent_end;
+  // What a SYN-ACK refused of the SYN's data is not in the network: it counts as never sent.
+  const int64_t seq = relative(p.seq, me.iss);
+  const bool refused = seq >= me.early_begin && seq < me.early_end;
+  const bool new_text = !p.payload.empty() && (end > me.sent_end || refused);
   if (p.ecn != 0) {
     if (*me.ecn == EcnMode::kNone) return "ECT uninvited";
     if (!new_text) return "ECT on what is not new text";
@@ -299,6 +312,10 @@ void Observer::delivered(size_t side, const Packet& p) {
   peer.arrived_end = std::max(peer.arrived_end, end);
   if (p.has_timestamps && (!peer.ts_arrived || before(*peer.ts_arrived, p.ts_value))) {
     peer.ts_arrived = p.ts_value;
+  }
+  // Fast Open: an answer may leave before the SYN-ACK is acknowledged.
+  if (p.has(kSyn) && !p.has(kAck)) {
+    me.edge_arrived = std::max(me.edge_arrived, int64_t{1} + p.window);
   }
   if (p.has(kAck) && me.syn_sent) {
     const int64_t ack = relative(p.ack, me.iss);

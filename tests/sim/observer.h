@@ -64,7 +64,9 @@ class Observer {
     bool offers_timestamps = false;
     bool offers_sack = false;
     std::optional<uint8_t> window_shift;
-    int64_t sent_end = 0;  // the highest sequence number used, plus one
+    int64_t sent_end = 0;     // the highest sequence number used, plus one
+    int64_t early_begin = 1;  // data of the SYN that no other segment has carried
+    int64_t early_end = 0;
     int64_t fin_at = 0;
     int64_t arrived_end = 0;          // of what reached the peer
     int64_t ack_arrived = 0;          // the highest ack from the peer that reached us
@@ -86,7 +88,7 @@ class Observer {
     bool fin_arrived = false;     // the peer's
   };
 
-  std::optional<std::string> check_syn(Side& me, const Side& peer, const Packet& packet);
+  std::optional<std::string> check_syn(size_t side, const Packet& packet);
   std::optional<std::string> check_reset(const Side& me, const Side& peer, const Packet& packet);
   std::optional<std::string> check_payload(size_t side, const Packet& packet);
   std::optional<std::string> check_ack(Side& me, const Side& peer, const Packet& packet);

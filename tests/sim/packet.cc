@@ -78,6 +78,10 @@ void decode_options(std::span<const std::byte> o, Packet& p) {
         p.ts_value = get32(o, at + 2);
         p.ts_echo = get32(o, at + 6);
         break;
+      case 34:
+        if (wrong(length == 2 || (length >= 6 && length <= 18 && length % 2 == 0))) return;
+        p.fast_open = true;
+        break;
       default:
         break;
     }
@@ -181,6 +185,7 @@ std::string format_tcp(const Packet& p, uint32_t seq_base, uint32_t ack_base) {
   if (p.mss) options += ",mss " + std::to_string(*p.mss);
   if (p.window_shift) options += ",ws " + std::to_string(*p.window_shift);
   if (p.sack_permitted) options += ",sackOK";
+  if (p.fast_open) options += ",fo";
   if (p.has_timestamps) {
     options += ",ts " + std::to_string(p.ts_value) + " " + std::to_string(p.ts_echo);
   }

@@ -60,6 +60,7 @@ struct Packet {
   std::optional<uint16_t> mss;
   std::optional<uint8_t> window_shift;
   bool sack_permitted = false;
+  bool fast_open = false;
   bool has_timestamps = false;
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;

@@ -530,6 +530,31 @@ TEST(Sim, TuplesUsedAgain) {
   EXPECT_GT(covered.tuples_reused, 0u);
 }
 
+TEST(Sim, FastOpen) {
+  const Coverage covered = play_all([](uint64_t seed) {
+    Scenario scenario = plain(seed, 30, 50'000);
+    for (HostPlan& host : scenario.hosts) {
+      for (TcpOptions& listener : host.listeners) listener.fast_open = true;
+    }
+    for (size_t i = 0; i < scenario.connections.size(); ++i) {
+      ConnectionPlan& plan = scenario.connections[i];
+      plan.start = Instant{} + milliseconds(static_cast<int64_t>(100 * i));
+      plan.options.fast_open = true;
+      plan.ends[0].write_early = true;
+    }
+    LinkConfig faults;
+    faults.loss = 0.03;
+    faults.duplicate = 0.1;
+    faults.reorder = 0.1;
+    faults.reorder_extra = milliseconds(300);
+    with_faults(scenario, faults);
+    return scenario;
+  });
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPFastOpenPassive), 0u);
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPFastOpenActive), 0u);
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPFastOpenActiveFail), 0u);
+}
+
 TEST(Sim, AStrangersFrames) {
   play_all([](uint64_t seed) {
     Scenario scenario = plain(seed, 6, 100'000);

@@ -135,6 +135,20 @@ void draw_ecn(Random& random, Scenario& scenario, bool lossy) {
   }
 }
 
+void draw_fast_opens(Random& random, Scenario& scenario) {
+  for (HostPlan& host : scenario.hosts) {
+    host.shard.fast_open_key_period = random.pick({seconds(2), seconds(3600)});
+    for (TcpOptions& listener : host.listeners) {
+      listener.fast_open = random.chance(0.7);
+      listener.fast_open_queue = random.pick({1u, 4u, 256u});
+    }
+  }
+  for (ConnectionPlan& plan : scenario.connections) {
+    plan.options.fast_open = random.chance(0.7);
+    if (plan.options.fast_open && random.chance(0.7)) plan.ends[0].write_early = true;
+  }
+}
+
 void draw_host(Random& random, HostPlan& host, bool lossy) {
   host.checksum_verdicts = random.chance(0.3);
   host.burst_max = random.pick<size_t>({1, 3, 64, 64});
@@ -279,6 +293,7 @@ Scenario swarm_scenario(uint64_t seed, Faults faults) {
   for (HostPlan& host : scenario.hosts) draw_opens(opens, host.shard);
   Random paths = Random(seed).fork(kPaths);
   if (lossy && paths.chance(0.15)) draw_narrow_hop(paths, scenario);
+  if (opens.chance(0.3)) draw_fast_opens(opens, scenario);
   return scenario;
 }
 

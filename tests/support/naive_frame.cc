@@ -74,6 +74,12 @@ Bytes encode_options(const NaiveTcp& tcp) {
     }
   }
   if (tcp.user_timeout) add32(options, 0x1c04'0000u | *tcp.user_timeout);
+  if (tcp.fast_open) {
+    add16(options, 0x0101);
+    add8(options, 34);
+    add8(options, static_cast<uint32_t>(2 + tcp.fast_open->size()));
+    options.insert(options.end(), tcp.fast_open->begin(), tcp.fast_open->end());
+  }
   options.insert(options.end(), tcp.option_bytes.begin(), tcp.option_bytes.end());
   while (options.size() % 4 != 0) add8(options, 0);
   return options;
@@ -122,6 +128,12 @@ std::string decode_options(const Bytes& b, NaiveTcp& tcp) {
       case 28:
         if (length != 4) return "user timeout option is not 4 bytes";
         tcp.user_timeout = get16(b, i + 2);
+        break;
+      case 34:
+        if (length != 2 && (length < 6 || length > 18 || length % 2 != 0)) {
+          return "Fast Open option is not 2 bytes nor 6 to 18";
+        }
+        tcp.fast_open = slice(b, i + 2, i + length);
         break;
       default:
         break;

@@ -2,7 +2,7 @@
 // Frames built and read the slow and obvious way, sharing nothing with lib/wire: what the code
 // under test writes is read here, and the other way round, so that no mistake can cancel itself.
 // RFC 791, RFC 792, RFC 826, RFC 9293 section 3.1, RFC 7323 sections 2.2 and 3.2, RFC 2018
-// sections 2 and 3.
+// sections 2 and 3, RFC 7413 section 2.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +47,8 @@ struct NaiveTcp {
   std::optional<Timestamps> timestamps;
   std::vector<std::pair<uint32_t, uint32_t>> sack;  // left edge, right edge
   std::optional<uint16_t> user_timeout;
-  Bytes option_bytes;  // when building: put behind the others as they are
+  std::optional<Bytes> fast_open;  // the cookie, empty where one is asked for (RFC 7413)
+  Bytes option_bytes;              // when building: put behind the others as they are
   Bytes payload;
 };
 

@@ -238,6 +238,9 @@ void Scene::take(Sent sent) {
   if (frame.tcp) {
     Flow& flow = flow_of(*frame.tcp, true);
     if ((frame.tcp->flags & kSyn) != 0 && !flow.local_isn) flow.local_isn = frame.tcp->seq;
+    if (frame.tcp->fast_open && !frame.tcp->fast_open->empty() && (frame.tcp->flags & kAck) != 0) {
+      fast_open_cookie_ = *frame.tcp->fast_open;
+    }
     if (frame.tcp->timestamps) {
       flow.ts_latest = frame.tcp->timestamps->value;
       if (!flow.ts_base) {

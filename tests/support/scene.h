@@ -125,8 +125,8 @@ class Scene {
   // Nothing (more) was sent.
   Scene& silence(Where where = Where::current());
 
-  // --- The application: "connect", "write N", "write N takes M", "read", "read N", "shutdown",
-  // "close", "abort", "unlisten".
+  // --- The application: "connect", "connect N" (bytes to go with the SYN), "write N", "write N
+  // takes M", "read", "read N", "shutdown", "close", "abort", "unlisten".
   Scene& app(std::string_view verb, Where where = Where::current());
 
   // --- Claims about the host. TIME-WAIT, LISTEN and CLOSED, which have no connection object, are
@@ -160,6 +160,7 @@ class Scene {
   [[nodiscard]] uint32_t local_isn() const;  // 0 until learned
   [[nodiscard]] ConnectionId connection() const;
   [[nodiscard]] ListenerId listener() const { return listener_; }
+  [[nodiscard]] const Bytes& fast_open_cookie() const { return fast_open_cookie_; }
   [[nodiscard]] Bytes frame(std::string_view line);  // what in() would inject
   [[nodiscard]] bool failed() const { return failed_; }
 
@@ -220,6 +221,7 @@ class Scene {
   Instant zero_;        // what the test calls 0 ms
   int64_t now_ms_ = 0;  // what the test's clock shows
   std::deque<Sent> queue_;
+  Bytes fast_open_cookie_;  // the host's last
   std::map<Counter, uint64_t> counters_at_start_;
   std::vector<std::string> transcript_;
   bool failed_ = false;

@@ -38,14 +38,17 @@ Scene& Scene::app(std::string_view verb, Where where) {
   const auto words = split_words(verb);
   Flow& flow = current();
   if (words[0] == "connect") {
+    Bytes early(words.size() > 1 ? std::stoull(words[1]) : 0);
+    for (size_t i = 0; i < early.size(); ++i) early[i] = local_byte(i);
     const auto id = host_->connect({IpAddress::v4(kPeerIp), flow.peer_port}, setup_.tcp,
-                                   {IpAddress::v4(kLocalIp), flow.local_port});
+                                   {IpAddress::v4(kLocalIp), flow.local_port}, early);
     if (!id.ok()) {
       fail(where, "connect: " + id.error().message);
       return *this;
     }
     flow.connection = id.value();
-    flow.bytes_written = flow.bytes_read = 0;
+    flow.bytes_written = early.size();
+    flow.bytes_read = 0;
     pull();
     return *this;
   }

@@ -30,6 +30,24 @@ std::string icmp_text(const NaiveIcmp& icmp) {
   return "icmp " + std::to_string(icmp.type) + " " + std::to_string(icmp.code);
 }
 
+Bytes bytes_of_hex(const std::string& hex) {
+  Bytes bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<std::byte>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+std::string hex_of_bytes(const Bytes& bytes) {
+  std::string hex;
+  char text[4];
+  for (std::byte byte : bytes) {
+    std::snprintf(text, sizeof text, "%02x", static_cast<unsigned>(byte));
+    hex += text;
+  }
+  return hex;
+}
+
 }  // namespace
 
 std::byte local_byte(uint64_t offset) {
@@ -72,6 +90,9 @@ bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
   tcp.window_shift = s.window_shift;
   tcp.sack_permitted = s.sack_permitted;
   tcp.user_timeout = s.user_timeout;
+  if (s.fast_open) {
+    tcp.fast_open = s.fast_open == "*" ? fast_open_cookie_ : bytes_of_hex(*s.fast_open);
+  }
   if (s.ts_value) {
     uint32_t echo = flow.ts_latest;
     if (s.ts_echo->kind != LineNumber::Kind::kAny) echo = number(*s.ts_echo, *flow.ts_base);
@@ -238,6 +259,12 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
       return "sack";
     }
   }
+  if (want.no_fast_open && tcp.fast_open) return "fo where none was expected";
+  if (want.fast_open) {
+    if (!tcp.fast_open) return "fo is missing";
+    const bool any = want.fast_open == "*" && !tcp.fast_open->empty();
+    if (!any && hex_of_bytes(*tcp.fast_open) != *want.fast_open) return "fo";
+  }
   if (want.ts_value) {
     if (!tcp.timestamps) return "ts is missing";
     // The clock that timestamps show may be in the middle of a tick.
@@ -380,6 +407,9 @@ std::string Scene::format(const NaiveTcp& tcp, bool from_host) {
   for (size_t i = 0; i < tcp.sack.size(); ++i) {
     options += i == 0 ? ",sack " : " ";
     options += number(tcp.sack[i].first, ack_base) + "-" + number(tcp.sack[i].second, ack_base);
+  }
+  if (tcp.fast_open) {
+    options += tcp.fast_open->empty() ? ",fo" : ",fo " + hex_of_bytes(*tcp.fast_open);
   }
   if (!options.empty()) text += " <" + options.substr(1) + ">";
   constexpr const char* kEcn[] = {"", " ect1", " ect0", " ce"};

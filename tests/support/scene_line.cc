@@ -111,6 +111,10 @@ std::optional<std::string> parse_option(std::string_view text, SegmentLine& out)
     out.no_window_shift = true;
   } else if (words[0] == "!ts") {
     out.no_timestamps = true;
+  } else if (words[0] == "fo" && words.size() <= 2) {
+    out.fast_open = words.size() == 2 ? words[1] : "";
+  } else if (words[0] == "!fo") {
+    out.no_fast_open = true;
   } else if (words[0] == "nop" || words[0] == "eol") {
     out.raw_options.push_back(words[0] == "nop" ? 1 : 0);
   } else if (words[0] == "raw") {

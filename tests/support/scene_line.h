@@ -11,6 +11,8 @@
 // ect0, ect1, ce, notect   the ECN field of the IP header; not ECT, and not looked at, by default
 // <...>      mss N | ws N | ts VALUE ECHO | sackOK | sack A-B .. | uto N | nop | raw HEX..; !mss,
 //            !ws, !ts, !sack, !uto: not there
+//            fo: Fast Open, a cookie is asked for; fo HEX: brought; fo *: the host's last one, or
+//            from the host any; !fo: not there
 //
 // SACK blocks A-B are counted from the receiver's initial number, as ack is; in the order that they
 // have on the wire. "sack *" asks for any.
@@ -48,10 +50,12 @@ struct SegmentLine {
   std::optional<uint8_t> window_shift;
   std::optional<LineNumber> ts_value, ts_echo;
   bool sack_permitted = false;
+  std::optional<std::string> fast_open;  // "", hex digits or "*"
   std::vector<std::pair<int64_t, int64_t>> sack;
   std::optional<uint16_t> user_timeout;
   bool no_mss = false, no_window_shift = false, no_timestamps = false, no_sack = false;
   bool no_user_timeout = false;
+  bool no_fast_open = false;
   bool any_sack = false;
   std::vector<uint8_t> raw_options;
 };

@@ -57,7 +57,8 @@ class App {
  public:
   virtual ~App() = default;
 
-  // The handshake is complete: of a listener's connection, or of one from connect().
+  // The handshake is complete: of a listener's connection, or of one from connect(). With Fast Open
+  // a listener's connection is told when its SYN comes.
   // The application may set_cookie(), send(), ... The connection is its own from here on; one that
   // it does not want it aborts, and Shard::set_accepting() holds further ones off.
   virtual void on_established(Shard& shard, ConnectionRef connection) = 0;

@@ -3,6 +3,7 @@
 // it is created; nothing in the stack grows past them afterwards.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -62,7 +63,7 @@ struct TcpOptions {
   Duration rto_min = milliseconds(200);  // RFC 6298 says 1 s; 200 ms is what hosts deploy
   Duration rto_max = seconds(60);        // RFC 6298 section 2.5
   uint8_t syn_retries = 7;               // SYNs after the first: 3 minutes (RFC 9293 MUST-23)
-  uint8_t synack_retries = 5;            // SYN-ACKs after the first (at most 63)
+  uint8_t synack_retries = 5;            // SYN-ACKs after the first (at most 31)
   uint8_t data_retries = 15;             // R2 as a count (RFC 9293 section 3.8.3)
   Duration user_timeout = {};            // 0: data_retries decides (RFC 9293 section 3.8.3)
   bool user_timeout_option = false;      // announce user_timeout; when it is 0, take the peer's,
@@ -77,6 +78,14 @@ struct TcpOptions {
 
   // Of a listener: SYN-RECEIVED entries at a time; past it SYN cookies, or SYNs are dropped.
   uint32_t backlog = 0;  // 0: as many as the shard has
+
+  // Fast Open (RFC 7413). connect(): the SYN carries what send() was given before it left, once the
+  // peer's cookie is known. A listener: a SYN with a good cookie and data begins a connection at
+  // once; on_established and on_data follow, and may be for a peer that repeats or forges: only for
+  // applications to which a request that comes twice does no harm. Never under SYN cookies.
+  bool fast_open = false;
+  uint32_t fast_open_queue =
+      256;  // of a listener: such connections before the handshake is through
 
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
@@ -113,8 +122,9 @@ struct ShardConfig {
   uint32_t connections_max = 1u << 20;
   uint32_t half_open_max = 1u << 16;  // SYN-RECEIVED entries of passive opens
   SynCookies syn_cookies = SynCookies::kAuto;
-  uint8_t syn_cookies_percent = 75;   // kAuto: of half_open_max in use
-  uint32_t time_wait_max = 1u << 20;  // past it the oldest record is reused
+  uint8_t syn_cookies_percent = 75;       // kAuto: of half_open_max in use
+  uint32_t time_wait_max = 1u << 20;      // past it the oldest record is reused
+  uint32_t fast_open_cookies_max = 1024;  // of peers, for connect(); past it old ones give way
   uint32_t listeners_max = 64;
   uint32_t neighbors_max = 1024;
   uint32_t profiles_max = 256;           // different TcpOptions in use
@@ -142,6 +152,11 @@ struct ShardConfig {
   Duration arp_timeout = seconds(1);          // between ARP requests
   uint8_t arp_retries = 3;
   Duration arp_lifetime = seconds(60);  // an entry that is in use is asked again after this
+
+  // Fast Open cookies that we give: good for one to two periods. Shards that share addresses share
+  // the key; all zero: it comes from the seed.
+  std::array<uint64_t, 2> fast_open_key{};
+  Duration fast_open_key_period = seconds(3600);
 
   uint64_t seed = 0;        // secrets (ISN, hash keys) come from it; 0 is refused by the runtime
   bool statistics = false;  // TcpInfo's sums: 64 bytes more for each connection, and some time

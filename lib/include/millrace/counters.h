@@ -84,7 +84,14 @@ enum class Counter : uint8_t {
   kTcpExtSyncookiesRecv,       // connections that began with a cookie
   kTcpExtSyncookiesFailed,     // ACKs without a connection that bring no good cookie back
   kTcpExtTCPSynRetrans,        // SYN and SYN-ACK
-  kTcpExtTCPRstLimited,        // RSTs not sent: rst_per_second
+  // Fast Open (RFC 7413).
+  kTcpExtTCPFastOpenActive,          // data on our SYN was acknowledged
+  kTcpExtTCPFastOpenActiveFail,      // it was not, or the SYN was not answered
+  kTcpExtTCPFastOpenPassive,         // connections that a SYN with a cookie and data began
+  kTcpExtTCPFastOpenPassiveFail,     // SYNs with a cookie that is no good
+  kTcpExtTCPFastOpenListenOverflow,  // SYNs past fast_open_queue
+  kTcpExtTCPFastOpenCookieReqd,      // SYNs that asked for a cookie
+  kTcpExtTCPRstLimited,              // RSTs not sent: rst_per_second
   // Drops: every reason a frame is not used. Each frame is counted under one at most.
   kDropRunt,
   kDropEthertype,

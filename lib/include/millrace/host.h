@@ -57,8 +57,9 @@ class Host final : private App {
   void close_listener(ListenerId listener);
   // The oldest connection that `listener` completed and nobody took yet.
   [[nodiscard]] std::optional<ConnectionId> accept(ListenerId listener);
+  // `data` is sent as soon as it may be: with the SYN where Fast Open allows it.
   Result<ConnectionId> connect(const Endpoint& peer, const TcpOptions& options = {},
-                               const Endpoint& local = {});
+                               const Endpoint& local = {}, std::span<const std::byte> data = {});
   size_t send(ConnectionId connection, std::span<const std::byte> data);
   // Up to `bytes_max` in-order bytes; empty when there are none (see peer_closed()).
   [[nodiscard]] std::vector<std::byte> receive(ConnectionId connection,

@@ -72,6 +72,7 @@ class Shard {
   void set_accepting(ListenerId listener, bool accepting);
 
   // OPEN, active. The SYN leaves with the next transmit(); on_established or on_closed follows.
+  // With TcpOptions::fast_open, what send() is given before that may leave with the SYN.
   // An unspecified local address means the first of ours, local port 0 an ephemeral one.
   // Errors: no route, not our address, tuple in use, no port left, connections_max reached.
   Result<ConnectionId> connect(const Endpoint& peer, App& app, uint64_t cookie = 0,

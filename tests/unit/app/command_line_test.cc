@@ -151,9 +151,10 @@ TEST(CommandLine, ShowsWhatIsInForceAsAConfigurationThatReadsBack) {
   EXPECT_EQ(outcome.status, kExitOk);
   for (const std::string line :
        {"[serve]\n", "device = \"tap:t0\"\n", "address = \"10.0.0.1/24\"\n", "echo = 7\n",
-        "msl = \"500ms\"\n", "nagle = true\n", "syn-cookies = \"never\"\n", "ecn = \"classic\"\n",
-        "backlog = 0\n", "congestion = \"newreno\"\n", "mtu-probing = \"always\"\n",
-        "no-sack = true\n", "json = false\n", "mtu = 1500\n", "body-size = \"64\"\n"}) {
+        "fast-open = false\n", "fast-open-queue = 256\n", "msl = \"500ms\"\n", "nagle = true\n",
+        "syn-cookies = \"never\"\n", "ecn = \"classic\"\n", "backlog = 0\n",
+        "congestion = \"newreno\"\n", "mtu-probing = \"always\"\n", "no-sack = true\n",
+        "json = false\n", "mtu = 1500\n", "body-size = \"64\"\n"}) {
     EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "is not in\n" << outcome.out;
   }
 }

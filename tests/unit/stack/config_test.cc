@@ -44,6 +44,8 @@ TEST(StackConfig, NumbersAreCheckedAtBothEnds) {
       {"half_open_max", [](ShardConfig& c, uint32_t v) { c.half_open_max = v; }, 1, 1u << 28},
       {"syn_cookies_percent",
        [](ShardConfig& c, uint32_t v) { c.syn_cookies_percent = static_cast<uint8_t>(v); }, 1, 100},
+      {"fast_open_cookies_max", [](ShardConfig& c, uint32_t v) { c.fast_open_cookies_max = v; }, 1,
+       1u << 20},
       {"time_wait_max", [](ShardConfig& c, uint32_t v) { c.time_wait_max = v; }, 1, 1u << 28},
       {"listeners_max", [](ShardConfig& c, uint32_t v) { c.listeners_max = v; }, 1, 4096},
       {"neighbors_max", [](ShardConfig& c, uint32_t v) { c.neighbors_max = v; }, 1, 1u << 20},
@@ -139,8 +141,8 @@ TEST(StackConfig, TcpOptionsHaveBoundsToo) {
   EXPECT_NE(said_of([](TcpOptions& o) { o.pacing_rate_max = 999; }).find("pacing_rate_max is 999"),
             std::string::npos);
   EXPECT_EQ(said_of([](TcpOptions& o) { o.pacing_rate_max = 1000; }), "");
-  EXPECT_EQ(said_of([](TcpOptions& o) { o.synack_retries = 63; }), "");
-  EXPECT_NE(said_of([](TcpOptions& o) { o.synack_retries = 64; }).find("synack_retries is 64"),
+  EXPECT_EQ(said_of([](TcpOptions& o) { o.synack_retries = 31; }), "");
+  EXPECT_NE(said_of([](TcpOptions& o) { o.synack_retries = 32; }).find("synack_retries is 32"),
             std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) { o.data_retries = 0; }).find("data_retries"),
             std::string::npos);

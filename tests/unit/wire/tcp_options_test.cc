@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <initializer_list>
 #include <span>
@@ -44,6 +46,56 @@ TEST(WireTcpOptions, MssAndScaleCountOnSynOnly) {
   const Segment s = parse(kAck, {2, 4, 5, 180, 3, 3, 7, 1});
   EXPECT_EQ(s.mss, 0);
   EXPECT_EQ(s.window_shift, kNoWindowShift);
+}
+
+TEST(WireTcpOptions, FastOpenAsksForACookieOrBringsOne) {
+  EXPECT_EQ(parse(kSyn, {2, 4, 5, 180}).fast_open_length, 0);
+  const Segment asks = parse(kSyn, {34, 2, 1, 1});
+  EXPECT_EQ(asks.fast_open_length, 2);
+  EXPECT_TRUE(asks.fast_open_cookie().empty());
+  const std::vector<std::byte> options = {std::byte{34}, std::byte{6}, std::byte{7},
+                                          std::byte{8},  std::byte{9}, std::byte{10}};
+  Segment brings;
+  brings.flags = kSyn;
+  ASSERT_TRUE(parse_tcp_options(options.data(), options.size(), brings));
+  EXPECT_TRUE(std::ranges::equal(brings.fast_open_cookie(), std::span(options).subspan(2)));
+  EXPECT_EQ(brings.sack_count, 0);
+}
+
+TEST(WireTcpOptions, FastOpenOfAnotherLengthOrNotOnSynIsNone) {
+  EXPECT_EQ(parse(kAck, {34, 2, 1, 1}).fast_open_length, 0);
+  EXPECT_EQ(parse(kSyn, {34, 3, 0, 1}).fast_open_length, 0);
+  EXPECT_EQ(parse(kSyn, {34, 4, 0, 0}).fast_open_length, 0);
+  EXPECT_EQ(parse(kSyn, {34, 7, 0, 0, 0, 0, 0, 1}).fast_open_length, 0);
+  EXPECT_EQ(
+      parse(kSyn, {34, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}).fast_open_length,
+      0);
+}
+
+TEST(WireTcpOptions, TheLongestCookieFitsBesideAllOthers) {
+  std::array<std::byte, 16> cookie;
+  for (size_t i = 0; i < cookie.size(); ++i) cookie[i] = static_cast<std::byte>(i + 1);
+  SegmentHeader header;
+  header.flags = kSyn;
+  header.mss = 1460;
+  header.window_shift = 7;
+  header.sack_permitted = true;
+  header.has_timestamps = true;
+  for (const size_t bytes : {size_t{0}, size_t{4}, size_t{6}, size_t{8}, size_t{16}}) {
+    header.fast_open_length = static_cast<uint8_t>(2 + bytes);
+    header.fast_open_cookie = cookie.data();
+    std::array<std::byte, kTcpOptionsMaxBytes> written{};
+    const size_t total = write_tcp_options(written.data(), header);
+    EXPECT_EQ(total, tcp_options_bytes(header));
+    EXPECT_EQ(total % 4, 0u);
+    Segment back;
+    back.flags = kSyn;
+    ASSERT_TRUE(parse_tcp_options(written.data(), total, back));
+    EXPECT_TRUE(std::ranges::equal(back.fast_open_cookie(), std::span(cookie).first(bytes)));
+    EXPECT_EQ(back.mss, 1460);
+    EXPECT_EQ(back.window_shift, 7);
+    EXPECT_TRUE(back.sack_permitted && back.has_timestamps);
+  }
 }
 
 TEST(WireTcpOptions, UnknownOnesAreSkipped) {
