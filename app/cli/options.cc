@@ -131,6 +131,8 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_flag(command, "--no-time-wait", o.no_time_wait,
            "forget what we closed first at once, where both sides have timestamps: its ports are "
            "free again, and a FIN that the peer repeats is reset");
+  add_number(command, "--dscp", o.dscp, 0, 63,
+             "differentiated services code point of what is sent (RFC 2474)");
   add_choice(command, "--congestion", "NAME", o.congestion, {"newreno", "cubic"},
              "congestion control: cubic (RFC 9438, with HyStart++) or newreno (RFC 6582)");
 }
@@ -228,6 +230,7 @@ TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
   tcp.window_scale = !options.no_window_scale;
   tcp.sack = !options.no_sack;
   tcp.time_wait = !options.no_time_wait;
+  tcp.dscp = static_cast<uint8_t>(options.dscp);
   tcp.congestion = options.congestion;
   tcp.ecn = options.ecn;
   tcp.mtu_probing = options.mtu_probing;

@@ -135,6 +135,7 @@ Result<void> validate(const TcpOptions& options) {
   check.between("synack_retries", options.synack_retries, 0, tcp::HalfOpen::kRetriesMax);
   check.between("data_retries", options.data_retries, 1, 255);
   check.between("user_timeout", options.user_timeout, Duration{}, kLongest);
+  check.between("dscp", options.dscp, 0, 63);
   if (options.pacing_rate_max != 0) {
     check.between("pacing_rate_max", options.pacing_rate_max, 1000, 1'000'000'000'000);
   }

@@ -117,7 +117,8 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
     return 0;
   }
   const net::Neighbor& neighbor = neighbors_[c.neighbor];
-  wire::IpFields ip{config_.interface.ttl};
+  const auto services = static_cast<uint8_t>(ctx_.options(c).dscp << 2);
+  wire::IpFields ip{config_.interface.ttl, services};
   if (c.has(tcp::kAborting)) {
     const bool reset = aborts_with_reset(c) && neighbor.usable();
     if (reset) {
@@ -154,7 +155,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
       rearm(index);
       break;
     }
-    ip.tos = header.ecn;
+    ip.tos = services | header.ecn;
     wire::build_tcp(frame, neighbor.ethernet, ip, c.key, header);
     count_out(frame);
     ++filled;
@@ -202,7 +203,8 @@ void Shard::Impl::send_control(const FlowKey& key, const wire::SegmentHeader& he
 // Requires: the frame's payload is set.
 void Shard::Impl::send_control_frame(uint32_t control, const FlowKey& key,
                                      const wire::SegmentHeader& header) {
-  wire::build_tcp(control_[control].frame, {}, {config_.interface.ttl}, key, header);
+  const auto tos = static_cast<uint8_t>(header.dscp << 2 | header.ecn);
+  wire::build_tcp(control_[control].frame, {}, {config_.interface.ttl, tos}, key, header);
   counters_.add(Counter::kTcpOutSegs);
   route_control(control, key.peer);
 }

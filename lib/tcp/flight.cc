@@ -323,12 +323,12 @@ void deliver_sacked(Connection& c, Sender& r, Context& ctx, const wire::Segment&
       ctx.count(Counter::kTcpExtTCPSACKDiscard);
       continue;
     }
-    if (block.end > s.ack && count < blocks.size()) {
-      blocks[count++] = {max(block.begin, s.ack), block.end};
-    }
+    if (block.end <= s.ack || count == blocks.size()) continue;
+    // In the order of sequence space.
+    size_t at = count++;
+    for (; at != 0 && block.begin < blocks[at - 1].begin; --at) blocks[at] = blocks[at - 1];
+    blocks[at] = {max(block.begin, s.ack), block.end};
   }
-  std::sort(blocks.begin(), blocks.begin() + count,
-            [](const wire::SackBlock& a, const wire::SackBlock& b) { return a.begin < b.begin; });
   // The next acknowledgement reports nothing that is lower, or little.
   uint32_t hint = r.sack_hint;
   for (size_t i = 0; i < count; ++i) {

@@ -225,6 +225,7 @@ wire::SegmentHeader syn_ack(const HalfOpen& half, const TcpOptions& options, con
   }
   h.sack_permitted = half.sack();
   h.user_timeout = announced_user_timeout(options);
+  h.dscp = options.dscp;
   if (half.timestamps()) {
     h.has_timestamps = true;
     h.ts_value = ctx.tick + ts_offset;

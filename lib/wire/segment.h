@@ -93,6 +93,7 @@ struct SegmentHeader {
   uint8_t sack_count = 0;        // at most 4, at most 3 beside timestamps
   uint16_t user_timeout = 0;     // as in Segment; not beside SACK blocks
   uint8_t ecn = kNotEct;         // for the IP header
+  uint8_t dscp = 0;              // the same; of what no connection sends
   uint8_t fast_open_length = 0;  // of the option on SYN, with kind and length; 0: none
   uint32_t ts_value = 0;
   uint32_t ts_echo = 0;

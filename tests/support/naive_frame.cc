@@ -286,8 +286,8 @@ NaiveFrame decode(const Bytes& b) {
   NaiveTcp tcp;
   tcp.destination_mac = get_mac(b, 0);
   tcp.source_mac = get_mac(b, 6);
-  if (get8(b, 15) > 3 && out.problem.empty()) out.problem = "a DSCP that nobody asked for";
   tcp.ecn = get8(b, 15) & 3;
+  tcp.dscp = static_cast<uint8_t>(get8(b, 15) >> 2);
   tcp.ttl = get8(b, 22);
   tcp.source_ip = get32(b, 26);
   tcp.destination_ip = get32(b, 30);

@@ -37,7 +37,8 @@ struct NaiveTcp {
   uint16_t flags = 0;
   uint16_t window = 0;
   uint8_t ttl = 64;
-  uint8_t ecn = 0;  // the last two bits of the IP header's second byte
+  uint8_t dscp = 0;  // the first six bits of the IP header's second byte
+  uint8_t ecn = 0;   // the last two
   std::optional<uint16_t> mss;
   std::optional<uint8_t> window_shift;
   bool sack_permitted = false;

@@ -234,6 +234,7 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
   if (want.ack && differs(*want.ack, flow.peer_isn, tcp.ack) && (tcp.flags & kAck) != 0) {
     return "ack";
   }
+  if (want.dscp.value_or(0) != tcp.dscp) return "dscp";
   if (want.ecn && *want.ecn != tcp.ecn) return "the ECN field of the IP header";
   if (want.window && *want.window != tcp.window) return "win";
   if (want.mss && want.mss != tcp.mss) return "mss";
@@ -414,6 +415,7 @@ std::string Scene::format(const NaiveTcp& tcp, bool from_host) {
   if (!options.empty()) text += " <" + options.substr(1) + ">";
   constexpr const char* kEcn[] = {"", " ect1", " ect0", " ce"};
   text += kEcn[tcp.ecn];
+  if (tcp.dscp != 0) text += " dscp " + std::to_string(tcp.dscp);
   return text;
 }
 

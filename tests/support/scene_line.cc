@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "support/scene_line.h"
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -172,6 +173,12 @@ std::optional<std::string> parse_segment_line(std::string_view text, SegmentLine
   }
   auto words = split_words(text);
   words.insert(words.end(), behind.begin(), behind.end());
+  if (const auto at = std::find(words.begin(), words.end(), "dscp"); at != words.end()) {
+    int64_t dscp = 0;
+    if (at + 1 == words.end() || !parse_integer(at[1], dscp)) return "dscp without a number";
+    out.dscp = static_cast<uint8_t>(dscp);
+    words.erase(at, at + 2);
+  }
   for (size_t ecn = 0; ecn < std::size(kEcnNames) && !words.empty(); ++ecn) {
     if (words.back() != kEcnNames[ecn]) continue;
     out.ecn = static_cast<uint8_t>(ecn);

@@ -8,6 +8,7 @@
 // seq        N, N:M or *; counted from the sender's initial sequence number, which is 0
 // ack N      the same, from the receiver's
 // win N      the window field as it lies on the wire, unscaled
+// dscp N     of the IP header; 0 by default
 // ect0, ect1, ce, notect   the ECN field of the IP header; not ECT, and not looked at, by default
 // <...>      mss N | ws N | ts VALUE ECHO | sackOK | sack A-B .. | uto N | nop | raw HEX..; !mss,
 //            !ws, !ts, !sack, !uto: not there
@@ -41,6 +42,7 @@ struct LineNumber {
 struct SegmentLine {
   uint16_t flags = 0;           // must be there
   uint16_t flags_optional = 0;  // may be there
+  std::optional<uint8_t> dscp;  // the same
   std::optional<uint8_t> ecn;   // of the IP header
   LineNumber seq;
   int64_t payload_bytes = 0;  // M - N

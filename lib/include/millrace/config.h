@@ -57,8 +57,8 @@ struct TcpOptions {
   MtuProbing mtu_probing = MtuProbing::kBlackHole;
   CongestionControl congestion = CongestionControl::kCubic;
   uint32_t initial_window_segments = 10;  // RFC 6928
-  uint64_t pacing_rate_max =
-      0;  // payload bytes per second, what is sent again included; 0: no limit
+  uint8_t dscp = 0;  // differentiated services code point of what is sent (RFC 2474), 0..63
+  uint64_t pacing_rate_max = 0;          // payload bytes per second, repeated ones too; 0: no limit
   Duration rto_initial = seconds(1);     // RFC 6298 section 2.1
   Duration rto_min = milliseconds(200);  // RFC 6298 says 1 s; 200 ms is what hosts deploy
   Duration rto_max = seconds(60);        // RFC 6298 section 2.5

@@ -39,7 +39,7 @@ MadeUpServer answering(std::string text) {
 // Accepts connections and says nothing.
 MadeUpServer silent() { return MadeUpServer({}); }
 
-constexpr ExchangeConfig kEcho64{.protocol = Protocol::kEcho, .request_bytes = 64};
+const ExchangeConfig kEcho64{.protocol = Protocol::kEcho, .request_bytes = 64};
 
 // Nothing unexplained, nothing kept.
 void expect_in_order(LoadPair& pair, const Plan& plan) {

@@ -86,7 +86,7 @@ serve::ServeConfig services() {
   return config;
 }
 
-constexpr ExchangeConfig kEcho100{.protocol = Protocol::kEcho, .request_bytes = 100};
+const ExchangeConfig kEcho100{.protocol = Protocol::kEcho, .request_bytes = 100};
 
 // 1000 connections of one request each in one second, and everything as it should be.
 class ReportOfAGoodRun : public testing::Test {

@@ -138,6 +138,7 @@ TEST(StackConfig, TcpOptionsHaveBoundsToo) {
             std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) { o.rto_min = seconds(61); }).find("rto_min"),
             std::string::npos);
+  EXPECT_NE(said_of([](TcpOptions& o) { o.dscp = 64; }).find("dscp is 64"), std::string::npos);
   EXPECT_NE(said_of([](TcpOptions& o) { o.pacing_rate_max = 999; }).find("pacing_rate_max is 999"),
             std::string::npos);
   EXPECT_EQ(said_of([](TcpOptions& o) { o.pacing_rate_max = 1000; }), "");
