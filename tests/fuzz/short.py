@@ -28,7 +28,7 @@ def play(program, name, findings, runs, seconds):
         began = time.monotonic()
         done = subprocess.run(
             [str(program), f"-runs={runs}", f"-max_total_time={seconds}", "-seed=1",
-             "-timeout=20", "-print_final_stats=1", f"-artifact_prefix={findings}/{name}-", *corpora],
+             "-timeout=20", f"-artifact_prefix={findings}/{name}-", *corpora],
             capture_output=True, text=True, errors="replace", check=False)
     spent = time.monotonic() - began
     if done.returncode == 0:

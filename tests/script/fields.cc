@@ -47,6 +47,8 @@ constexpr Setting<TcpOptions> kOptions[] = {
     {"ecn", &TcpOptions::ecn},
     {"mtu_probing", &TcpOptions::mtu_probing},
     {"initial_window_segments", &TcpOptions::initial_window_segments},
+    {"dscp", &TcpOptions::dscp},
+    {"pacing_rate_max", &TcpOptions::pacing_rate_max},
     {"rto_initial", &TcpOptions::rto_initial},
     {"rto_min", &TcpOptions::rto_min},
     {"rto_max", &TcpOptions::rto_max},
@@ -61,6 +63,8 @@ constexpr Setting<TcpOptions> kOptions[] = {
     {"keepalive_probes", &TcpOptions::keepalive_probes},
     {"fin_wait2_timeout", &TcpOptions::fin_wait2_timeout},
     {"backlog", &TcpOptions::backlog},
+    {"fast_open", &TcpOptions::fast_open},
+    {"fast_open_queue", &TcpOptions::fast_open_queue},
 };
 
 constexpr Setting<ShardConfig> kConfig[] = {
