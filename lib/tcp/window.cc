@@ -45,7 +45,9 @@ uint16_t announce_window(Connection& c, Context& ctx) {
     ++scaled;
   }
   scaled = std::min(scaled, 0xffffu);
-  c.rcv_adv = c.rcv_nxt + (scaled << shift);
+  // What was promised before may be on its way, and the peer's acknowledgements are numbered behind
+  // it: it stays acceptable, even if the field cannot say it.
+  c.rcv_adv = max(c.rcv_adv, c.rcv_nxt + (scaled << shift));
   return static_cast<uint16_t>(scaled);
 }
 

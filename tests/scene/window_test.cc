@@ -279,6 +279,22 @@ TEST(SceneWindow, TheWindowFieldIsScaledAfterTheSyn) {
   s.silence();
 }
 
+TEST(SceneWindow, WhatWasPromisedStaysAcceptableWhenTheFieldCannotSayIt) {
+  // The window field counts in twos here. The peer was promised up to 70001 and has sent that, but
+  // the last byte was lost; its acknowledgements are numbered behind it and must be heard, or
+  // neither side's buffers would ever empty.
+  Scene s(established().window_scale(2).receive_buffer(70'000));
+  int64_t next = 1;
+  for (; next + 1000 < 70'000; next += 1000) {
+    s.in(std::to_string(next) + ":" + std::to_string(next + 1000) + " ack 1").whatever();
+  }
+  s.in(std::to_string(next) + ":70000 ack 1").whatever();
+  s.app("write 100").out("P. 1:101 ack 70000 win 1");
+  s.in("70000:70001 ack 1").at(40).out(". 101 ack 70001 win 0");
+  s.in(". 70002 ack 101").silence();
+  s.claim(s.info().unacked_bytes == 0, "the acknowledgement was heard");
+}
+
 TEST(SceneWindow, AWindowOfASynIsNeverScaled) {
   Scene s(client().window_scale(7));
   s.at(0).app("connect").out("S 0 <mss 1460,ws 0>").app("write 2000").silence();
