@@ -30,7 +30,7 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-extern "C" [[gnu::noinline]] void millrace_bench_row_done() { asm volatile(""); }
+extern "C" [[gnu::noipa]] void millrace_bench_row_done() { asm volatile(""); }
 
 int run() {
   for (const Row& row : kRows) {

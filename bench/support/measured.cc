@@ -5,7 +5,7 @@
 
 namespace millrace::bench {
 
-extern "C" void millrace_bench_measured(void (*call)(void*), void* argument) {
+extern "C" [[gnu::noipa]] void millrace_bench_measured(void (*call)(void*), void* argument) {
   call(argument);
   asm volatile("");  // returns here, after the call, instead of jumping into it
 }

@@ -7,6 +7,9 @@
 #include "base/check.h"
 #include "stack/impl.h"
 #include "tcp/output.h"
+#include "tcp/plain_output.h"
+#include "tcp/timeout.h"
+#include "wire/plain.h"
 
 namespace millrace {
 
@@ -66,8 +69,7 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
     while (filled < out.size()) {
       const uint32_t control = control_.pop();
       if (control == kNil) break;
-      out[filled] = control_[control].frame;
-      count_out(out[filled++]);
+      out[filled++] = control_[control].frame;
       if (control_[control].body_block == kNil) {
         control_.free(control, blocks_);
       } else {  // its payload is looked at after we return
@@ -78,8 +80,14 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
       const uint32_t index = pop(dirty_);
       filled += flush(index, out.subspan(filled));
     }
-    if (filled != 0 || doomed_.head == kNil) return filled;
+    if (filled != 0 || doomed_.head == kNil) break;
   }
+  if (filled == 0) return 0;
+  uint64_t bytes = 0;
+  for (const TxFrame& frame : out.first(filled)) bytes += frame.total_bytes();
+  counters_.add(Counter::kFramesOut, filled);
+  counters_.add(Counter::kBytesOut, bytes);
+  return filled;
 }
 
 namespace {
@@ -108,9 +116,39 @@ bool aborts_with_reset(const tcp::Connection& c) {
 
 }  // namespace
 
+// The short way of a connection that has nothing but new text or an acknowledgement to send. Fills
+// what it can of `out`; what it leaves undone (the connection is still marked) is for flush().
+// Requires: as there.
+size_t Shard::Impl::flush_plain(uint32_t index, std::span<TxFrame> out) {
+  Connection& c = connections_[index];
+  const net::Neighbor& neighbor = neighbors_[c.neighbor];
+  if (!tcp::sends_plainly(c) || !neighbor.usable() || !predicts_) [[unlikely]]
+    return 0;
+  const wire::IpFields ip{config_.interface.ttl,
+                          static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
+  const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
+  size_t filled = 0;
+  while (c.has(tcp::kAckNow) || c.unsent() != 0) {
+    wire::PlainHeader header;
+    // A Sender: what is in flight was sent at different times.
+    if (filled == limit || c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) {
+      return filled;
+    }
+    wire::build_plain(out[filled++], neighbor.ethernet, ip, c.key, header);
+  }
+  c.clear(tcp::kDirty);
+  if (!tcp::timer_is_early_enough(c)) rearm(index);
+  return filled;
+}
+
 // Requires: the connection was just taken off the dirty list; out is not empty.
 size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   Connection& c = connections_[index];
+  size_t filled = flush_plain(index, out);
+  if (!c.has(tcp::kDirty)) {
+    counters_.add(Counter::kTcpOutSegs, filled);
+    return filled;
+  }
   if (c.state == State::kClosed) {
     c.clear(tcp::kDirty);
     connections_.free(index);
@@ -119,6 +157,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   const net::Neighbor& neighbor = neighbors_[c.neighbor];
   const auto services = static_cast<uint8_t>(ctx_.options(c).dscp << 2);
   wire::IpFields ip{config_.interface.ttl, services};
+  const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
   if (c.has(tcp::kAborting)) {
     const bool reset = aborts_with_reset(c) && neighbor.usable();
     if (reset) {
@@ -127,7 +166,6 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
       wire::build_tcp(out[0], neighbor.ethernet, ip, c.key, tcp::reset_segment(c, ctx_));
       counters_.add(Counter::kTcpOutSegs);
       counters_.add(Counter::kTcpOutRsts);
-      count_out(out[0]);
     }
     doom(index, CloseReason::kLocalAbort);
     return reset ? 1 : 0;
@@ -144,8 +182,6 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
     }
     return 0;
   }
-  const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
-  size_t filled = 0;
   while (filled < limit) {
     TxFrame& frame = out[filled];
     wire::SegmentHeader header;
@@ -157,7 +193,6 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
     }
     ip.tos = services | header.ecn;
     wire::build_tcp(frame, neighbor.ethernet, ip, c.key, header);
-    count_out(frame);
     ++filled;
     if (statistics_ && c.total_retrans != retransmitted) [[unlikely]]
       statistics(index).bytes_retrans += frame.payload_bytes;
@@ -179,11 +214,6 @@ void Shard::Impl::discard_output(uint32_t index) {
   neighbors_.retry(c.neighbor, ctx_.tick);
   c.clear(tcp::kDirty);
   rearm(index);
-}
-
-void Shard::Impl::count_out(const TxFrame& frame) {
-  counters_.add(Counter::kFramesOut);
-  counters_.add(Counter::kBytesOut, frame.total_bytes());
 }
 
 // --- Control frames ---------------------------------------------------------------------------

@@ -29,6 +29,7 @@
 #include "tcp/syn_cookie.h"
 #include "timer/wheel.h"
 #include "wire/frame.h"
+#include "wire/plain.h"
 
 namespace millrace {
 
@@ -101,7 +102,11 @@ class Shard::Impl {
   void on_tcp(const wire::ParsedFrame& p, uint64_t hash);
   void on_counted_segment(uint32_t index, const wire::Segment& s, tcp::Effects& fx);
   void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
+  bool on_plain(uint32_t candidate, const wire::Plain& s);
+  void parse(const RxFrame& frame, size_t i);
   uint64_t flow_hash(const FlowKey& key) const;
+  // IPv4 addresses and ports as Plain has them.
+  uint64_t flow_hash(uint64_t addresses, uint32_t ports) const;
   bool is_key_of(uint32_t value, const FlowKey& key) const;
   void drop(Counter reason) { counters_.add(reason); }
 
@@ -194,6 +199,7 @@ class Shard::Impl {
   // --- egress.cc: frames out.
   size_t transmit(std::span<TxFrame> out);
   size_t flush(uint32_t index, std::span<TxFrame> out);
+  size_t flush_plain(uint32_t index, std::span<TxFrame> out);
   void discard_output(uint32_t index);
   void mark_dirty(uint32_t index);
   void unblock();
@@ -207,7 +213,6 @@ class Shard::Impl {
   void send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_t code,
                  std::span<const std::byte> body);
   void route_control(uint32_t control, const IpAddress& destination);
-  void count_out(const TxFrame& frame);
 
   stack::ConnectionStatistics& statistics(uint32_t index) const {
     return reinterpret_cast<stack::ConnectionStatistics*>(statistics_->data())[index];
@@ -284,6 +289,9 @@ class Shard::Impl {
 
   std::array<wire::ParsedFrame, kBurstMax> parsed_;
   std::array<uint64_t, kBurstMax> hashes_{};
+  std::array<uint32_t, kBurstMax> candidates_{};
+  wire::PlainShape plain_shape_;
+  bool predicts_ = true;
 };
 
 }  // namespace millrace

@@ -2,11 +2,14 @@
 // Frames in: parse the burst, look up the burst, then one segment after the other. Memory that the
 // next stage needs is fetched while this one works. Every frame that is not used is counted under
 // one named reason.
+#include <algorithm>
 #include <cstring>
 
 #include "base/hash.h"
 #include "stack/impl.h"
 #include "tcp/input.h"
+#include "tcp/predicted.h"
+#include "wire/plain.h"
 
 namespace millrace {
 
@@ -25,15 +28,22 @@ static_assert(counter_of(wire::kEct0) == Counter::kIpExtInECT0Pkts &&
 
 }  // namespace
 
+uint64_t Shard::Impl::flow_hash(uint64_t addresses, uint32_t ports) const {
+  return base::fold_multiply(
+      base::fold_multiply(addresses ^ hash_key_[0], ports ^ hash_key_[1]) ^ hash_key_[2],
+      hash_key_[3]);
+}
+
 uint64_t Shard::Impl::flow_hash(const FlowKey& key) const {
-  const uint64_t ports = (uint64_t{key.local_port} << 16) | key.peer_port;
-  uint64_t hash =
-      base::fold_multiply(key.local.words()[1] ^ hash_key_[0], key.peer.words()[1] ^ hash_key_[1]);
-  if (!key.peer.is_v4()) {
-    hash ^= base::fold_multiply(key.local.words()[0] ^ hash_key_[3] ^ hash,
-                                key.peer.words()[0] ^ hash_key_[1]);
-  }
-  return base::fold_multiply(hash ^ ports ^ hash_key_[2], hash_key_[3]);
+  const IpAddress::Words local = key.local.words();
+  const IpAddress::Words peer = key.peer.words();
+  const uint32_t ports = wire::swap_bytes(key.local_port | uint32_t{key.peer_port} << 16);
+  if (key.peer.is_v4()) [[likely]]
+    return flow_hash(peer[1] >> 32 | (local[1] & 0xffff'ffff'0000'0000), ports);
+  const uint64_t prefixes = base::fold_multiply(local[0] ^ hash_key_[2], peer[0] ^ hash_key_[3]);
+  const uint64_t hosts =
+      base::fold_multiply(local[1] ^ hash_key_[0] ^ prefixes, peer[1] ^ hash_key_[1]);
+  return flow_hash(hosts, ports);
 }
 
 bool Shard::Impl::is_key_of(uint32_t value, const FlowKey& key) const {
@@ -67,41 +77,64 @@ bool Shard::Impl::for_us_by_ip(const wire::ParsedFrame& p) {
   return true;
 }
 
+// Parses a frame, and counts it if it is dropped. What is TCP has its hash set.
+void Shard::Impl::parse(const RxFrame& frame, size_t i) {
+  wire::ParsedFrame& p = parsed_[i];
+  if (wire::parse_frame(frame, p) == FrameKind::kDropped) {
+    drop(p.drop);
+    if (p.drop >= Counter::kDropTcpTruncated) counters_.add(Counter::kTcpInErrs);
+    return;
+  }
+  if (p.kind != FrameKind::kArp && !for_us_by_mac(p)) {
+    p.kind = FrameKind::kDropped;
+    return;
+  }
+  if (p.kind == FrameKind::kTcp) hashes_[i] = flow_hash(p.key);
+}
+
 void Shard::Impl::receive(std::span<const RxFrame> burst) {
   uint64_t bytes = 0;
+  const bool predict = predicts_;
   for (size_t i = 0; i < burst.size(); ++i) {
-    wire::ParsedFrame& p = parsed_[i];
-    bytes += burst[i].length;
-    if (wire::parse_frame(burst[i], p) == FrameKind::kDropped) {
-      drop(p.drop);
-      if (p.drop >= Counter::kDropTcpTruncated) counters_.add(Counter::kTcpInErrs);
-      continue;
+    const RxFrame& frame = burst[i];
+    bytes += frame.length;
+    if (predict && wire::is_plain(frame, plain_shape_)) [[likely]] {
+      parsed_[i].kind = FrameKind::kPlain;
+      hashes_[i] = flow_hash(wire::plain_addresses(frame), wire::plain_ports(frame));
+    } else {
+      parse(frame, i);
+      if (parsed_[i].kind != FrameKind::kTcp) continue;
     }
-    if (p.kind != FrameKind::kArp && !for_us_by_mac(p)) {
-      p.kind = FrameKind::kDropped;
-      continue;
-    }
-    if (p.kind != FrameKind::kTcp) continue;
-    hashes_[i] = flow_hash(p.key);
     flows_.prefetch(hashes_[i]);
   }
   counters_.add(Counter::kFramesIn, burst.size());
   counters_.add(Counter::kBytesIn, bytes);
 
   for (size_t i = 0; i < burst.size(); ++i) {
-    if (parsed_[i].kind != FrameKind::kTcp) continue;
+    const FrameKind kind = parsed_[i].kind;
+    if (kind != FrameKind::kTcp && kind != FrameKind::kPlain) continue;
     const uint32_t candidate = flows_.first_candidate(hashes_[i]);
-    if (candidate == kNil || flow_kind(candidate) != FlowKind::kConnection) continue;
-    const auto* lines = reinterpret_cast<const std::byte*>(&connections_[flow_index(candidate)]);
+    candidates_[i] = candidate;
+    if (candidate > stack::kFlowIndexMask) continue;  // none, or no connection
+    const auto* lines = reinterpret_cast<const std::byte*>(&connections_[candidate]);
     __builtin_prefetch(lines, 1);
     __builtin_prefetch(lines + 64, 1);
     __builtin_prefetch(lines + 128, 1);
   }
 
+  uint64_t predicted = 0;
   for (size_t i = 0; i < burst.size(); ++i) {
     const wire::ParsedFrame& p = parsed_[i];
     switch (p.kind) {
       case FrameKind::kDropped:
+        break;
+      case FrameKind::kPlain:
+        if (on_plain(candidates_[i], wire::read_plain(burst[i]))) [[likely]] {
+          ++predicted;
+          break;
+        }
+        parse(burst[i], i);
+        if (p.kind == FrameKind::kTcp) on_tcp(p, hashes_[i]);
         break;
       case FrameKind::kTcp:
         on_tcp(p, hashes_[i]);
@@ -117,6 +150,29 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
         break;
     }
   }
+  if (predicted == 0) return;
+  counters_.add(Counter::kTcpInSegs, predicted);
+  counters_.add(Counter::kTcpExtTCPHPHits, predicted);
+}
+
+// The short way of a segment in order; false when it is none, and nothing has happened. `candidate`
+// was found before the burst's other segments were looked at: but who has the key and is open has
+// been in the table all the time.
+bool Shard::Impl::on_plain(uint32_t candidate, const wire::Plain& s) {
+  if (candidate > stack::kFlowIndexMask) [[unlikely]]
+    return false;
+  Connection& c = connections_[candidate];
+  if (!tcp::predicted(c, s) || !wire::is_flow_of(c.key, s)) [[unlikely]]
+    return false;
+  const bool dirty = tcp::take_predicted(c, s, ctx_);
+  if (s.payload_bytes != 0) {
+    c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(s.payload_bytes));
+    deliver(candidate, {s.payload, s.payload_bytes});
+    if (c.state == State::kClosed) [[unlikely]]
+      return true;
+  }
+  if (dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(candidate);
+  return true;
 }
 
 void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {

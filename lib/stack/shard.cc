@@ -58,6 +58,9 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   listeners_.reserve(config.listeners_max);
   apps_.reserve(config.profiles_max);
 
+  plain_shape_ = wire::plain_shape(config.interface.mac);
+  predicts_ = config.prediction && !config.statistics;
+
   base::Random random(config.seed);
   for (uint64_t& key : hash_key_) key = random.next();
   isn_secret_ = {random.next(), random.next()};
@@ -284,6 +287,10 @@ bool may_send(const tcp::Connection& c) {
 size_t Shard::send(ConnectionId connection, std::span<const std::byte> data) {
   tcp::Connection* c = impl_->find(connection);
   if (c == nullptr || data.empty() || !may_send(*c)) return 0;
+  if (tcp::append_first(*c, impl_->ctx_, data)) {
+    if (c->state != State::kSynSent) impl_->mark_dirty(connection.index);
+    return data.size();
+  }
   const size_t room = std::min(data.size(), tcp::send_space(*c, impl_->ctx_));
   const size_t taken = tcp::append(*c, impl_->ctx_, data);
   if (taken < data.size()) c->set(tcp::kWantsWritable);

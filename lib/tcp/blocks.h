@@ -77,6 +77,17 @@ class Blocks {
     return index | kLargeBit;
   }
 
+  // A small block with these bytes in it; kNil when small ones are used up.
+  // Requires: data.size() <= SmallBlock::kDataBytes.
+  uint32_t allocate_small(SeqNum seq, std::span<const std::byte> data) {
+    const uint32_t index = small_.allocate();
+    if (index == kNil) return kNil;
+    SmallBlock& block = small_[index];
+    block.header = {kNil, seq, static_cast<uint32_t>(data.size()), kNil};
+    std::memcpy(block.data, data.data(), data.size());
+    return index;
+  }
+
   // A block that points to bytes which outlive the shard. kNil when small blocks are used up.
   uint32_t allocate_external(std::span<const std::byte> bytes, SeqNum seq) {
     const uint32_t index = small_.allocate();

@@ -12,6 +12,7 @@
 #include "tcp/connection.h"
 #include "tcp/context.h"
 #include "tcp/effects.h"
+#include "tcp/reassembly.h"
 #include "wire/segment.h"
 
 namespace millrace::tcp {
@@ -31,7 +32,7 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
 // --- What the stack calls back after it has offered fx.data -------------------------------------
 
 // `bytes` at rcv_nxt were taken by the application or stored as unread.
-void received(Connection& c, Context& ctx, uint32_t bytes);
+inline void received(Connection& c, Context& ctx, uint32_t bytes);
 // The peer's FIN stands at rcv_nxt: consumes it (step 8).
 void receive_fin(Connection& c, Context& ctx, Effects& fx);
 
@@ -41,5 +42,26 @@ void challenge(Connection& c, Context& ctx, Effects& fx);
 
 // Arms or re-arms the keep-alive timer after a sign of life.
 void touch_keepalive(Connection& c, const Context& ctx);
+
+// When to acknowledge text that is in order (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2): every
+// second full-sized segment at least, and at once while a gap is open or just closed.
+inline void received(Connection& c, Context& ctx, uint32_t bytes) {
+  if (bytes == 0) return;
+  c.rcv_nxt += bytes;
+  if (c.inbox != kNil && has_gap(c, ctx)) [[unlikely]] {
+    c.set(kAckNow);
+    return;
+  }
+  const TcpOptions& options = ctx.options(c);
+  if (c.quick_acks != 0) {
+    --c.quick_acks;
+    c.set(kAckNow);
+  } else if (!options.delayed_ack || c.rcv_nxt - c.last_ack_sent >= 2u * c.rcv_mss) {
+    c.set(kAckNow);
+  } else if (!c.has(kAckDelayed)) {
+    c.set(kAckDelayed);
+    c.ack_deadline = ctx.tick + to_ticks(options.delayed_ack_timeout);
+  }
+}
 
 }  // namespace millrace::tcp

@@ -52,27 +52,6 @@ uint32_t segment_bytes(const Connection& c, const Context& ctx) {
   return c.snd_mss - std::min<uint32_t>(gap_report_bytes(c, ctx), c.snd_mss - 1u);
 }
 
-void arm_retransmit(Connection& c, const Context& ctx) {
-  if (c.has(kRetransmitArmed) && !c.has(kPersist)) {
-    if (c.opened_fast()) return;  // only the SYN-ACK is sent again before the handshake is through
-    // A second segment in flight makes the tail worth a probe.
-    if (c.has(kLossProbe | kReorderTimer) || c.flight() < 2u * c.snd_mss) return;
-    const uint32_t probe = probe_ticks(c, ctx);
-    if (probe == 0 || tick_reached(ctx.tick + probe, c.retransmit_deadline)) return;
-    c.set(kLossProbe);
-    c.retransmit_deadline = ctx.tick + probe;
-    return;
-  }
-  c.clear(kPersist);
-  arm_loss_timer(c, ctx);
-  if (c.backoff == 0 || c.sender == kNil) return;
-  // The user timeout may be over before the next retransmission is due.
-  const uint32_t user_timeout = user_timeout_ticks(c, ctx);
-  if (user_timeout == 0) return;
-  const uint32_t end = (*ctx.senders)[c.sender].began_tick + user_timeout;
-  if (static_cast<int32_t>(end - c.retransmit_deadline) < 0) c.retransmit_deadline = end;
-}
-
 void arm_persist(Connection& c, const Context& ctx) {
   if (c.has(kRetransmitArmed)) return;
   c.set(kRetransmitArmed | kPersist);
@@ -329,6 +308,27 @@ bool rare_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
 }
 
 }  // namespace
+
+void arm_retransmit(Connection& c, const Context& ctx) {
+  if (c.has(kRetransmitArmed) && !c.has(kPersist)) {
+    if (c.opened_fast()) return;  // only the SYN-ACK is sent again before the handshake is through
+    // A second segment in flight makes the tail worth a probe.
+    if (c.has(kLossProbe | kReorderTimer) || c.flight() < 2u * c.snd_mss) return;
+    const uint32_t probe = probe_ticks(c, ctx);
+    if (probe == 0 || tick_reached(ctx.tick + probe, c.retransmit_deadline)) return;
+    c.set(kLossProbe);
+    c.retransmit_deadline = ctx.tick + probe;
+    return;
+  }
+  c.clear(kPersist);
+  arm_loss_timer(c, ctx);
+  if (c.backoff == 0 || c.sender == kNil) return;
+  // The user timeout may be over before the next retransmission is due.
+  const uint32_t user_timeout = user_timeout_ticks(c, ctx);
+  if (user_timeout == 0) return;
+  const uint32_t end = (*ctx.senders)[c.sender].began_tick + user_timeout;
+  if (static_cast<int32_t>(end - c.retransmit_deadline) < 0) c.retransmit_deadline = end;
+}
 
 bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   if (c.has(kSynDue | kAceHandshake | kUserTimeoutDue)) [[unlikely]]

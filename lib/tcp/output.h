@@ -15,6 +15,9 @@ namespace millrace::tcp {
 // then the timers that silence needs (persist, delayed ACK) are set.
 bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& header, TxFrame& out);
 
+// Something was sent that wants an acknowledgement: sees to it that a timer runs.
+void arm_retransmit(Connection& c, const Context& ctx);
+
 // The RST that ends a connection of ours (ABORT, RFC 9293 section 3.10.5).
 wire::SegmentHeader reset_segment(const Connection& c, const Context& ctx);
 

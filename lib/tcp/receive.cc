@@ -17,20 +17,6 @@ bool receives_text(const Connection& c) {
          c.opened_fast();
 }
 
-void owe_acknowledgement(Connection& c, Context& ctx) {
-  const TcpOptions& options = ctx.options(c);
-  // Every second full-sized segment at least, and at once while a gap is open or just closed.
-  if (c.quick_acks != 0) {
-    --c.quick_acks;
-    c.set(kAckNow);
-  } else if (!options.delayed_ack || c.rcv_nxt - c.last_ack_sent >= 2u * c.rcv_mss) {
-    c.set(kAckNow);
-  } else if (!c.has(kAckDelayed)) {
-    c.set(kAckDelayed);
-    c.ack_deadline = ctx.tick + to_ticks(options.delayed_ack_timeout);
-  }
-}
-
 }  // namespace
 
 void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx) {
@@ -62,16 +48,6 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
   }
   if (fin && !keep_fin(c, ctx, s.seq + s.payload_bytes)) {
     ctx.count(Counter::kTcpExtTCPOFODrop);
-  }
-}
-
-void received(Connection& c, Context& ctx, uint32_t bytes) {
-  if (bytes == 0) return;
-  c.rcv_nxt += bytes;
-  if (c.inbox != kNil && has_gap(c, ctx)) {
-    c.set(kAckNow);
-  } else {
-    owe_acknowledgement(c, ctx);
   }
 }
 

@@ -59,7 +59,7 @@ size_t append_external(Connection& c, Context& ctx, std::span<const std::byte> d
   return data.size();
 }
 
-void release_acknowledged(Connection& c, Context& ctx, SeqNum una) {
+void release_blocks(Connection& c, Context& ctx, SeqNum una) {
   Blocks& blocks = *ctx.blocks;
   while (c.send_head != kNil) {
     const BlockHeader& header = blocks[c.send_head];

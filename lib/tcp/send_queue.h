@@ -23,12 +23,49 @@ size_t append(Connection& c, Context& ctx, std::span<const std::byte> data);
 // Refers to `data`, which stays as it is for as long as the shard lives.
 size_t append_external(Connection& c, Context& ctx, std::span<const std::byte> data);
 
+// The first bytes of an empty queue, where they fit one small block and the buffer; false when it
+// is not that simple, and nothing has happened.
+inline bool append_first(Connection& c, Context& ctx, std::span<const std::byte> data) {
+  if (c.send_tail != kNil || data.size() > SmallBlock::kDataBytes ||
+      data.size() > ctx.options(c).send_buffer_bytes) {
+    return false;
+  }
+  const uint32_t block = ctx.blocks->allocate_small(c.snd_end, data);
+  if (block == kNil) return false;
+  c.send_head = c.send_tail = c.send_cursor = block;
+  c.snd_end += static_cast<uint32_t>(data.size());
+  return true;
+}
+
 // Everything before `una` is acknowledged.
-void release_acknowledged(Connection& c, Context& ctx, SeqNum una);
+void release_blocks(Connection& c, Context& ctx, SeqNum una);
+inline void release_acknowledged(Connection& c, Context& ctx, SeqNum una) {
+  if (c.send_head == kNil) return;
+  const BlockHeader& head = (*ctx.blocks)[c.send_head];
+  if (head.seq + head.bytes > una) return;
+  if (c.send_head != c.send_tail) return release_blocks(c, ctx, una);
+  ctx.blocks->release(c.send_head);
+  c.send_head = c.send_tail = c.send_cursor = kNil;
+}
 
 // Points out.payload at up to `bytes` bytes from `seq` on; returns how many it got to within
 // TxFrame::kMaxPayloadSpans pieces. Requires: [seq, seq + bytes) is queued.
 uint32_t gather(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame& out);
+// The same for new text.
+inline uint32_t gather_new(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out) {
+  const uint32_t block = c.send_cursor;
+  if (block != kNil) {
+    const BlockHeader& header = (*ctx.blocks)[block];
+    const uint32_t skip = c.snd_nxt - header.seq;  // huge when the block lies behind
+    if (skip < header.bytes && bytes <= header.bytes - skip) [[likely]] {
+      out.payload[0] = ctx.blocks->data(block).subspan(skip, bytes);
+      out.payload_spans = 1;
+      out.payload_bytes = static_cast<uint16_t>(bytes);
+      return bytes;
+    }
+  }
+  return gather(c, ctx, c.snd_nxt, bytes, out);
+}
 
 void clear_send_queue(Connection& c, Context& ctx);
 

@@ -9,6 +9,7 @@
 
 #include "wire/bytes.h"
 #include "wire/checksum.h"
+#include "wire/plain.h"
 #include "wire/tcp_options.h"
 
 namespace millrace::wire {
@@ -161,6 +162,35 @@ MacAddress load_mac(const std::byte* from) {
 }
 
 }  // namespace
+
+PlainShape plain_shape(const MacAddress& mac) {
+  PlainShape shape;
+  const auto want = [&](size_t at, uint8_t value, uint8_t mask) {
+    shape.bytes[at] = static_cast<std::byte>(value);
+    shape.mask[at] = static_cast<std::byte>(mask);
+  };
+  for (size_t i = 0; i < mac.bytes.size(); ++i) want(i, mac.bytes[i], 0xff);
+  want(6, 0, 1);
+  want(12, kEthertypeIpv4 >> 8, 0xff);
+  want(13, kEthertypeIpv4 & 0xff, 0xff);
+  want(14, kVersion4NoOptions, 0xff);
+  want(15, kNotEct, 3);
+  want(20, 0, 0x3f);
+  want(21, 0, 0xff);
+  want(23, kProtocolTcp, 0xff);
+  return shape;
+}
+
+bool plain_checksums_right(const RxFrame& frame) {
+  const std::byte* ip = frame.data + kEthernetHeaderBytes;
+  const std::byte* tcp = ip + kIpv4HeaderBytes;
+  if (checksum_bad(frame.ip_checksum, [&] { return sum_ipv4_header(ip); })) return false;
+  const auto l4_bytes = static_cast<uint16_t>(load_be16(ip + 2) - kIpv4HeaderBytes);
+  return !checksum_bad(frame.l4_checksum, [&] {
+    return sum_bytes({tcp, l4_bytes},
+                     sum_pseudo_header(load32(ip + 12), load32(ip + 16), kProtocolTcp, l4_bytes));
+  });
+}
 
 MacAddress ParsedFrame::source_mac() const { return load_mac(l2 + 6); }
 MacAddress ParsedFrame::destination_mac() const { return load_mac(l2); }

@@ -31,6 +31,7 @@ enum class FrameKind : uint8_t {
   kArp,      // see parse_arp()
   kIcmp,     // key's addresses are set; checksum not yet looked at; see parse_icmp()
   kOtherIp,  // key's addresses are set; some protocol that we do not speak
+  kPlain,    // not parsed, as is_plain() holds (plain.h); parse_frame() never says it
 };
 
 struct ParsedFrame {

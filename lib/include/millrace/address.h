@@ -57,8 +57,10 @@ class IpAddress {
     return out;
   }
   // The 16 bytes as two words in memory order; for hashing and comparing only.
-  [[nodiscard]] constexpr std::array<uint64_t, 2> words() const {
-    return {parts_[0] | uint64_t{parts_[1]} << 32, parts_[2] | uint64_t{parts_[3]} << 32};
+  using Words = std::array<uint64_t, 2>;
+  static constexpr uint32_t kV4Prefix = 0xffff0000u;  // bytes 00 00 ff ff: the third of four parts
+  [[nodiscard]] constexpr Words words() const {
+    return std::bit_cast<Words>(parts_);
   }
 
   // All zero bits, or 0.0.0.0.
@@ -88,7 +90,6 @@ class IpAddress {
  private:
   static_assert(std::endian::native == std::endian::little, "words() assumes little endian");
   static constexpr uint32_t to_big(uint32_t v) { return __builtin_bswap32(v); }
-  static constexpr uint32_t kV4Prefix = 0xffff0000u;  // bytes 00 00 ff ff
 
   // Parts of 4 bytes, not 8: a FlowKey is 36 bytes and not 40.
   std::array<uint32_t, 4> parts_{};

@@ -160,6 +160,9 @@ struct ShardConfig {
 
   uint64_t seed = 0;        // secrets (ISN, hash keys) come from it; 0 is refused by the runtime
   bool statistics = false;  // TcpInfo's sums: 64 bytes more for each connection, and some time
+  // Takes the short way for segments that come in order (header prediction). What a shard does is
+  // the same without; for tests of that.
+  bool prediction = true;
   bool hugepages = false;   // back the tables by 2 MiB pages where there are any
 };
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The short way out: text that is new, or an acknowledgement, of a connection with nothing else to
+// say. What is sent is what next_segment() would have sent; it decides whatever is decided less
+// simply than here.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "millrace/frame.h"
+#include "tcp/congestion.h"
+#include "tcp/connection.h"
+#include "tcp/context.h"
+#include "tcp/flight.h"
+#include "tcp/output.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+#include "tcp/window.h"
+#include "wire/plain.h"
+
+namespace millrace::tcp {
+
+// With one of these, what leaves has something to say of it, or something must be asked first.
+inline constexpr uint32_t kNotPlain = kPersist | kProbeNow | kSynDue | kFinQueued | kAborting |
+                                      kTailProbeNow | kEcn | kAccEcn | kEct | kEceDue | kCwrDue |
+                                      kAceHandshake | kUserTimeoutDue | kPaced;
+
+inline bool sends_plainly(const Connection& c) {
+  return c.state == State::kEstablished && !c.has(kNotPlain) && (c.inbox & c.sender) == kNil;
+}
+
+// One segment. Requires: sends_plainly(); out is whole but for Ethernet and IP. False, and nothing
+// has happened, when there is nothing to send or next_segment() must decide.
+inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h, TxFrame& out) {
+  const uint32_t unsent = c.unsent();
+  h.flags = wire::kAck;
+  out.payload_spans = 0;
+  out.payload_bytes = 0;
+  h.seq = c.snd_nxt;
+  if (unsent != 0) {
+    const uint32_t flight = c.flight();
+    const uint32_t bytes = std::min<uint32_t>(unsent, c.snd_mss);
+    const TcpOptions& options = ctx.options(c);
+    const bool whole = bytes == c.snd_mss;
+    if (flight + bytes > c.snd_wnd || options.cork) return false;
+    if (!whole && flight != 0 && !options.nodelay) return false;
+    if (flight == 0) restart_after_idle(c, ctx);
+    if (flight + bytes > c.cwnd || gather_new(c, ctx, bytes, out) != bytes) {
+      return false;
+    }
+    if (bytes == unsent) h.flags |= wire::kPsh;
+    note_new_text(c, ctx);
+    c.snd_nxt += bytes;
+    time_segment(c, ctx, c.snd_nxt);
+    if (c.flight() >= 2u * c.snd_mss) {
+      arm_retransmit(c, ctx);
+    } else if (!c.has(kRetransmitArmed)) {
+      c.set(kRetransmitArmed);
+      c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
+    }
+  } else if (!c.has(kAckNow) || c.flight() > c.snd_wnd) {
+    return false;
+  }
+  h.ack = c.rcv_nxt;
+  h.window = announce_window(c, ctx);
+  h.has_timestamps = c.has(kTimestamps);
+  h.ts_value = ctx.tick + c.ts_offset;
+  h.ts_echo = c.ts_recent;
+  c.last_ack_sent = c.rcv_nxt;
+  c.clear(kAckNow | kAckDelayed);
+  return true;
+}
+
+}  // namespace millrace::tcp

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Header prediction: the next segment in order of an undisturbed connection, taken without the steps
+// of RFC 9293 section 3.10.7.4, each of which would find nothing to do. What is done is what
+// acceptable.cc, acknowledge.cc and receive.cc would have done.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+
+#include "tcp/congestion.h"
+#include "tcp/connection.h"
+#include "tcp/context.h"
+#include "tcp/recovery.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+#include "wire/plain.h"
+
+namespace millrace::tcp {
+
+// With one of these a segment means more than what take_predicted() does.
+inline constexpr uint32_t kUnpredictable = kNoReader | kPersist | kAborting | kWantsWritable |
+                                           kIdleArmed | kEcn | kAccEcn | kSynDue | kPaused;
+
+// Whether `s` is such a segment, if it is of this connection at all. Each line is one way to be
+// undisturbed.
+inline bool predicted(const Connection& c, const wire::Plain& s) {
+  return c.state == State::kEstablished && !c.has(kUnpredictable) && (c.inbox & c.sender) == kNil &&
+         s.seq == c.rcv_nxt && s.has_timestamps == c.has(kTimestamps) &&
+         (!s.has_timestamps || static_cast<int32_t>(s.ts_value - c.ts_recent) >= 0) &&
+         s.ack - c.snd_una <= c.flight() && s.payload_bytes <= c.rcv_adv - c.rcv_nxt &&
+         c.snd_wnd != 0 &&
+         // Without SACK an empty repetition counts towards fast retransmit.
+         (c.has(kSack) || s.ack != c.snd_una || s.payload_bytes != 0);
+}
+
+// Everything up to `ack` is acknowledged. Returns whether a timer moved so that the wheel must know.
+inline bool take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx) {
+  const uint32_t flight = c.flight();
+  const uint32_t acked = ack - c.snd_una;
+  if (c.has(kRttTiming) && ack >= c.rtt_seq) {
+    take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
+    c.clear(kRttTiming);
+  }
+  c.backoff = 0;
+  c.probes = 0;
+  c.duplicate_acks = 0;
+  if (acked >= c.snd_mss) c.set(kFullSizePassed);
+  c.clear(kRetransmitArmed | kLossProbe | kReorderTimer);
+  c.snd_una = ack;
+  if (flight >= c.cwnd / 2) congestion_on_ack(c, ctx, acked, flight, 0);
+  release_acknowledged(c, ctx, ack);
+  if (ack == c.snd_nxt) [[likely]]
+    return false;
+  arm_loss_timer(c, ctx);
+  return !c.timer.linked() || static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0;
+}
+
+// Takes what `s` says but for its text, which is left to be delivered. Requires: predicted().
+// Returns whether the flush has something to do.
+inline bool take_predicted(Connection& c, const wire::Plain& s, Context& ctx) {
+  if (s.has_timestamps && c.last_ack_sent == c.rcv_nxt) {  // RFC 7323 section 4.3
+    c.ts_recent = s.ts_value;
+    c.ts_recent_tick = ctx.tick;
+  }
+  bool dirty = false;
+  const bool news = s.ack != c.snd_una;
+  if (news || c.snd_wl1 <= s.seq) {
+    const uint32_t window = uint32_t{s.window} << c.snd_wscale();
+    c.snd_wl1 = s.seq;
+    if (window != c.snd_wnd) {
+      dirty = window > c.snd_wnd && c.unsent() != 0;
+      c.snd_wnd = window;
+      c.snd_wnd_max_log2 =
+          std::max(c.snd_wnd_max_log2, static_cast<uint8_t>(std::bit_width(window)));
+    }
+  }
+  if (news) {
+    dirty |= take_predicted_ack(c, s.ack, ctx);
+    dirty |= c.unsent() != 0;
+  } else if (s.payload_bytes == 0) {
+    ctx.count(Counter::kTcpExtTCPPureAcks);
+  }
+  return dirty;
+}
+
+}  // namespace millrace::tcp

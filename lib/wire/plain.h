@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The shape that nearly every frame of an open connection has, told from all others in a few
+// compares: Ethernet to us, IPv4 without options, fragments or ECN marks, TCP with ACK or PSH and
+// ACK alone, and no options but timestamps in the layout of RFC 7323 appendix A. Its fields are then
+// read where they lie.
+//
+//     14 Ethernet | 20 IPv4 | 20 TCP | 12 timestamps or nothing | payload | padding
+//
+// What parse_frame() checks beyond this (is the source an address that can send, are the ports not
+// zero, is it land) holds for every flow that is known, so it is asked of the others only: whoever
+// finds no flow for a plain frame, or does not like what it says, parses it as any other.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include "millrace/address.h"
+#include "millrace/frame.h"
+#include "wire/build.h"
+#include "wire/bytes.h"
+#include "wire/checksum.h"
+#include "wire/frame.h"
+#include "wire/ipv4.h"
+#include "wire/segment.h"
+#include "wire/tcp_options.h"
+
+namespace millrace::wire {
+
+inline constexpr size_t kPlainHeaderBytes =
+    kEthernetHeaderBytes + kIpv4HeaderBytes + kTcpHeaderBytes;
+
+// The first 32 bytes of a plain frame, and which of their bits are the same in all of them: those
+// of our MAC address, the group bit of the sender's, the type, the IP version and header length, no
+// ECN mark, not a fragment, TCP.
+struct alignas(32) PlainShape {
+  std::array<std::byte, 32> bytes{};
+  std::array<std::byte, 32> mask{};
+};
+PlainShape plain_shape(const MacAddress& mac);
+
+inline bool has_shape(const std::byte* l2, const PlainShape& shape) {
+#if defined(__AVX2__)
+  const auto load = [](const std::byte* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  };
+  const __m256i odd = _mm256_xor_si256(load(l2), load(shape.bytes.data()));
+  return _mm256_testz_si256(odd, load(shape.mask.data())) != 0;
+#else
+  uint64_t odd = 0;
+  for (size_t at = 0; at < shape.bytes.size(); at += 8) {
+    odd |= (load64(l2 + at) ^ load64(shape.bytes.data() + at)) & load64(shape.mask.data() + at);
+  }
+  return odd == 0;
+#endif
+}
+
+// Where the device did not say that the checksums are right: whether they are. Requires: all else
+// that is_plain() asks for.
+bool plain_checksums_right(const RxFrame& frame);
+
+// Whether `frame` is plain, and sent to the MAC address of `shape`.
+inline bool is_plain(const RxFrame& frame, const PlainShape& shape) {
+  const std::byte* l2 = frame.data;
+  if (frame.length < kPlainHeaderBytes || !has_shape(l2, shape)) [[unlikely]]
+    return false;
+  if (load64(l2 + 6) << 16 == 0) [[unlikely]]  // nobody's MAC address
+    return false;
+  const std::byte* ip = l2 + kEthernetHeaderBytes;
+  const std::byte* tcp = ip + kIpv4HeaderBytes;
+  const uint32_t total = load_be16(ip + 2);
+  if (total > frame.length - kEthernetHeaderBytes) [[unlikely]]
+    return false;
+  const uint32_t front = load32(tcp + 12) & 0xf7ff;  // data offset, AE, all control bits but PSH
+  if (front == 0x1080) [[likely]] {
+    if (total < 52 || load32(tcp + kTcpHeaderBytes) != kTimestampsPrefix) [[unlikely]]
+      return false;
+  } else if (front != 0x1050 || total < 40) {
+    return false;
+  }
+  if (frame.ip_checksum == ChecksumVerdict::kGood && frame.l4_checksum == ChecksumVerdict::kGood) {
+    return true;
+  }
+  return plain_checksums_right(frame);
+}
+
+// What a frame says for which is_plain() holds.
+struct Plain {
+  uint64_t addresses;  // the peer's, and the local one in the upper half, as they lie
+  uint32_t ports;      // the same way
+  SeqNum seq;
+  SeqNum ack;
+  uint32_t ts_value;  // 0 without timestamps
+  uint32_t payload_bytes;
+  uint16_t window;  // unscaled
+  bool has_timestamps;
+  const std::byte* payload;
+};
+
+inline uint64_t plain_addresses(const RxFrame& frame) {
+  return load64(frame.data + kEthernetHeaderBytes + 12);
+}
+inline uint32_t plain_ports(const RxFrame& frame) {
+  return load32(frame.data + kEthernetHeaderBytes + kIpv4HeaderBytes);
+}
+
+inline Plain read_plain(const RxFrame& frame) {
+  const std::byte* ip = frame.data + kEthernetHeaderBytes;
+  const std::byte* tcp = ip + kIpv4HeaderBytes;
+  const bool timestamps = load8(tcp + 12) != 0x50;
+  const uint32_t headers = timestamps ? 52 : 40;
+  return {.addresses = plain_addresses(frame),
+          .ports = plain_ports(frame),
+          .seq = SeqNum(load_be32(tcp + 4)),
+          .ack = SeqNum(load_be32(tcp + 8)),
+          .ts_value = timestamps ? load_be32(tcp + 24) : 0,
+          .payload_bytes = load_be16(ip + 2) - headers,
+          .window = load_be16(tcp + 14),
+          .has_timestamps = timestamps,
+          .payload = ip + headers};
+}
+
+// Whether `key` is the flow of a plain frame.
+inline bool is_flow_of(const FlowKey& key, const Plain& frame) {
+  const IpAddress::Words local = key.local.words();
+  const IpAddress::Words peer = key.peer.words();
+  const uint64_t local_wanted = (frame.addresses & 0xffff'ffff'0000'0000) | IpAddress::kV4Prefix;
+  const uint64_t peer_wanted = frame.addresses << 32 | IpAddress::kV4Prefix;
+  const uint32_t ports = key.local_port | uint32_t{key.peer_port} << 16;
+  return (local[0] | peer[0] | (local[1] ^ local_wanted) | (peer[1] ^ peer_wanted) |
+          (ports ^ swap_bytes(frame.ports))) == 0;
+}
+
+// What leaves in the same shape; see build_plain().
+struct PlainHeader {
+  SeqNum seq;
+  SeqNum ack;
+  Flags flags;
+  uint16_t window;  // scaled already
+  bool has_timestamps;
+  uint32_t ts_value;
+  uint32_t ts_echo;
+};
+
+// Writes the headers, and sets all fields of `out` but the payload ones, as build_tcp() does.
+// Requires: as there.
+inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
+                        const FlowKey& key, const PlainHeader& h) {
+  std::byte* l2 = out.header.data();
+  std::byte* l3 = l2 + kEthernetHeaderBytes;
+  std::byte* tcp = l3 + kIpv4HeaderBytes;
+  const uint32_t tcp_bytes = h.has_timestamps ? kTcpHeaderBytes + kTimestampsBytes : kTcpHeaderBytes;
+  const uint32_t l4_bytes = tcp_bytes + out.payload_bytes;
+  const uint32_t source = memory_order(key.local);
+  const uint32_t destination = memory_order(key.peer);
+
+  std::memcpy(l2, ethernet.data(), ethernet.size());
+  write_ipv4_header(l3, ip, source, destination, kProtocolTcp,
+                    static_cast<uint16_t>(kIpv4HeaderBytes + l4_bytes));
+  store32(tcp, swap_bytes(uint32_t{key.local_port} << 16 | key.peer_port));
+  store_be32(tcp + 4, h.seq.raw());
+  store_be32(tcp + 8, h.ack.raw());
+  store_be32(tcp + 12, tcp_bytes << 26 | uint32_t{h.flags} << 16 | h.window);
+  store32(tcp + 16, fold(sum_pseudo_header(source, destination, kProtocolTcp,
+                                           static_cast<uint16_t>(l4_bytes))));
+  if (h.has_timestamps) {
+    store32(tcp + kTcpHeaderBytes, kTimestampsPrefix);
+    store_be32(tcp + 24, h.ts_value);
+    store_be32(tcp + 28, h.ts_echo);
+  }
+  out.header_bytes = static_cast<uint16_t>(kEthernetHeaderBytes + kIpv4HeaderBytes + tcp_bytes);
+  out.l2_bytes = kEthernetHeaderBytes;
+  out.l3_bytes = kIpv4HeaderBytes;
+  out.l4_bytes = static_cast<uint8_t>(tcp_bytes);
+  out.l4_checksum_needed = true;
+  out.is_ipv6 = false;
+}
+
+}  // namespace millrace::wire
