@@ -124,18 +124,17 @@ size_t Shard::Impl::flush_plain(uint32_t index, std::span<TxFrame> out) {
   const net::Neighbor& neighbor = neighbors_[c.neighbor];
   if (!tcp::sends_plainly(c) || !neighbor.usable() || !predicts_) [[unlikely]]
     return 0;
-  const wire::IpFields ip{config_.interface.ttl,
-                          static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
+  const wire::IpFields ip{config_.interface.ttl, static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
   const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
   size_t filled = 0;
-  while (c.has(tcp::kAckNow) || c.unsent() != 0) {
+  for (; filled < limit; ++filled) {
+    if (c.unsent() == 0 && !c.has(tcp::kAckNow)) break;
     wire::PlainHeader header;
     // A Sender: what is in flight was sent at different times.
-    if (filled == limit || c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) {
-      return filled;
-    }
-    wire::build_plain(out[filled++], neighbor.ethernet, ip, c.key, header);
+    if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) return filled;
+    wire::build_plain(out[filled], neighbor.ethernet, ip, c.key, header);
   }
+  if (filled == limit) return filled;  // there may be more
   c.clear(tcp::kDirty);
   if (!tcp::timer_is_early_enough(c)) rearm(index);
   return filled;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Header prediction: the next segment in order of an undisturbed connection, taken without the steps
-// of RFC 9293 section 3.10.7.4, each of which would find nothing to do. What is done is what
+// Header prediction: the next segment in order of an undisturbed connection, taken without the
+// steps of RFC 9293 section 3.10.7.4, each of which would find nothing to do. What is done is what
 // acceptable.cc, acknowledge.cc and receive.cc would have done.
 #pragma once
 
@@ -34,7 +34,8 @@ inline bool predicted(const Connection& c, const wire::Plain& s) {
          (c.has(kSack) || s.ack != c.snd_una || s.payload_bytes != 0);
 }
 
-// Everything up to `ack` is acknowledged. Returns whether a timer moved so that the wheel must know.
+// Everything up to `ack` is acknowledged. Returns whether a timer moved so that the wheel must
+// know.
 inline bool take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx) {
   const uint32_t flight = c.flight();
   const uint32_t acked = ack - c.snd_una;

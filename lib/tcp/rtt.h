@@ -55,8 +55,7 @@ inline uint32_t rto_base_ticks(const Connection& c, const Context& ctx) {
 // With back-off.
 uint32_t backed_off_ticks(const Connection& c, const Context& ctx);
 inline uint32_t rto_ticks(const Connection& c, const Context& ctx) {
-  return c.backoff == 0 ? rto_base_ticks(c, ctx)
-                        : backed_off_ticks(c, ctx);
+  return c.backoff == 0 ? rto_base_ticks(c, ctx) : backed_off_ticks(c, ctx);
 }
 
 }  // namespace millrace::tcp

@@ -16,8 +16,8 @@ namespace millrace::tcp {
 // The earliest deadline that is armed, as a tick.
 std::optional<uint32_t> earliest_deadline(const Connection& c, const Context& ctx);
 
-// Whether the wheel will wake the connection in time as it is. Requires: it is not paced. May say no
-// when the answer is yes.
+// Whether the wheel will wake the connection in time as it is. Requires: it is not paced. May say
+// no when the answer is yes.
 inline bool timer_is_early_enough(const Connection& c) {
   const auto covers = [&](uint32_t deadline) {
     return static_cast<int32_t>(deadline - c.timer.deadline) >= 0;

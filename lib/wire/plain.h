@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The shape that nearly every frame of an open connection has, told from all others in a few
 // compares: Ethernet to us, IPv4 without options, fragments or ECN marks, TCP with ACK or PSH and
-// ACK alone, and no options but timestamps in the layout of RFC 7323 appendix A. Its fields are then
-// read where they lie.
+// ACK alone, and no options but timestamps in the layout of RFC 7323 appendix A. Its fields are
+// then read where they lie.
 //
 //     14 Ethernet | 20 IPv4 | 20 TCP | 12 timestamps or nothing | payload | padding
 //
@@ -153,7 +153,8 @@ inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFi
   std::byte* l2 = out.header.data();
   std::byte* l3 = l2 + kEthernetHeaderBytes;
   std::byte* tcp = l3 + kIpv4HeaderBytes;
-  const uint32_t tcp_bytes = h.has_timestamps ? kTcpHeaderBytes + kTimestampsBytes : kTcpHeaderBytes;
+  const uint32_t tcp_bytes =
+      h.has_timestamps ? kTcpHeaderBytes + kTimestampsBytes : kTcpHeaderBytes;
   const uint32_t l4_bytes = tcp_bytes + out.payload_bytes;
   const uint32_t source = memory_order(key.local);
   const uint32_t destination = memory_order(key.peer);

@@ -575,6 +575,23 @@ TEST(Sim, SameSeedSameTranscript) {
   }
 }
 
+// The short ways of segments in order are ways, and no behaviour of their own: every frame and
+// every event is the same without them.
+TEST(Sim, PredictionChangesNothing) {
+  uint64_t predicted = 0;
+  play_all(
+      [&](uint64_t seed) {
+        Scenario scenario = swarm_scenario(seed, Faults::kDrawn);
+        const Outcome with = play(scenario);
+        predicted += count(with.coverage, Counter::kTcpExtTCPHPHits);
+        for (HostPlan& host : scenario.hosts) host.shard.prediction = false;
+        EXPECT_EQ(play(scenario).transcript_hash, with.transcript_hash) << "seed " << seed;
+        return scenario;
+      },
+      environment("MILLRACE_SIM_SEEDS").value_or(200));
+  EXPECT_GT(predicted, 0u);
+}
+
 // What these seeds found, each once: a probe's answer that disarmed the persist timer, a sender
 // that waited for memory in vain, segments taken after abort(), a window announced unscaled.
 TEST(Sim, SeedsThatFailedOnce) {

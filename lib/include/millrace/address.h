@@ -59,9 +59,7 @@ class IpAddress {
   // The 16 bytes as two words in memory order; for hashing and comparing only.
   using Words = std::array<uint64_t, 2>;
   static constexpr uint32_t kV4Prefix = 0xffff0000u;  // bytes 00 00 ff ff: the third of four parts
-  [[nodiscard]] constexpr Words words() const {
-    return std::bit_cast<Words>(parts_);
-  }
+  [[nodiscard]] constexpr Words words() const { return std::bit_cast<Words>(parts_); }
 
   // All zero bits, or 0.0.0.0.
   [[nodiscard]] constexpr bool is_unspecified() const {
