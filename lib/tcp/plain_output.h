@@ -16,7 +16,7 @@
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/window.h"
-#include "wire/plain.h"
+#include "wire/segment.h"
 
 namespace millrace::tcp {
 

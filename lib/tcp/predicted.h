@@ -14,7 +14,7 @@
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
-#include "wire/plain.h"
+#include "wire/segment.h"
 
 namespace millrace::tcp {
 

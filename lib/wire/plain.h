@@ -88,19 +88,6 @@ inline bool is_plain(const RxFrame& frame, const PlainShape& shape) {
   return plain_checksums_right(frame);
 }
 
-// What a frame says for which is_plain() holds.
-struct Plain {
-  uint64_t addresses;  // the peer's, and the local one in the upper half, as they lie
-  uint32_t ports;      // the same way
-  SeqNum seq;
-  SeqNum ack;
-  uint32_t ts_value;  // 0 without timestamps
-  uint32_t payload_bytes;
-  uint16_t window;  // unscaled
-  bool has_timestamps;
-  const std::byte* payload;
-};
-
 inline uint64_t plain_addresses(const RxFrame& frame) {
   return load64(frame.data + kEthernetHeaderBytes + 12);
 }
@@ -134,17 +121,6 @@ inline bool is_flow_of(const FlowKey& key, const Plain& frame) {
   return (local[0] | peer[0] | (local[1] ^ local_wanted) | (peer[1] ^ peer_wanted) |
           (ports ^ swap_bytes(frame.ports))) == 0;
 }
-
-// What leaves in the same shape; see build_plain().
-struct PlainHeader {
-  SeqNum seq;
-  SeqNum ack;
-  Flags flags;
-  uint16_t window;  // scaled already
-  bool has_timestamps;
-  uint32_t ts_value;
-  uint32_t ts_echo;
-};
 
 // Writes the headers, and sets all fields of `out` but the payload ones, as build_tcp() does.
 // Requires: as there.

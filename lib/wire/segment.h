@@ -101,4 +101,29 @@ struct SegmentHeader {
   const std::byte* fast_open_cookie = nullptr;  // fast_open_length - 2 bytes
 };
 
+// A received segment of the shape that nearly all have (plain.h): ACK or PSH and ACK, no options
+// but timestamps, no ECN mark.
+struct Plain {
+  uint64_t addresses;  // the peer's, and the local one in the upper half, as they lie
+  uint32_t ports;      // the same way
+  SeqNum seq;
+  SeqNum ack;
+  uint32_t ts_value;  // 0 without timestamps
+  uint32_t payload_bytes;
+  uint16_t window;  // unscaled
+  bool has_timestamps;
+  const std::byte* payload;
+};
+
+// One that leaves in the same shape.
+struct PlainHeader {
+  SeqNum seq;
+  SeqNum ack;
+  Flags flags;
+  uint16_t window;  // scaled already
+  bool has_timestamps;
+  uint32_t ts_value;
+  uint32_t ts_echo;
+};
+
 }  // namespace millrace::wire
