@@ -55,7 +55,8 @@ struct Listener {
   bool accepting = true;
   uint16_t app = 0;
   uint16_t profile = 0;
-  uint32_t half_open = 0;  // entries that are its own
+  uint16_t next_of_port = 0;  // the next listener of the same port + 1; 0: none
+  uint32_t half_open = 0;     // entries that are its own
   // Fast Open: connections whose handshake goes on, and how many such were reset in this minute and
   // the one before. Those still count, or who forges SYNs with cookies of his own would have no
   // bound (RFC 7413 section 5.1).
@@ -102,7 +103,11 @@ class Shard::Impl {
   void on_tcp(const wire::ParsedFrame& p, uint64_t hash);
   void on_counted_segment(uint32_t index, const wire::Segment& s, tcp::Effects& fx);
   void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
-  bool on_plain(uint32_t candidate, const wire::Plain& s);
+  bool on_plain(const RxFrame& frame, size_t i);
+  bool on_unpredicted(const RxFrame& frame, const wire::Plain& s, size_t i);
+  uint32_t find_flow(const FlowKey& key, uint64_t hash) const;
+  void on_flow(uint32_t value, const wire::ParsedFrame& p, uint64_t hash);
+  void count_in(const wire::ParsedFrame& p);
   void parse(const RxFrame& frame, size_t i);
   uint64_t flow_hash(const FlowKey& key) const;
   // IPv4 addresses and ports as Plain has them.
@@ -149,7 +154,8 @@ class Shard::Impl {
                const wire::ParsedFrame& p, uint64_t hash);
   void free_half_open(uint32_t index);
   void challenge_half_open(const tcp::HalfOpen& half);
-  void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options);
+  void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options, uint32_t ts_offset);
+  void repeat_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options);
   void forget_half_open(uint32_t index);
   uint32_t new_connection();
   Result<uint16_t> profile_for(const TcpOptions& options);
@@ -250,8 +256,10 @@ class Shard::Impl {
 
   std::vector<App*> apps_;
   std::vector<TcpOptions> profiles_;
+  uint16_t last_profile_ = 0;  // of the last profile_for(), and app_for()
+  uint16_t last_app_ = 0;
   std::vector<stack::Listener> listeners_;
-  std::vector<uint16_t> listener_by_port_;  // first listener of a port + 1; 0: none
+  std::vector<uint16_t> listener_by_port_;  // a listener of the port + 1; 0: none
 
   stack::ConnectionList dirty_;    // the flush visits them
   stack::ConnectionList blocked_;  // wait for a neighbour

@@ -129,12 +129,7 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
       case FrameKind::kDropped:
         break;
       case FrameKind::kPlain:
-        if (on_plain(candidates_[i], wire::read_plain(burst[i]))) [[likely]] {
-          ++predicted;
-          break;
-        }
-        parse(burst[i], i);
-        if (p.kind == FrameKind::kTcp) on_tcp(p, hashes_[i]);
+        predicted += on_plain(burst[i], i);
         break;
       case FrameKind::kTcp:
         on_tcp(p, hashes_[i]);
@@ -155,36 +150,71 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
   counters_.add(Counter::kTcpExtTCPHPHits, predicted);
 }
 
-// The short way of a segment in order; false when it is none, and nothing has happened. `candidate`
-// was found before the burst's other segments were looked at: but who has the key and is open has
-// been in the table all the time.
-bool Shard::Impl::on_plain(uint32_t candidate, const wire::Plain& s) {
-  if (candidate > stack::kFlowIndexMask) [[unlikely]]
-    return false;
-  Connection& c = connections_[candidate];
-  if (!tcp::predicted(c, s) || !wire::is_flow_of(c.key, s)) [[unlikely]]
-    return false;
+// The short way of a segment in order: to its connection, without being parsed. Returns whether it
+// was as predicted. The candidate was found before the burst's other segments were looked at: but a
+// connection that has the key and is open has been in the table all the time.
+bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
+  const wire::Plain s = wire::read_plain(frame);
+  const uint32_t index = candidates_[i];
+  if (index > stack::kFlowIndexMask) return on_unpredicted(frame, s, i);
+  Connection& c = connections_[index];
+  if (!tcp::predicted(c, s) || !wire::is_flow_of(c.key, s)) return on_unpredicted(frame, s, i);
+
   const bool dirty = tcp::take_predicted(c, s, ctx_);
   if (s.payload_bytes != 0) {
     c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(s.payload_bytes));
-    deliver(candidate, {s.payload, s.payload_bytes});
-    if (c.state == State::kClosed) [[unlikely]]
+    if (!deliver(index, {s.payload, s.payload_bytes}) || c.has(tcp::kAborting)) [[unlikely]] {
+      if (c.state != State::kClosed) mark_dirty(index);
       return true;
+    }
   }
-  if (dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(candidate);
+  if (s.has(wire::kFin)) on_peer_fin(index);
+  if (c.state == State::kClosed) return true;
+  if (dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
   return true;
 }
 
+// False, for on_plain().
+bool Shard::Impl::on_unpredicted(const RxFrame& frame, const wire::Plain& s, size_t i) {
+  wire::ParsedFrame& p = parsed_[i];
+  wire::parse_plain(frame, s, p);
+  const uint32_t candidate = candidates_[i];
+  const bool known = candidate <= stack::kFlowIndexMask &&
+                     connections_[candidate].state != State::kClosed &&
+                     connections_[candidate].key == p.key;
+  const uint32_t value = known ? candidate : find_flow(p.key, hashes_[i]);
+  if (value != kNil) {
+    on_flow(value, p, hashes_[i]);
+    return false;
+  }
+  parse(frame, i);
+  if (p.kind == FrameKind::kTcp) on_tcp(p, hashes_[i]);
+  return false;
+}
+
+uint32_t Shard::Impl::find_flow(const FlowKey& key, uint64_t hash) const {
+  return flows_.find(hash, [&](uint32_t v) { return is_key_of(v, key); });
+}
+
 void Shard::Impl::on_tcp(const wire::ParsedFrame& p, uint64_t hash) {
-  const uint32_t value = flows_.find(hash, [&](uint32_t v) { return is_key_of(v, p.key); });
-  if (value == kNil && !for_us_by_ip(p)) return;
+  const uint32_t value = find_flow(p.key, hash);
+  if (value != kNil) {
+    on_flow(value, p, hash);
+    return;
+  }
+  if (!for_us_by_ip(p)) return;
+  count_in(p);
+  on_no_flow(p, hash);
+}
+
+void Shard::Impl::count_in(const wire::ParsedFrame& p) {
   counters_.add(Counter::kTcpInSegs);
   if (p.segment.ecn != wire::kNotEct) [[unlikely]]
     counters_.add(counter_of(p.segment.ecn));
-  if (value == kNil) {
-    on_no_flow(p, hash);
-    return;
-  }
+}
+
+void Shard::Impl::on_flow(uint32_t value, const wire::ParsedFrame& p, uint64_t hash) {
+  count_in(p);
   const uint32_t index = flow_index(value);
   switch (flow_kind(value)) {
     case FlowKind::kConnection: {

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "stack/impl.h"
@@ -21,23 +23,31 @@ using wire::SeqNum;
 
 // Options that were used before are valid; new ones are checked.
 Result<uint16_t> Shard::Impl::profile_for(const TcpOptions& options) {
+  // Bytes that differ may still be equal options; those of the last call, most often, do not.
+  if (last_profile_ < profiles_.size() &&
+      std::memcmp(&profiles_[last_profile_], &options, sizeof options) == 0) {
+    return last_profile_;
+  }
   const auto known = std::find(profiles_.begin(), profiles_.end(), options);
-  if (known != profiles_.end()) return static_cast<uint16_t>(known - profiles_.begin());
+  last_profile_ = static_cast<uint16_t>(known - profiles_.begin());
+  if (known != profiles_.end()) return last_profile_;
   if (Result<void> valid = validate(options); !valid) return valid.error();
   if (profiles_.size() == config_.profiles_max) {
     return Error{fmt::format("all {} sets of TCP options are in use; raise profiles_max",
                              config_.profiles_max)};
   }
   profiles_.push_back(options);
-  return static_cast<uint16_t>(profiles_.size() - 1);
+  return last_profile_;
 }
 
 Result<uint16_t> Shard::Impl::app_for(App& app) {
+  if (last_app_ < apps_.size() && apps_[last_app_] == &app) return last_app_;
   const auto known = std::find(apps_.begin(), apps_.end(), &app);
-  if (known != apps_.end()) return static_cast<uint16_t>(known - apps_.begin());
+  last_app_ = static_cast<uint16_t>(known - apps_.begin());
+  if (known != apps_.end()) return last_app_;
   if (apps_.size() == UINT16_MAX) return Error{"65535 applications are in use on this shard"};
   apps_.push_back(&app);
-  return static_cast<uint16_t>(apps_.size() - 1);
+  return last_app_;
 }
 
 // --- Listeners --------------------------------------------------------------------------------
@@ -68,8 +78,7 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const Tc
   if (slot == listeners_.end()) slot = listeners_.emplace(listeners_.end());
   *slot = {.local = local, .open = true, .app = *app_index, .profile = *profile};
   const auto index = static_cast<uint32_t>(slot - listeners_.begin());
-  uint16_t& first = listener_by_port_[local.port];
-  if (first == 0 || index + 1 < first) first = static_cast<uint16_t>(index + 1);
+  slot->next_of_port = std::exchange(listener_by_port_[local.port], static_cast<uint16_t>(index + 1));
   recount_half_open();
   recount_fast_open();
   return ListenerId{index};
@@ -85,10 +94,9 @@ void Shard::Impl::close_listener(ListenerId listener) {
     }
   }
   closed.open = false;
-  const auto next = std::find_if(listeners_.begin(), listeners_.end(),
-                                 [&](const auto& l) { return l.open && l.local.port == port; });
-  listener_by_port_[port] =
-      next == listeners_.end() ? uint16_t{0} : static_cast<uint16_t>(next - listeners_.begin() + 1);
+  uint16_t* link = &listener_by_port_[port];
+  while (*link != listener.index + 1) link = &listeners_[*link - 1u].next_of_port;
+  *link = closed.next_of_port;
   recount_fast_open();
 }
 
@@ -100,13 +108,11 @@ void Shard::Impl::set_accepting(ListenerId listener, bool accepting) {
 // The listener of this very address, or else the one of all addresses.
 stack::Listener* Shard::Impl::listener_for(const FlowKey& key) {
   stack::Listener* any = nullptr;
-  const uint16_t first = listener_by_port_[key.local_port];
-  if (first == 0) return nullptr;
-  for (size_t i = first - 1u; i < listeners_.size(); ++i) {
-    stack::Listener& l = listeners_[i];
-    if (!l.open || l.local.port != key.local_port) continue;
+  for (uint16_t i = listener_by_port_[key.local_port]; i != 0;) {
+    stack::Listener& l = listeners_[i - 1u];
     if (l.local.address == key.local) return &l;
     if (l.local.address.is_unspecified()) any = &l;
+    i = l.next_of_port;
   }
   return any;
 }
@@ -259,7 +265,8 @@ void Shard::Impl::remember_half_open(stack::Listener& listener, const wire::Pars
   const uint32_t index = half_open_.allocate();
   MR_ASSERT(index != kNil);
   const TcpOptions& options = profiles_[listener.profile];
-  SeqNum iss = tcp::initial_sequence(tcp::hash_tuple(isn_secret_, p.key), now_);
+  const tcp::TupleHash tuple = tcp::hash_tuple(isn_secret_, p.key);
+  SeqNum iss = tcp::initial_sequence(tuple, now_);
   if (iss_after && iss <= *iss_after) iss = *iss_after + kIssStep;
   half_open_[index] = tcp::remember_syn(p.key, p.segment, options, iss);
   ++listener.half_open;
@@ -267,11 +274,15 @@ void Shard::Impl::remember_half_open(stack::Listener& listener, const wire::Pars
   MR_ASSERT(inserted);
   half_open_wheel_.arm(index, ctx_.tick + tcp::to_ticks(options.rto_initial));
   counters_.add(Counter::kTcpPassiveOpens);
-  send_syn_ack(half_open_[index], options);
+  send_syn_ack(half_open_[index], options, tuple.ts_offset);
 }
 
-void Shard::Impl::send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options) {
-  const uint32_t ts_offset = tcp::hash_tuple(isn_secret_, half.key).ts_offset;
+void Shard::Impl::repeat_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options) {
+  send_syn_ack(half, options, tcp::hash_tuple(isn_secret_, half.key).ts_offset);
+}
+
+void Shard::Impl::send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options,
+                               uint32_t ts_offset) {
   send_control(half.key, tcp::syn_ack(half, options, ctx_, ts_offset));
 }
 
@@ -334,7 +345,7 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
   if (s.has(wire::kSyn) && !s.has(wire::kAck) && s.seq == half.irs) {
     counters_.add(Counter::kTcpExtTCPSynRetrans);
     tcp::ecn_on_repeated_syn(half, s, options);
-    send_syn_ack(half, options);
+    repeat_syn_ack(half, options);
     return;
   }
   // Step 1.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The shape that nearly every frame of an open connection has, told from all others in a few
-// compares: Ethernet to us, IPv4 without options, fragments or ECN marks, TCP with ACK or PSH and
-// ACK alone, and no options but timestamps in the layout of RFC 7323 appendix A. Its fields are
+// compares: Ethernet to us, IPv4 without options, fragments or ECN marks, TCP with ACK and
+// perhaps PSH or FIN, and no options but timestamps in the layout of RFC 7323 appendix A. Its fields are
 // then read where they lie.
 //
 //     14 Ethernet | 20 IPv4 | 20 TCP | 12 timestamps or nothing | payload | padding
@@ -75,7 +75,7 @@ inline bool is_plain(const RxFrame& frame, const PlainShape& shape) {
   const uint32_t total = load_be16(ip + 2);
   if (total > frame.length - kEthernetHeaderBytes) [[unlikely]]
     return false;
-  const uint32_t front = load32(tcp + 12) & 0xf7ff;  // data offset, AE, all control bits but PSH
+  const uint32_t front = load32(tcp + 12) & 0xf6ff;  // data offset, AE, other bits than PSH and FIN
   if (front == 0x1080) [[likely]] {
     if (total < 52 || load32(tcp + kTcpHeaderBytes) != kTimestampsPrefix) [[unlikely]]
       return false;
@@ -105,10 +105,29 @@ inline Plain read_plain(const RxFrame& frame) {
           .seq = SeqNum(load_be32(tcp + 4)),
           .ack = SeqNum(load_be32(tcp + 8)),
           .ts_value = timestamps ? load_be32(tcp + 24) : 0,
+          .ts_echo = timestamps ? load_be32(tcp + 28) : 0,
           .payload_bytes = load_be16(ip + 2) - headers,
           .window = load_be16(tcp + 14),
+          .flags = load8(tcp + 13),
           .has_timestamps = timestamps,
           .payload = ip + headers};
+}
+
+// The same as of any other frame: what parse_frame() would have made of it, had it not dropped it.
+inline void parse_plain(const RxFrame& frame, const Plain& plain, ParsedFrame& out) {
+  out.kind = FrameKind::kTcp;
+  out.l2_group = false;
+  out.protocol = kProtocolTcp;
+  out.l2 = frame.data;
+  out.ip = frame.data + kEthernetHeaderBytes;
+  out.ip_bytes = load_be16(out.ip + 2);
+  out.ip_header_bytes = kIpv4HeaderBytes;
+  out.key.local = IpAddress::v4(swap_bytes(static_cast<uint32_t>(plain.addresses >> 32)));
+  out.key.peer = IpAddress::v4(swap_bytes(static_cast<uint32_t>(plain.addresses)));
+  const uint32_t ports = swap_bytes(plain.ports);
+  out.key.local_port = static_cast<uint16_t>(ports);
+  out.key.peer_port = static_cast<uint16_t>(ports >> 16);
+  out.segment = segment_of(plain);
 }
 
 // Whether `key` is the flow of a plain frame.

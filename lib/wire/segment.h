@@ -108,12 +108,28 @@ struct Plain {
   uint32_t ports;      // the same way
   SeqNum seq;
   SeqNum ack;
-  uint32_t ts_value;  // 0 without timestamps
+  uint32_t ts_value;  // 0 without timestamps, as is the other
+  uint32_t ts_echo;
   uint32_t payload_bytes;
   uint16_t window;  // unscaled
+  Flags flags;
   bool has_timestamps;
   const std::byte* payload;
+
+  [[nodiscard]] bool has(Flags bits) const { return (flags & bits) != 0; }
 };
+
+inline Segment segment_of(const Plain& plain) {
+  return {.seq = plain.seq,
+          .ack = plain.ack,
+          .window = plain.window,
+          .payload_bytes = static_cast<uint16_t>(plain.payload_bytes),
+          .payload = plain.payload,
+          .flags = plain.flags,
+          .has_timestamps = plain.has_timestamps,
+          .ts_value = plain.ts_value,
+          .ts_echo = plain.ts_echo};
+}
 
 // One that leaves in the same shape.
 struct PlainHeader {

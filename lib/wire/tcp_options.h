@@ -29,6 +29,14 @@ inline constexpr uint8_t kFastOpenMaxBytes = 18;
 // with timestamps starts its options with (RFC 7323 appendix A).
 inline constexpr uint32_t kTimestampsPrefix = 0x0a080101;
 
+// The options of a SYN as Linux lays them out, and we: MSS, SACK-permitted, timestamps, NOP, window
+// scale. As load64() sees the first 8 bytes but for the MSS, and load32() the last 4 but for the
+// shift.
+inline constexpr size_t kSynBytes = 20;
+inline constexpr uint64_t kSynFront = 0x0a08'0204'0000'0402;
+inline constexpr uint64_t kSynFrontMask = 0xffff'ffff'0000'ffff;
+inline constexpr uint32_t kSynBack = 0x03'0301;
+
 // The walk itself; use parse_tcp_options().
 [[nodiscard]] bool walk_tcp_options(const std::byte* options, size_t bytes, Segment& segment);
 
@@ -41,6 +49,17 @@ inline constexpr uint32_t kTimestampsPrefix = 0x0a080101;
     segment.has_timestamps = true;
     segment.ts_value = load_be32(options + 4);
     segment.ts_echo = load_be32(options + 8);
+    return true;
+  }
+  if (bytes == kSynBytes && (segment.flags & kSyn) != 0 &&
+      (load64(options) & kSynFrontMask) == kSynFront &&
+      (load32(options + 16) & 0xff'ffff) == kSynBack) [[likely]] {
+    segment.mss = load_be16(options + 2);
+    segment.sack_permitted = true;
+    segment.has_timestamps = true;
+    segment.ts_value = load_be32(options + 8);
+    segment.ts_echo = load_be32(options + 12);
+    segment.window_shift = std::min<uint8_t>(load8(options + 19), kNoWindowShift - 1);
     return true;
   }
   return walk_tcp_options(options, bytes, segment);
