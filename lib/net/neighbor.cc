@@ -91,8 +91,7 @@ uint32_t Neighbors::take_free(uint32_t tick) {
 uint32_t Neighbors::acquire(const IpAddress& address, uint32_t tick) {
   uint32_t index = find(address);
   if (index != kNil) {
-    entries_[index].used = true;
-    if (entries_[index].state == NeighborState::kFailed) retry(index, tick);
+    use(index, tick);
     return index;
   }
   index = take_free(tick);

@@ -51,6 +51,11 @@ class Neighbors {
   // Finds or makes an entry. A new one is kIncomplete and due at once: the next advance() asks.
   // kNil when every entry is in use.
   uint32_t acquire(const IpAddress& address, uint32_t tick);
+  // The same for an entry that is known.
+  void use(uint32_t index, uint32_t tick) {
+    entries_[index].used = true;
+    if (entries_[index].state == NeighborState::kFailed) retry(index, tick);
+  }
 
   // ARP said that `address` is at `mac`. Returns the entry if there was one whose state or address
   // changed by it, so that what waits can go on. With `create`, an unknown sender is remembered.

@@ -128,7 +128,7 @@ size_t Shard::Impl::flush_plain(uint32_t index, std::span<TxFrame> out) {
   const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
   size_t filled = 0;
   for (; filled < limit; ++filled) {
-    if (c.unsent() == 0 && !c.has(tcp::kAckNow)) break;
+    if (!tcp::has_plain_output(c)) break;
     wire::PlainHeader header;
     // A Sender: what is in flight was sent at different times.
     if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) return filled;
@@ -305,6 +305,28 @@ void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_
   route_control(control, cause.key.peer);
 }
 
+// Where packets to `destination` go; null when there is no route. Its neighbour is kNil when all
+// entries for those are in use.
+const stack::Way* Shard::Impl::way_to(const IpAddress& destination) {
+  const uint64_t mixed = base::fold_multiply(destination.words()[1] ^ destination.words()[0],
+                                             hash_key_[0]);
+  stack::Way& way = ways_[mixed % ways_.size()];
+  if (way.neighbor != kNil && way.destination == destination &&
+      neighbors_[way.neighbor].address == way.hop) [[likely]] {
+    neighbors_.use(way.neighbor, ctx_.tick);
+    return &way;
+  }
+  const std::optional<IpAddress> hop = interface_.next_hop(destination);
+  if (!hop) return nullptr;
+  way.destination = destination;
+  way.hop = *hop;
+  way.source = interface_.source_for(destination);
+  way.neighbor = neighbors_.acquire(*hop, ctx_.tick);
+  way.host = destination.is_v4() && !destination.is_unspecified() && !destination.is_multicast() &&
+             !interface_.is_broadcast(destination) && !interface_.is_local(destination);
+  return &way;
+}
+
 // Sends the entry to the next hop, or lets it wait for the next hop's address.
 void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) {
   constexpr uint16_t kPendingMax = 128;  // a burst of SYNs from a new neighbour is answered
@@ -312,17 +334,16 @@ void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) 
     control_.free(control, blocks_);
     drop(reason);
   };
-  const std::optional<IpAddress> hop = interface_.next_hop(destination);
-  if (!hop) {
+  const stack::Way* way = way_to(destination);
+  if (way == nullptr) {
     give_up(Counter::kDropNoRoute);
     return;
   }
-  const uint32_t index = neighbors_.acquire(*hop, ctx_.tick);
-  if (index == kNil) {
+  if (way->neighbor == kNil) {
     give_up(Counter::kDropNeighborQueueFull);
     return;
   }
-  net::Neighbor& n = neighbors_[index];
+  net::Neighbor& n = neighbors_[way->neighbor];
   if (n.usable()) {
     std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
     control_.push(control);

@@ -40,8 +40,8 @@ bool Shard::Impl::open_fast(stack::Listener& listener, const wire::ParsedFrame& 
     counters_.add(Counter::kTcpExtTCPFastOpenListenOverflow);
     return false;
   }
-  const std::optional<IpAddress> hop = interface_.next_hop(p.key.peer);
-  const uint32_t neighbor = hop ? neighbors_.acquire(*hop, ctx_.tick) : kNil;
+  const stack::Way* way = way_to(p.key.peer);
+  const uint32_t neighbor = way == nullptr ? kNil : way->neighbor;
   const uint32_t index = neighbor == kNil ? kNil : new_connection();
   if (index == kNil) return false;
 

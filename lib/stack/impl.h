@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/slab.h"
 #include "flow/table.h"
 #include "millrace/shard.h"
@@ -65,6 +66,15 @@ struct Listener {
   uint32_t fast_open_resets_before = 0;
 };
 
+// How packets get to a destination, as it was asked last time.
+struct Way {
+  IpAddress destination;
+  IpAddress hop;
+  IpAddress source;  // to speak from when the caller has no wish
+  uint32_t neighbor = kNil;
+  bool host = false;  // not we, not many: one can connect to it
+};
+
 // A singly linked list of connections through Connection::dirty_next.
 struct ConnectionList {
   uint32_t head = kNil;
@@ -109,9 +119,19 @@ class Shard::Impl {
   void on_flow(uint32_t value, const wire::ParsedFrame& p, uint64_t hash);
   void count_in(const wire::ParsedFrame& p);
   void parse(const RxFrame& frame, size_t i);
-  uint64_t flow_hash(const FlowKey& key) const;
-  // IPv4 addresses and ports as Plain has them.
-  uint64_t flow_hash(uint64_t addresses, uint32_t ports) const;
+  uint64_t flow_hash(const FlowKey& key) const {
+    if (!key.peer.is_v4()) [[unlikely]]
+      return flow_hash_v6(key);
+    return flow_hash(key.peer.words()[1] >> 32 | (key.local.words()[1] & 0xffff'ffff'0000'0000),
+                     wire::swap_bytes(key.local_port | uint32_t{key.peer_port} << 16));
+  }
+  // IPv4 addresses and ports as wire::Plain has them.
+  uint64_t flow_hash(uint64_t addresses, uint32_t ports) const {
+    return base::fold_multiply(
+        base::fold_multiply(addresses ^ hash_key_[0], ports ^ hash_key_[1]) ^ hash_key_[2],
+        hash_key_[3]);
+  }
+  uint64_t flow_hash_v6(const FlowKey& key) const;
   bool is_key_of(uint32_t value, const FlowKey& key) const;
   void drop(Counter reason) { counters_.add(reason); }
 
@@ -150,9 +170,9 @@ class Shard::Impl {
   void remember_half_open(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
                           std::optional<wire::SeqNum> iss_after);
   void on_half_open(uint32_t index, const wire::ParsedFrame& p, uint64_t hash);
-  bool promote(const tcp::HalfOpen& half, uint32_t half_index, const stack::Listener& listener,
+  bool promote(const tcp::HalfOpen& half, uint32_t half_index, stack::Listener& listener,
                const wire::ParsedFrame& p, uint64_t hash);
-  void free_half_open(uint32_t index);
+  void free_half_open(uint32_t index, stack::Listener& listener);
   void challenge_half_open(const tcp::HalfOpen& half);
   void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options, uint32_t ts_offset);
   void repeat_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options);
@@ -160,14 +180,15 @@ class Shard::Impl {
   uint32_t new_connection();
   Result<uint16_t> profile_for(const TcpOptions& options);
   Result<uint16_t> app_for(App& app);
-  std::optional<uint16_t> choose_port(const IpAddress& local, const Endpoint& peer,
-                                      bool timestamps);
+  const stack::Way* way_to(const IpAddress& destination);
+  Error no_way(const Endpoint& peer) const;
+  bool choose_port(FlowKey& key, bool timestamps);
   bool reusable(uint32_t value, bool timestamps) const;
 
   // --- syn_cookie.cc: the same without an entry.
   bool wants_cookie(bool full) const;
   void answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p);
-  bool accept_cookie(const stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
+  bool accept_cookie(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
                      uint32_t half_index);
 
   // --- fast_open.cc: data on SYN.
@@ -253,6 +274,7 @@ class Shard::Impl {
   net::Interface interface_;
   net::Neighbors neighbors_;
   net::PathCache paths_;
+  std::array<stack::Way, 64> ways_;  // by destination; one takes the other's place
 
   std::vector<App*> apps_;
   std::vector<TcpOptions> profiles_;

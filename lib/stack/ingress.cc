@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/hash.h"
 #include "stack/impl.h"
 #include "tcp/input.h"
 #include "tcp/predicted.h"
@@ -28,22 +27,13 @@ static_assert(counter_of(wire::kEct0) == Counter::kIpExtInECT0Pkts &&
 
 }  // namespace
 
-uint64_t Shard::Impl::flow_hash(uint64_t addresses, uint32_t ports) const {
-  return base::fold_multiply(
-      base::fold_multiply(addresses ^ hash_key_[0], ports ^ hash_key_[1]) ^ hash_key_[2],
-      hash_key_[3]);
-}
-
-uint64_t Shard::Impl::flow_hash(const FlowKey& key) const {
+uint64_t Shard::Impl::flow_hash_v6(const FlowKey& key) const {
   const IpAddress::Words local = key.local.words();
   const IpAddress::Words peer = key.peer.words();
-  const uint32_t ports = wire::swap_bytes(key.local_port | uint32_t{key.peer_port} << 16);
-  if (key.peer.is_v4()) [[likely]]
-    return flow_hash(peer[1] >> 32 | (local[1] & 0xffff'ffff'0000'0000), ports);
   const uint64_t prefixes = base::fold_multiply(local[0] ^ hash_key_[2], peer[0] ^ hash_key_[3]);
   const uint64_t hosts =
       base::fold_multiply(local[1] ^ hash_key_[0] ^ prefixes, peer[1] ^ hash_key_[1]);
-  return flow_hash(hosts, ports);
+  return flow_hash(hosts, wire::swap_bytes(key.local_port | uint32_t{key.peer_port} << 16));
 }
 
 bool Shard::Impl::is_key_of(uint32_t value, const FlowKey& key) const {

@@ -144,37 +144,37 @@ bool Shard::Impl::reusable(uint32_t value, bool timestamps) const {
 }
 
 // RFC 6056 section 3.3.3: a place in the range that depends on the peer and a secret, and from
-// there the next port that is free.
-std::optional<uint16_t> Shard::Impl::choose_port(const IpAddress& local, const Endpoint& peer,
-                                                 bool timestamps) {
-  FlowKey key{local, peer.address, 0, peer.port};
+// there the next port that is free. Sets key.local_port, which is 0; false when there is none left.
+bool Shard::Impl::choose_port(FlowKey& key, bool timestamps) {
   const uint32_t count = uint32_t{config_.port_last} - config_.port_first + 1;
   const auto offset = static_cast<uint32_t>(flow_hash(key));
   for (uint32_t i = 0; i < count; ++i) {
     key.local_port = static_cast<uint16_t>(config_.port_first + (offset + next_port_++) % count);
-    const uint32_t value =
-        flows_.find(flow_hash(key), [&](uint32_t v) { return is_key_of(v, key); });
-    if (value == kNil || reusable(value, timestamps)) return key.local_port;
+    const uint32_t value = find_flow(key, flow_hash(key));
+    if (value == kNil || reusable(value, timestamps)) return true;
   }
-  return std::nullopt;
+  return false;
 }
 
-Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64_t cookie,
-                                          const TcpOptions& options, const Endpoint& local) {
-  if (drain_deadline_) return Error{"the shard is stopping: no new connections"};
+// Why nobody can connect to `peer`.
+Error Shard::Impl::no_way(const Endpoint& peer) const {
+  if (interface_.is_local(peer.address)) {
+    return Error{fmt::format("{} is our own address; millrace has no loopback inside a shard",
+                             peer.address.to_string())};
+  }
   if (!peer.address.is_v4() || peer.address.is_unspecified() || peer.address.is_multicast() ||
       interface_.is_broadcast(peer.address) || peer.port == 0) {
     return Error{fmt::format("{} cannot be connected to; give a host's IPv4 address and a port",
                              peer.to_string())};
   }
-  if (interface_.is_local(peer.address)) {
-    return Error{fmt::format("{} is our own address; millrace has no loopback inside a shard",
-                             peer.address.to_string())};
-  }
-  const std::optional<IpAddress> hop = interface_.next_hop(peer.address);
-  if (!hop) {
-    return Error{fmt::format("no route to {}; add a gateway or a route", peer.address.to_string())};
-  }
+  return Error{fmt::format("no route to {}; add a gateway or a route", peer.address.to_string())};
+}
+
+Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64_t cookie,
+                                          const TcpOptions& options, const Endpoint& local) {
+  if (drain_deadline_) return Error{"the shard is stopping: no new connections"};
+  const stack::Way* way = way_to(peer.address);
+  if (way == nullptr || !way->host || peer.port == 0) return no_way(peer);
   const bool any_local = local.address.is_unspecified();
   if (!any_local && !interface_.is_local(local.address)) {
     return Error{fmt::format("{} is not one of our addresses", local.address.to_string())};
@@ -184,27 +184,22 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   const Result<uint16_t> app_index = app_for(app);
   if (!app_index) return app_index.error();
 
-  FlowKey key{any_local ? interface_.source_for(peer.address) : local.address, peer.address,
+  FlowKey key{any_local ? way->source : local.address, peer.address,
               local.port, peer.port};
-  if (key.local_port == 0) {
-    const std::optional<uint16_t> port = choose_port(key.local, peer, options.timestamps);
-    if (!port) {
-      return Error{fmt::format(
-          "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in "
-          "TIME-WAIT);"
-          " add source addresses, shorten msl, or connect less often",
-          key.local.to_string(), peer.to_string(), config_.port_last - config_.port_first + 1,
-          config_.port_first, config_.port_last, time_wait_live_)};
-    }
-    key.local_port = *port;
+  if (key.local_port == 0 && !choose_port(key, options.timestamps)) {
+    return Error{fmt::format(
+        "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in TIME-WAIT);"
+        " add source addresses, shorten msl, or connect less often",
+        key.local.to_string(), peer.to_string(), config_.port_last - config_.port_first + 1,
+        config_.port_first, config_.port_last, time_wait_live_)};
   }
   const uint64_t hash = flow_hash(key);
-  const uint32_t value = flows_.find(hash, [&](uint32_t v) { return is_key_of(v, key); });
+  const uint32_t value = find_flow(key, hash);
   if (value != kNil && !reusable(value, options.timestamps)) {
     return Error{fmt::format("the tuple {} is in use", key.to_string())};
   }
 
-  const uint32_t neighbor = neighbors_.acquire(*hop, ctx_.tick);
+  const uint32_t neighbor = way->neighbor;
   if (neighbor == kNil) {
     return Error{
         fmt::format("all {} neighbours are in use; raise neighbors_max", config_.neighbors_max)};
@@ -290,15 +285,16 @@ void Shard::Impl::forget_half_open(uint32_t index) {
   const bool erased =
       flows_.erase(flow_hash(half_open_[index].key), flow_value(FlowKind::kHalfOpen, index));
   MR_ASSERT(erased);
-  free_half_open(index);
+  stack::Listener* listener = listener_for(half_open_[index].key);
+  MR_ASSERT(listener != nullptr);
+  free_half_open(index, *listener);
   counters_.add(Counter::kTcpAttemptFails);
 }
 
 // Requires: the flow table does not name it any more.
-void Shard::Impl::free_half_open(uint32_t index) {
-  stack::Listener* listener = listener_for(half_open_[index].key);
-  MR_ASSERT(listener != nullptr && listener->half_open != 0);
-  --listener->half_open;
+void Shard::Impl::free_half_open(uint32_t index, stack::Listener& listener) {
+  MR_ASSERT(listener.half_open != 0);
+  --listener.half_open;
   if (half_open_wheel_.armed(index)) half_open_wheel_.disarm(index);
   half_open_.free(index);
 }
@@ -336,7 +332,7 @@ void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
 void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint64_t hash) {
   tcp::HalfOpen& half = half_open_[index];
   const wire::Segment& s = p.segment;
-  const stack::Listener* listener = listener_for(half.key);
+  stack::Listener* listener = listener_for(half.key);
   MR_ASSERT(listener != nullptr);  // close_listener() takes its half-open connections along
   const TcpOptions& options = profiles_[listener->profile];
   const SeqNum rcv_nxt = half.irs + 1;
@@ -394,11 +390,9 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
 // The handshake is complete: what was half-open becomes a connection, which takes the segment as
 // its first. `half_index` is its entry, or kNil when it has none. False when there is no room.
 bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index,
-                          const stack::Listener& listener, const wire::ParsedFrame& p,
-                          uint64_t hash) {
-  const std::optional<IpAddress> hop =
-      listener.accepting ? interface_.next_hop(p.key.peer) : std::nullopt;
-  const uint32_t neighbor = hop ? neighbors_.acquire(*hop, ctx_.tick) : kNil;
+                          stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash) {
+  const stack::Way* way = listener.accepting ? way_to(p.key.peer) : nullptr;
+  const uint32_t neighbor = way == nullptr ? kNil : way->neighbor;
   const uint32_t index = neighbor == kNil ? kNil : new_connection();
   if (index == kNil) {
     counters_.add(Counter::kTcpExtListenOverflows);  // the peer will send it again
@@ -415,7 +409,7 @@ bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index,
                          ? flows_.insert(hash, value)
                          : flows_.replace(hash, flow_value(FlowKind::kHalfOpen, half_index), value);
   MR_ASSERT(known);
-  if (half_index != kNil) free_half_open(half_index);
+  if (half_index != kNil) free_half_open(half_index, listener);
 
   begin_path(c);
   app_of(c).on_established(*facade_, ref(index));

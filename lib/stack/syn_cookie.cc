@@ -46,7 +46,7 @@ void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::Pars
 // An ACK for a listener that fits nothing we know: true when it was dealt with, because it brought
 // a cookie back, or its sender will send again what does. `half_index` is the entry that a repeated
 // SYN of the same tuple has made since, or kNil.
-bool Shard::Impl::accept_cookie(const stack::Listener& listener, const wire::ParsedFrame& p,
+bool Shard::Impl::accept_cookie(stack::Listener& listener, const wire::ParsedFrame& p,
                                 uint64_t hash, uint32_t half_index) {
   const wire::Segment& s = p.segment;
   if (config_.syn_cookies == SynCookies::kNever || s.has(wire::kSyn) || now_ >= cookies_until_) {

@@ -21,38 +21,54 @@
 namespace millrace::tcp {
 
 // With one of these, what leaves has something to say of it, or something must be asked first.
-inline constexpr uint32_t kNotPlain = kPersist | kProbeNow | kSynDue | kFinQueued | kAborting |
+inline constexpr uint32_t kNotPlain = kPersist | kProbeNow | kSynDue | kAborting |
                                       kTailProbeNow | kEcn | kAccEcn | kEct | kEceDue | kCwrDue |
                                       kAceHandshake | kUserTimeoutDue | kPaced;
 
 inline bool sends_plainly(const Connection& c) {
-  return c.state == State::kEstablished && !c.has(kNotPlain) && (c.inbox & c.sender) == kNil;
+  static_assert(static_cast<uint8_t>(State::kLastAck) - static_cast<uint8_t>(State::kEstablished) ==
+                5);
+  return static_cast<uint8_t>(static_cast<uint8_t>(c.state) -
+                              static_cast<uint8_t>(State::kEstablished)) <= 5 &&
+         !c.has(kNotPlain) && (c.inbox & c.sender) == kNil;
+}
+
+// Whether there may be anything to send at all.
+inline bool has_plain_output(const Connection& c) {
+  return c.has(kAckNow) || c.unsent() != 0 || (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
 }
 
 // One segment. Requires: sends_plainly(); out is whole but for Ethernet and IP. False, and nothing
 // has happened, when there is nothing to send or next_segment() must decide.
 inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h, TxFrame& out) {
   const uint32_t unsent = c.unsent();
+  const bool fin_queued = (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
   h.flags = wire::kAck;
+  h.seq = c.snd_nxt;
   out.payload_spans = 0;
   out.payload_bytes = 0;
-  h.seq = c.snd_nxt;
-  if (unsent != 0) {
+  if (unsent != 0 || fin_queued) {
     const uint32_t flight = c.flight();
     const uint32_t bytes = std::min<uint32_t>(unsent, c.snd_mss);
+    const bool last = bytes == unsent;
+    const bool fin = last && fin_queued;
+    const uint32_t end = flight + bytes + fin;
     const TcpOptions& options = ctx.options(c);
-    const bool whole = bytes == c.snd_mss;
-    if (flight + bytes > c.snd_wnd || options.cork) return false;
-    if (!whole && flight != 0 && !options.nodelay) return false;
-    if (flight == 0) restart_after_idle(c, ctx);
-    if (flight + bytes > c.cwnd || gather_new(c, ctx, bytes, out) != bytes) {
-      return false;
+    if (end > c.snd_wnd || options.cork) return false;
+    if (bytes != c.snd_mss && flight != 0 && !fin_queued && !options.nodelay) return false;
+    if (bytes != 0) {
+      if (flight == 0) restart_after_idle(c, ctx);
+      if (flight + bytes > c.cwnd || gather_new(c, ctx, bytes, out) != bytes) return false;
+      if (last) h.flags |= wire::kPsh;
     }
-    if (bytes == unsent) h.flags |= wire::kPsh;
+    if (fin) {
+      h.flags |= wire::kFin;
+      c.set(kFinSent);
+    }
     note_new_text(c, ctx);
-    c.snd_nxt += bytes;
+    c.snd_nxt += bytes + fin;
     time_segment(c, ctx, c.snd_nxt);
-    if (c.flight() >= 2u * c.snd_mss) {
+    if (end >= 2u * c.snd_mss) {
       arm_retransmit(c, ctx);
     } else if (!c.has(kRetransmitArmed)) {
       c.set(kRetransmitArmed);

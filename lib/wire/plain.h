@@ -145,35 +145,15 @@ inline bool is_flow_of(const FlowKey& key, const Plain& frame) {
 // Requires: as there.
 inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
                         const FlowKey& key, const PlainHeader& h) {
-  std::byte* l2 = out.header.data();
-  std::byte* l3 = l2 + kEthernetHeaderBytes;
-  std::byte* tcp = l3 + kIpv4HeaderBytes;
-  const uint32_t tcp_bytes =
-      h.has_timestamps ? kTcpHeaderBytes + kTimestampsBytes : kTcpHeaderBytes;
-  const uint32_t l4_bytes = tcp_bytes + out.payload_bytes;
-  const uint32_t source = memory_order(key.local);
-  const uint32_t destination = memory_order(key.peer);
-
-  std::memcpy(l2, ethernet.data(), ethernet.size());
-  write_ipv4_header(l3, ip, source, destination, kProtocolTcp,
-                    static_cast<uint16_t>(kIpv4HeaderBytes + l4_bytes));
-  store32(tcp, swap_bytes(uint32_t{key.local_port} << 16 | key.peer_port));
-  store_be32(tcp + 4, h.seq.raw());
-  store_be32(tcp + 8, h.ack.raw());
-  store_be32(tcp + 12, tcp_bytes << 26 | uint32_t{h.flags} << 16 | h.window);
-  store32(tcp + 16, fold(sum_pseudo_header(source, destination, kProtocolTcp,
-                                           static_cast<uint16_t>(l4_bytes))));
+  uint32_t tcp_bytes = kTcpHeaderBytes;
   if (h.has_timestamps) {
-    store32(tcp + kTcpHeaderBytes, kTimestampsPrefix);
-    store_be32(tcp + 24, h.ts_value);
-    store_be32(tcp + 28, h.ts_echo);
+    std::byte* options = out.header.data() + kPlainHeaderBytes;
+    store32(options, kTimestampsPrefix);
+    store_be32(options + 4, h.ts_value);
+    store_be32(options + 8, h.ts_echo);
+    tcp_bytes += kTimestampsBytes;
   }
-  out.header_bytes = static_cast<uint16_t>(kEthernetHeaderBytes + kIpv4HeaderBytes + tcp_bytes);
-  out.l2_bytes = kEthernetHeaderBytes;
-  out.l3_bytes = kIpv4HeaderBytes;
-  out.l4_bytes = static_cast<uint8_t>(tcp_bytes);
-  out.l4_checksum_needed = true;
-  out.is_ipv6 = false;
+  write_tcp_headers(out, ethernet, ip, key, h.seq, h.ack, h.flags, h.window, tcp_bytes);
 }
 
 }  // namespace millrace::wire

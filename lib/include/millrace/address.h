@@ -47,7 +47,8 @@ class IpAddress {
   }
 
   [[nodiscard]] constexpr bool is_v4() const {
-    return (parts_[0] | parts_[1]) == 0 && parts_[2] == kV4Prefix;
+    const Words w = words();
+    return (w[0] | (static_cast<uint32_t>(w[1]) ^ kV4Prefix)) == 0;
   }
   // Requires: is_v4(). The address as a number.
   [[nodiscard]] constexpr uint32_t v4_value() const { return to_big(parts_[3]); }
@@ -77,8 +78,9 @@ class IpAddress {
 
   // Word by word: the default would call memcmp for so few bytes.
   friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
-    return ((a.parts_[0] ^ b.parts_[0]) | (a.parts_[1] ^ b.parts_[1]) |
-            (a.parts_[2] ^ b.parts_[2]) | (a.parts_[3] ^ b.parts_[3])) == 0;
+    const Words u = a.words();
+    const Words v = b.words();
+    return ((u[0] ^ v[0]) | (u[1] ^ v[1])) == 0;
   }
 
   // "10.0.0.1" or "fe80::1".
