@@ -308,8 +308,8 @@ void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_
 // Where packets to `destination` go; null when there is no route. Its neighbour is kNil when all
 // entries for those are in use.
 const stack::Way* Shard::Impl::way_to(const IpAddress& destination) {
-  const uint64_t mixed = base::fold_multiply(destination.words()[1] ^ destination.words()[0],
-                                             hash_key_[0]);
+  const uint64_t mixed =
+      base::fold_multiply(destination.words()[1] ^ destination.words()[0], hash_key_[0]);
   stack::Way& way = ways_[mixed % ways_.size()];
   if (way.neighbor != kNil && way.destination == destination &&
       neighbors_[way.neighbor].address == way.hop) [[likely]] {

@@ -78,7 +78,8 @@ Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const Tc
   if (slot == listeners_.end()) slot = listeners_.emplace(listeners_.end());
   *slot = {.local = local, .open = true, .app = *app_index, .profile = *profile};
   const auto index = static_cast<uint32_t>(slot - listeners_.begin());
-  slot->next_of_port = std::exchange(listener_by_port_[local.port], static_cast<uint16_t>(index + 1));
+  slot->next_of_port =
+      std::exchange(listener_by_port_[local.port], static_cast<uint16_t>(index + 1));
   recount_half_open();
   recount_fast_open();
   return ListenerId{index};
@@ -184,8 +185,7 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   const Result<uint16_t> app_index = app_for(app);
   if (!app_index) return app_index.error();
 
-  FlowKey key{any_local ? way->source : local.address, peer.address,
-              local.port, peer.port};
+  FlowKey key{any_local ? way->source : local.address, peer.address, local.port, peer.port};
   if (key.local_port == 0 && !choose_port(key, options.timestamps)) {
     return Error{fmt::format(
         "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in TIME-WAIT);"
@@ -389,8 +389,8 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
 
 // The handshake is complete: what was half-open becomes a connection, which takes the segment as
 // its first. `half_index` is its entry, or kNil when it has none. False when there is no room.
-bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index,
-                          stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash) {
+bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index, stack::Listener& listener,
+                          const wire::ParsedFrame& p, uint64_t hash) {
   const stack::Way* way = listener.accepting ? way_to(p.key.peer) : nullptr;
   const uint32_t neighbor = way == nullptr ? kNil : way->neighbor;
   const uint32_t index = neighbor == kNil ? kNil : new_connection();

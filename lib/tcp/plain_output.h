@@ -21,9 +21,9 @@
 namespace millrace::tcp {
 
 // With one of these, what leaves has something to say of it, or something must be asked first.
-inline constexpr uint32_t kNotPlain = kPersist | kProbeNow | kSynDue | kAborting |
-                                      kTailProbeNow | kEcn | kAccEcn | kEct | kEceDue | kCwrDue |
-                                      kAceHandshake | kUserTimeoutDue | kPaced;
+inline constexpr uint32_t kNotPlain = kPersist | kProbeNow | kSynDue | kAborting | kTailProbeNow |
+                                      kEcn | kAccEcn | kEct | kEceDue | kCwrDue | kAceHandshake |
+                                      kUserTimeoutDue | kPaced;
 
 inline bool sends_plainly(const Connection& c) {
   static_assert(static_cast<uint8_t>(State::kLastAck) - static_cast<uint8_t>(State::kEstablished) ==

@@ -28,8 +28,8 @@ inline bool predicted(const Connection& c, const wire::Plain& s) {
   return c.state == State::kEstablished && !c.has(kUnpredictable) && (c.inbox & c.sender) == kNil &&
          s.seq == c.rcv_nxt && s.has_timestamps == c.has(kTimestamps) &&
          (!s.has_timestamps || static_cast<int32_t>(s.ts_value - c.ts_recent) >= 0) &&
-         s.ack - c.snd_una <= c.flight() && s.payload_bytes + (s.has(wire::kFin) ? 1 : 0) <= c.rcv_adv - c.rcv_nxt &&
-         c.snd_wnd != 0 &&
+         s.ack - c.snd_una <= c.flight() &&
+         s.payload_bytes + (s.has(wire::kFin) ? 1 : 0) <= c.rcv_adv - c.rcv_nxt && c.snd_wnd != 0 &&
          // Without SACK an empty repetition counts towards fast retransmit.
          (c.has(kSack) || s.ack != c.snd_una || s.payload_bytes != 0 || s.has(wire::kFin));
 }

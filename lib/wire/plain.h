@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The shape that nearly every frame of an open connection has, told from all others in a few
 // compares: Ethernet to us, IPv4 without options, fragments or ECN marks, TCP with ACK and
-// perhaps PSH or FIN, and no options but timestamps in the layout of RFC 7323 appendix A. Its fields are
-// then read where they lie.
+// perhaps PSH or FIN, and no options but timestamps in the layout of RFC 7323 appendix A. Its
+// fields are then read where they lie.
 //
 //     14 Ethernet | 20 IPv4 | 20 TCP | 12 timestamps or nothing | payload | padding
 //
