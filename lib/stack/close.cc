@@ -202,7 +202,7 @@ void Shard::Impl::on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint6
   h.window = 0xffff;
   if (t.timestamps()) {
     h.has_timestamps = true;
-    h.ts_value = ctx_.tick + tcp::hash_tuple(isn_secret_, p.key).ts_offset;
+    h.ts_value = ctx_.tick + timestamp_offset(hash);
     h.ts_echo = t.ts_recent;
   }
   send_control(p.key, h);

@@ -94,7 +94,7 @@ void Shard::Impl::on_half_open_timer(uint32_t index) {
   ++half.retries;
   counters_.add(Counter::kTcpExtTCPSynRetrans);
   counters_.add(Counter::kTcpRetransSegs);
-  repeat_syn_ack(half, options);
+  send_syn_ack(half, options, flow_hash(half.key));
   const uint64_t wait = uint64_t{tcp::to_ticks(options.rto_initial)}
                         << std::min<int>(half.retries, 16);
   half_open_wheel_.arm(index, ctx_.tick + static_cast<uint32_t>(std::min<uint64_t>(

@@ -50,10 +50,8 @@ bool Shard::Impl::open_fast(stack::Listener& listener, const wire::ParsedFrame& 
   c.app = listener.app;
   c.neighbor = neighbor;
   ++neighbors_[neighbor].references;
-  const tcp::TupleHash tuple = tcp::hash_tuple(isn_secret_, p.key);
-  const tcp::HalfOpen half =
-      tcp::remember_syn(p.key, s, options, tcp::initial_sequence(tuple, now_));
-  tcp::open_fast(c, half, s, ctx_, tuple.ts_offset);
+  const tcp::HalfOpen half = tcp::remember_syn(p.key, s, options, initial_sequence(p.key));
+  tcp::open_fast(c, half, s, ctx_, timestamp_offset(hash));
   const bool inserted = flows_.insert(hash, flow_value(FlowKind::kConnection, index));
   MR_ASSERT(inserted);
   used_syns_.insert(syn_of(hash, s));

@@ -114,6 +114,7 @@ class Shard::Impl {
   void on_counted_segment(uint32_t index, const wire::Segment& s, tcp::Effects& fx);
   void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
   bool on_plain(const RxFrame& frame, size_t i);
+  bool end_by_acknowledgement(uint32_t index);
   bool on_unpredicted(const RxFrame& frame, const wire::Plain& s, size_t i);
   uint32_t find_flow(const FlowKey& key, uint64_t hash) const;
   void on_flow(uint32_t value, const wire::ParsedFrame& p, uint64_t hash);
@@ -174,8 +175,13 @@ class Shard::Impl {
                const wire::ParsedFrame& p, uint64_t hash);
   void free_half_open(uint32_t index, stack::Listener& listener);
   void challenge_half_open(const tcp::HalfOpen& half);
-  void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options, uint32_t ts_offset);
-  void repeat_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options);
+  void send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options, uint64_t hash);
+  wire::SeqNum initial_sequence(const FlowKey& key) const {
+    return tcp::initial_sequence(tcp::isn_offset(isn_secret_, key), now_);
+  }
+  uint32_t timestamp_offset(uint64_t hash) const {
+    return tcp::timestamp_offset(timestamp_secret_, hash);
+  }
   void forget_half_open(uint32_t index);
   uint32_t new_connection();
   Result<uint16_t> profile_for(const TcpOptions& options);
@@ -187,7 +193,7 @@ class Shard::Impl {
 
   // --- syn_cookie.cc: the same without an entry.
   bool wants_cookie(bool full) const;
-  void answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p);
+  void answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p, uint64_t hash);
   bool accept_cookie(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
                      uint32_t half_index);
 
@@ -303,6 +309,7 @@ class Shard::Impl {
 
   std::array<uint64_t, 4> hash_key_{};
   tcp::IsnSecret isn_secret_;
+  tcp::IsnSecret timestamp_secret_;
   tcp::CookieSecret cookie_secret_;
   stack::UsedCookies used_cookies_;
   Instant cookies_until_{};       // the last that was sent is too old from then on

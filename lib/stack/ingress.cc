@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "stack/impl.h"
+#include "tcp/close.h"
 #include "tcp/input.h"
 #include "tcp/predicted.h"
 #include "wire/plain.h"
@@ -150,7 +151,8 @@ bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
   Connection& c = connections_[index];
   if (!tcp::predicted(c, s) || !wire::is_flow_of(c.key, s)) return on_unpredicted(frame, s, i);
 
-  const bool dirty = tcp::take_predicted(c, s, ctx_);
+  const tcp::Taken taken = tcp::take_predicted(c, s, ctx_);
+  if (taken.fin_acked && end_by_acknowledgement(index)) return true;
   if (s.payload_bytes != 0) {
     c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(s.payload_bytes));
     if (!deliver(index, {s.payload, s.payload_bytes}) || c.has(tcp::kAborting)) [[unlikely]] {
@@ -160,7 +162,16 @@ bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
   }
   if (s.has(wire::kFin)) on_peer_fin(index);
   if (c.state == State::kClosed) return true;
-  if (dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
+  if (taken.dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
+  return true;
+}
+
+// Our FIN was acknowledged by a plain segment. True when that ends the connection.
+bool Shard::Impl::end_by_acknowledgement(uint32_t index) {
+  tcp::Effects fx;
+  tcp::on_fin_acknowledged(connections_[index], ctx_, fx);
+  if (!fx.closed && !fx.time_wait) return false;
+  apply(index, fx, nullptr);
   return true;
 }
 

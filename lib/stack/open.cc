@@ -209,8 +209,7 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
     return Error{fmt::format("all {} connections are in use; raise connections_max",
                              config_.connections_max)};
   }
-  const tcp::TupleHash tuple = tcp::hash_tuple(isn_secret_, key);
-  SeqNum iss = tcp::initial_sequence(tuple, now_);
+  SeqNum iss = initial_sequence(key);
   if (value != kNil) {
     const SeqNum used = time_wait_[flow_index(value)].snd_nxt;
     if (iss <= used) iss = used + kIssStep;
@@ -224,7 +223,7 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   c.cookie = cookie;
   c.neighbor = neighbor;
   ++neighbors_[neighbor].references;
-  tcp::open_active(c, ctx_, iss, tuple.ts_offset);
+  tcp::open_active(c, ctx_, iss, timestamp_offset(hash));
   const bool inserted = flows_.insert(hash, flow_value(FlowKind::kConnection, index));
   MR_ASSERT(inserted);  // the table has room for all that the slabs can hold
   counters_.add(Counter::kTcpActiveOpens);
@@ -246,7 +245,7 @@ void Shard::Impl::on_listener_syn(stack::Listener& listener, const wire::ParsedF
   if (!listener.accepting) {
     counters_.add(Counter::kTcpExtListenOverflows);
   } else if (wants_cookie(full)) {
-    answer_with_cookie(profiles_[listener.profile], p);
+    answer_with_cookie(profiles_[listener.profile], p, hash);
   } else if (full) {
     counters_.add(Counter::kTcpExtListenOverflows);
   } else if (p.segment.fast_open_length == 0 || !open_fast(listener, p, hash)) {
@@ -260,8 +259,7 @@ void Shard::Impl::remember_half_open(stack::Listener& listener, const wire::Pars
   const uint32_t index = half_open_.allocate();
   MR_ASSERT(index != kNil);
   const TcpOptions& options = profiles_[listener.profile];
-  const tcp::TupleHash tuple = tcp::hash_tuple(isn_secret_, p.key);
-  SeqNum iss = tcp::initial_sequence(tuple, now_);
+  SeqNum iss = initial_sequence(p.key);
   if (iss_after && iss <= *iss_after) iss = *iss_after + kIssStep;
   half_open_[index] = tcp::remember_syn(p.key, p.segment, options, iss);
   ++listener.half_open;
@@ -269,16 +267,12 @@ void Shard::Impl::remember_half_open(stack::Listener& listener, const wire::Pars
   MR_ASSERT(inserted);
   half_open_wheel_.arm(index, ctx_.tick + tcp::to_ticks(options.rto_initial));
   counters_.add(Counter::kTcpPassiveOpens);
-  send_syn_ack(half_open_[index], options, tuple.ts_offset);
-}
-
-void Shard::Impl::repeat_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options) {
-  send_syn_ack(half, options, tcp::hash_tuple(isn_secret_, half.key).ts_offset);
+  send_syn_ack(half_open_[index], options, hash);
 }
 
 void Shard::Impl::send_syn_ack(const tcp::HalfOpen& half, const TcpOptions& options,
-                               uint32_t ts_offset) {
-  send_control(half.key, tcp::syn_ack(half, options, ctx_, ts_offset));
+                               uint64_t hash) {
+  send_control(half.key, tcp::syn_ack(half, options, ctx_, timestamp_offset(hash)));
 }
 
 void Shard::Impl::forget_half_open(uint32_t index) {
@@ -310,7 +304,7 @@ void Shard::Impl::recount_half_open() {
 
 // Says where a half-open connection stands, within the rate of RFC 5961 section 7.
 void Shard::Impl::challenge_half_open(const tcp::HalfOpen& half) {
-  const uint32_t ts_offset = tcp::hash_tuple(isn_secret_, half.key).ts_offset;
+  const uint32_t ts_offset = timestamp_offset(flow_hash(half.key));
   if (!ctx_.challenges.take(ts_offset)) return;
   counters_.add(Counter::kTcpExtTCPChallengeACK);
   const TcpOptions& options = profiles_[listener_for(half.key)->profile];
@@ -341,7 +335,7 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
   if (s.has(wire::kSyn) && !s.has(wire::kAck) && s.seq == half.irs) {
     counters_.add(Counter::kTcpExtTCPSynRetrans);
     tcp::ecn_on_repeated_syn(half, s, options);
-    repeat_syn_ack(half, options);
+    send_syn_ack(half, options, hash);
     return;
   }
   // Step 1.
@@ -403,7 +397,7 @@ bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index, stack:
   c.app = listener.app;
   c.neighbor = neighbor;
   ++neighbors_[neighbor].references;
-  tcp::open_passive(c, half, p.segment, ctx_, tcp::hash_tuple(isn_secret_, half.key).ts_offset);
+  tcp::open_passive(c, half, p.segment, ctx_, timestamp_offset(hash));
   const uint32_t value = flow_value(FlowKind::kConnection, index);
   const bool known = half_index == kNil
                          ? flows_.insert(hash, value)

@@ -64,6 +64,7 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   base::Random random(config.seed);
   for (uint64_t& key : hash_key_) key = random.next();
   isn_secret_ = {random.next(), random.next()};
+  timestamp_secret_ = {random.next(), random.next()};
   next_port_ = random.below(0x10000);
   cookie_secret_ = {random.next(), random.next()};
   cookies_from_ = static_cast<uint32_t>(

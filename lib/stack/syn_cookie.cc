@@ -21,7 +21,8 @@ bool Shard::Impl::wants_cookie(bool full) const {
   return false;
 }
 
-void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p) {
+void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p,
+                                     uint64_t hash) {
   tcp::HalfOpen half = tcp::remember_syn(p.key, p.segment, options, {});
   const bool timestamps = half.timestamps();
   tcp::ecn_fit_cookie(half);
@@ -29,7 +30,7 @@ void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::Pars
   half.fast_open = 0;
   uint32_t ts_offset = 0;
   if (timestamps) {
-    ts_offset = tcp::hash_tuple(isn_secret_, p.key).ts_offset;
+    ts_offset = timestamp_offset(hash);
   } else {  // they could not come back
     half.shift_and_flags = tcp::HalfOpen::kNoShift;
   }
@@ -68,7 +69,7 @@ bool Shard::Impl::accept_cookie(stack::Listener& listener, const wire::ParsedFra
   const bool good = cookie && cookie->whole && !used_cookies_.contains(*cookie);
   std::optional<tcp::StampedOptions> stamped = tcp::StampedOptions{};
   if (good && timestamps) {
-    const uint32_t clock = ctx_.tick + tcp::hash_tuple(isn_secret_, p.key).ts_offset;
+    const uint32_t clock = ctx_.tick + timestamp_offset(hash);
     stamped = tcp::read_stamp(clock, s.ts_echo);
   }
   if (!good || !stamped) {

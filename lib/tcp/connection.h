@@ -178,6 +178,13 @@ constexpr bool peer_has_closed(State state) {
          state == State::kTimeWait;
 }
 
+// ESTABLISHED and all that closing leads through, but for TIME-WAIT.
+constexpr bool is_open(State state) {
+  static_assert(static_cast<int>(State::kLastAck) - static_cast<int>(State::kEstablished) == 5);
+  return static_cast<uint8_t>(static_cast<uint8_t>(state) -
+                              static_cast<uint8_t>(State::kEstablished)) <= 5;
+}
+
 // Tick arithmetic: milliseconds modulo 2^32, compared by signed distance.
 constexpr bool tick_reached(uint32_t now, uint32_t deadline) {
   return static_cast<int32_t>(now - deadline) >= 0;

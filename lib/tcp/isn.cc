@@ -7,7 +7,7 @@
 
 namespace millrace::tcp {
 
-TupleHash hash_tuple(const IsnSecret& secret, const FlowKey& key) {
+uint32_t isn_offset(const IsnSecret& secret, const FlowKey& key) {
   const uint64_t ports = (uint64_t{key.local_port} << 16) | key.peer_port;
   uint64_t hash;
   if (key.peer.is_v4()) [[likely]] {
@@ -21,7 +21,7 @@ TupleHash hash_tuple(const IsnSecret& secret, const FlowKey& key) {
                                            key.peer.words()[0], key.peer.words()[1], ports};
     hash = base::siphash_2_4_words(secret.k0, secret.k1, words);
   }
-  return {static_cast<uint32_t>(hash), static_cast<uint32_t>(hash >> 32)};
+  return static_cast<uint32_t>(hash);
 }
 
 }  // namespace millrace::tcp

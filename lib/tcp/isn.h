@@ -1,32 +1,35 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Initial sequence numbers: ISN = M + F(tuple, secret), M a 4-microsecond clock and F a keyed
-// SipHash (RFC 6528 section 3). The other half of the same hash shifts our timestamps, for each
-// tuple by a constant (RFC 7323 section 5.4), so both only grow from one incarnation of a tuple to
-// the next.
+// SipHash (RFC 6528 section 3). Our timestamps are shifted for each tuple by a constant, too (RFC
+// 7323 section 5.4): so both only grow from one incarnation of a tuple to the next.
 #pragma once
 
 #include <cstdint>
 
+#include "base/hash.h"
 #include "millrace/address.h"
 #include "millrace/time.h"
 #include "wire/seq.h"
 
 namespace millrace::tcp {
 
-struct TupleHash {
-  uint32_t isn_offset;
-  uint32_t ts_offset;
-};
-
 struct IsnSecret {
   uint64_t k0 = 0;
   uint64_t k1 = 0;
 };
 
-TupleHash hash_tuple(const IsnSecret& secret, const FlowKey& key);
+// F: what is added to the clock for this tuple.
+uint32_t isn_offset(const IsnSecret& secret, const FlowKey& key);
 
-inline wire::SeqNum initial_sequence(const TupleHash& hash, Instant now) {
-  return wire::SeqNum(static_cast<uint32_t>(now.ns / 4000) + hash.isn_offset);
+inline wire::SeqNum initial_sequence(uint32_t isn_offset, Instant now) {
+  return wire::SeqNum(static_cast<uint32_t>(now.ns / 4000) + isn_offset);
+}
+
+// How far our timestamps are shifted for a tuple whose keyed hash is `flow_hash`. It hides when the
+// shard began, and nothing depends on nobody guessing it, so a multiplication is enough; with its
+// own secret, of which the flow table's hash is no part that could be read from it.
+inline uint32_t timestamp_offset(const IsnSecret& secret, uint64_t flow_hash) {
+  return static_cast<uint32_t>(base::fold_multiply(flow_hash ^ secret.k0, secret.k1));
 }
 
 }  // namespace millrace::tcp

@@ -26,10 +26,7 @@ inline constexpr uint32_t kNotPlain = kPersist | kProbeNow | kSynDue | kAborting
                                       kUserTimeoutDue | kPaced;
 
 inline bool sends_plainly(const Connection& c) {
-  static_assert(static_cast<uint8_t>(State::kLastAck) - static_cast<uint8_t>(State::kEstablished) ==
-                5);
-  return static_cast<uint8_t>(static_cast<uint8_t>(c.state) -
-                              static_cast<uint8_t>(State::kEstablished)) <= 5 &&
+  return is_open(c.state) &&
          !c.has(kNotPlain) && (c.inbox & c.sender) == kNil;
 }
 

@@ -19,26 +19,39 @@
 namespace millrace::tcp {
 
 // With one of these a segment means more than what take_predicted() does.
-inline constexpr uint32_t kUnpredictable = kNoReader | kPersist | kAborting | kWantsWritable |
+inline constexpr uint32_t kUnpredictable = kPersist | kAborting | kWantsWritable |
                                            kIdleArmed | kEcn | kAccEcn | kSynDue | kPaused;
+
+// Whether text or FIN wait to be sent for the first time.
+inline bool has_unsent(const Connection& c) {
+  return c.unsent() != 0 || (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
+}
 
 // Whether `s` is such a segment, if it is of this connection at all. Each line is one way to be
 // undisturbed.
 inline bool predicted(const Connection& c, const wire::Plain& s) {
-  return c.state == State::kEstablished && !c.has(kUnpredictable) && (c.inbox & c.sender) == kNil &&
+  const bool text = s.payload_bytes != 0 || s.has(wire::kFin);
+  return is_open(c.state) && !c.has(kUnpredictable) && (!text || !peer_has_closed(c.state)) &&
+         (s.payload_bytes == 0 || !c.has(kNoReader)) && (c.inbox & c.sender) == kNil &&
          s.seq == c.rcv_nxt && s.has_timestamps == c.has(kTimestamps) &&
          (!s.has_timestamps || static_cast<int32_t>(s.ts_value - c.ts_recent) >= 0) &&
          s.ack - c.snd_una <= c.flight() &&
          s.payload_bytes + (s.has(wire::kFin) ? 1 : 0) <= c.rcv_adv - c.rcv_nxt && c.snd_wnd != 0 &&
          // Without SACK an empty repetition counts towards fast retransmit.
-         (c.has(kSack) || s.ack != c.snd_una || s.payload_bytes != 0 || s.has(wire::kFin));
+         (c.has(kSack) || s.ack != c.snd_una || text);
 }
 
-// Everything up to `ack` is acknowledged. Returns whether a timer moved so that the wheel must
-// know.
-inline bool take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx) {
+// What became of a segment.
+struct Taken {
+  bool dirty = false;      // the flush has something to do
+  bool fin_acked = false;  // on_fin_acknowledged() is due
+};
+
+// Everything up to `ack` is acknowledged.
+inline void take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx, Taken& taken) {
   const uint32_t flight = c.flight();
   const uint32_t acked = ack - c.snd_una;
+  taken.fin_acked = c.has(kFinSent) && ack == c.snd_nxt;
   if (c.has(kRttTiming) && ack >= c.rtt_seq) {
     take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
     c.clear(kRttTiming);
@@ -51,38 +64,40 @@ inline bool take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx) {
   c.snd_una = ack;
   if (flight >= c.cwnd / 2) congestion_on_ack(c, ctx, acked, flight, 0);
   release_acknowledged(c, ctx, ack);
+  taken.dirty |= has_unsent(c) || taken.fin_acked;
   if (ack == c.snd_nxt) [[likely]]
-    return false;
+    return;
   arm_loss_timer(c, ctx);
-  return !c.timer.linked() || static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0;
+  // The wheel may only be told late of a deadline that was put off, never of one moved forward.
+  taken.dirty |=
+      !c.timer.linked() || static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0;
 }
 
-// Takes what `s` says but for its text, which is left to be delivered. Requires: predicted().
-// Returns whether the flush has something to do.
-inline bool take_predicted(Connection& c, const wire::Plain& s, Context& ctx) {
+// Takes what `s` says but for its text and FIN, which are left to be delivered.
+// Requires: predicted().
+inline Taken take_predicted(Connection& c, const wire::Plain& s, Context& ctx) {
   if (s.has_timestamps && c.last_ack_sent == c.rcv_nxt) {  // RFC 7323 section 4.3
     c.ts_recent = s.ts_value;
     c.ts_recent_tick = ctx.tick;
   }
-  bool dirty = false;
+  Taken taken;
   const bool news = s.ack != c.snd_una;
   if (news || c.snd_wl1 <= s.seq) {
     const uint32_t window = uint32_t{s.window} << c.snd_wscale();
     c.snd_wl1 = s.seq;
     if (window != c.snd_wnd) {
-      dirty = window > c.snd_wnd && c.unsent() != 0;
+      taken.dirty = window > c.snd_wnd && has_unsent(c);
       c.snd_wnd = window;
       c.snd_wnd_max_log2 =
           std::max(c.snd_wnd_max_log2, static_cast<uint8_t>(std::bit_width(window)));
     }
   }
   if (news) {
-    dirty |= take_predicted_ack(c, s.ack, ctx);
-    dirty |= c.unsent() != 0;
+    take_predicted_ack(c, s.ack, ctx, taken);
   } else if (s.payload_bytes == 0) {
     ctx.count(Counter::kTcpExtTCPPureAcks);
   }
-  return dirty;
+  return taken;
 }
 
 }  // namespace millrace::tcp

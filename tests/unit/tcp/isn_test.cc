@@ -14,7 +14,7 @@ FlowKey key(uint16_t port) {
 }
 
 TEST(TcpIsn, GrowsByOneEveryFourMicroseconds) {
-  const TupleHash hash = hash_tuple({1, 2}, key(1000));
+  const uint32_t hash = isn_offset({1, 2}, key(1000));
   const wire::SeqNum first = initial_sequence(hash, {});
   EXPECT_EQ(initial_sequence(hash, {3'999}), first);
   EXPECT_EQ(initial_sequence(hash, {4'000}), first + 1);
@@ -27,30 +27,32 @@ TEST(TcpIsn, EveryPartOfTheTupleAndTheSecretMatters) {
   std::set<uint32_t> seen;
   const FlowKey base = key(1000);
   FlowKey other = base;
-  seen.insert(hash_tuple({1, 2}, base).isn_offset);
+  seen.insert(isn_offset({1, 2}, base));
   other.local_port = 1001;
-  seen.insert(hash_tuple({1, 2}, other).isn_offset);
+  seen.insert(isn_offset({1, 2}, other));
   other = base;
   other.peer_port = 81;
-  seen.insert(hash_tuple({1, 2}, other).isn_offset);
+  seen.insert(isn_offset({1, 2}, other));
   other = base;
   other.local = IpAddress::v4(0x0a000003);
-  seen.insert(hash_tuple({1, 2}, other).isn_offset);
+  seen.insert(isn_offset({1, 2}, other));
   other = base;
   other.peer = IpAddress::v4(0x0a000003);
-  seen.insert(hash_tuple({1, 2}, other).isn_offset);
-  seen.insert(hash_tuple({3, 2}, base).isn_offset);
-  seen.insert(hash_tuple({1, 3}, base).isn_offset);
+  seen.insert(isn_offset({1, 2}, other));
+  seen.insert(isn_offset({3, 2}, base));
+  seen.insert(isn_offset({1, 3}, base));
   EXPECT_EQ(seen.size(), 7u);
 }
 
-TEST(TcpIsn, TheTimestampOffsetIsIndependentOfTheSequenceOffset) {
-  int equal = 0;
-  for (uint16_t port = 1; port < 1000; ++port) {
-    const TupleHash hash = hash_tuple({5, 6}, key(port));
-    equal += hash.isn_offset == hash.ts_offset ? 1 : 0;
+TEST(TcpIsn, TimestampsAreShiftedByFlowAndSecret) {
+  std::set<uint32_t> seen;
+  for (uint64_t hash = 1; hash <= 100; ++hash) {
+    seen.insert(timestamp_offset({5, 0x9e3779b97f4a7c15}, hash << 40));
+    seen.insert(timestamp_offset({5, 0xbf58476d1ce4e5b9}, hash << 40));
+    seen.insert(timestamp_offset({6ull << 50, 0x9e3779b97f4a7c15}, hash << 40));
   }
-  EXPECT_EQ(equal, 0);
+  EXPECT_EQ(seen.size(), 300u);
+  EXPECT_EQ(timestamp_offset({5, 7}, 9), timestamp_offset({5, 7}, 9));
 }
 
 }  // namespace
