@@ -89,10 +89,10 @@ bool Exchange::good(const HttpResponse& response) const {
          (response_bytes_ == ExchangeConfig::kAnyBytes || response.body_bytes() == response_bytes_);
 }
 
-Exchange::Progress Exchange::consume(State& state, uint32_t salt,
-                                     std::span<const std::byte> data) const {
+Exchange::Progress Exchange::consume(State& state, uint32_t salt, std::span<const std::byte> data,
+                                     KnownHead& known) const {
   if (protocol_ == Protocol::kHttp) {
-    const HttpResponse::Progress p = state.http.consume(data);
+    const HttpResponse::Progress p = state.http.consume(data, known);
     if (p.reply != Reply::kComplete) {
       return {p.taken, p.reply, false};
     }

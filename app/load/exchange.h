@@ -60,8 +60,10 @@ class Exchange {
   }
   [[nodiscard]] uint32_t request_bytes() const { return request_bytes_; }
 
-  // Takes what belongs to this response; resets `state` when that is complete.
-  Progress consume(State& state, uint32_t salt, std::span<const std::byte> data) const;
+  // Takes what belongs to this response; resets `state` when that is complete. `known` is of all
+  // responses that one caller gets.
+  Progress consume(State& state, uint32_t salt, std::span<const std::byte> data,
+                   KnownHead& known) const;
   // The peer closed in the middle of (or before) this response.
   [[nodiscard]] Reply finish(const State& state) const;
 

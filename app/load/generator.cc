@@ -338,7 +338,7 @@ size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<cons
       break;
     }
     const Exchange::Progress p =
-        exchange_.consume(client.response, client.salt, data.subspan(taken));
+        exchange_.consume(client.response, client.salt, data.subspan(taken), known_head_);
     taken += p.taken;
     if (p.reply == Reply::kBad) {
       fail(shard, client, Failure::kBadResponse);

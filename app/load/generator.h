@@ -127,6 +127,7 @@ class Generator final : public Program, private App {
 
   Plan plan_;
   const Exchange& exchange_;
+  KnownHead known_head_;
   std::optional<Sources> sources_;
   std::vector<Client> clients_;
   std::vector<uint32_t> free_;

@@ -89,6 +89,50 @@ HttpResponse::Progress HttpResponse::consume(std::span<const std::byte> data) {
   return {taken, Reply::kMore};
 }
 
+HttpResponse::Progress HttpResponse::consume(std::span<const std::byte> data, KnownHead& known) {
+  const bool at_beginning = stage_ == Stage::kStatusLine && head_bytes_ == 0;
+  if (!at_beginning) {
+    return consume(data);
+  }
+  if (known.bytes != 0 && data.size() >= known.bytes &&
+      std::memcmp(data.data(), known.text.data(), known.bytes) == 0) {
+    *this = known.response;
+    if (known.reply != Reply::kMore || data.size() == known.bytes) {
+      return {known.bytes, known.reply};
+    }
+    const Progress rest = consume(data.subspan(known.bytes));
+    return {known.bytes + rest.taken, rest.reply};
+  }
+  // Line by line, so that the end of the head is seen before its body is counted.
+  size_t taken = 0;
+  while (taken < data.size()) {
+    const std::span<const std::byte> left = data.subspan(taken);
+    const void* end = std::memchr(left.data(), '\n', left.size());
+    if (end == nullptr) {
+      break;
+    }
+    const Progress line = consume(
+        left.first(static_cast<size_t>(static_cast<const std::byte*>(end) - left.data()) + 1));
+    taken += line.taken;
+    const bool in_head = stage_ == Stage::kStatusLine || stage_ == Stage::kHeaders;
+    if (line.reply == Reply::kMore && in_head) {
+      continue;
+    }
+    if (line.reply != Reply::kBad && taken <= KnownHead::kBytesMax) {
+      std::memcpy(known.text.data(), data.data(), taken);
+      known.bytes = taken;
+      known.response = *this;
+      known.reply = line.reply;
+    }
+    if (line.reply != Reply::kMore) {
+      return {taken, line.reply};
+    }
+    break;
+  }
+  const Progress rest = consume(data.subspan(taken));
+  return {taken + rest.taken, rest.reply};
+}
+
 Reply HttpResponse::on_line(std::string_view line) {
   switch (stage_) {
     case Stage::kStatusLine:

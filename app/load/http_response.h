@@ -21,6 +21,8 @@ enum class Reply : uint8_t {
   kBad,       // not a response, or not the one that was asked for
 };
 
+struct KnownHead;
+
 class HttpResponse {
  public:
   static constexpr uint32_t kHeadBytesMax = 64 * 1024;
@@ -32,6 +34,9 @@ class HttpResponse {
 
   // Takes bytes up to the end of the response at most. After kComplete or kBad: reset() first.
   Progress consume(std::span<const std::byte> data);
+  // The same, quicker where the head is byte for byte the one that `known` remembers; the head that
+  // came, if it came in one piece, is remembered in its place.
+  Progress consume(std::span<const std::byte> data, KnownHead& known);
   // The peer will send no more: the end of a body without a length (RFC 9112 section 6.3, rule 8).
   [[nodiscard]] Reply finish() const {
     return stage_ == Stage::kUntilClose ? Reply::kComplete : Reply::kBad;
@@ -74,6 +79,16 @@ class HttpResponse {
   uint64_t body_bytes_ = 0;
   // The beginning of a line whose end has not arrived; what does not fit matters to nobody here.
   std::array<char, 56> line_;
+};
+
+// A head that was read, and what was known of its response behind it.
+struct KnownHead {
+  static constexpr size_t kBytesMax = 512;
+
+  size_t bytes = 0;  // 0: none yet
+  std::array<std::byte, kBytesMax> text;
+  HttpResponse response;
+  Reply reply = Reply::kMore;  // kComplete when there is no body
 };
 
 }  // namespace millrace::load

@@ -16,7 +16,8 @@ namespace {
 
 constexpr size_t kPatternBytes = 256 * 1024;
 constexpr size_t kPatternPeriod = 256;
-constexpr size_t kShortResponseBytesMax = 384;     // a head, or a refusal whole
+constexpr size_t kShortResponseBytesMax = 384;  // a head, or a refusal whole
+constexpr size_t kKnownHeadBytesMax = 512;
 constexpr uint64_t kRootWithBodyBytesMax = 16384;  // larger bodies are not kept behind their head
 
 std::string_view reason_phrase(uint16_t status) {
@@ -106,6 +107,7 @@ HttpServer::HttpServer(uint64_t body_bytes, ServiceCounts& counts)
       root.bytes.append(reinterpret_cast<const char*>(pattern_.data()), body_bytes);
     }
   }
+  known_head_.reserve(kKnownHeadBytesMax);
   heads_.reserve(kHeadsMax);
   free_heads_.reserve(kHeadsMax);
 }
@@ -186,6 +188,10 @@ void HttpServer::turn(Shard& shard) {
 // Takes a request's head, or what there is of it. Returns how many of `bytes` that was.
 size_t HttpServer::take_request(Shard& shard, ConnectionId id, Session& s, std::string_view bytes) {
   using Outcome = http::RequestReader::Outcome;
+  if (s.head == kNone && !known_head_.empty() && bytes.starts_with(known_head_)) {
+    answer(shard, id, s, known_reader_.request(bytes));
+    return known_head_.size();
+  }
   http::RequestReader fresh;
   http::RequestReader* reader = &fresh;
   std::string_view whole = bytes;
@@ -211,6 +217,10 @@ size_t HttpServer::take_request(Shard& shard, ConnectionId id, Session& s, std::
     case Outcome::kRequest: {
       const size_t taken = reader->head_bytes() - held;
       const http::Request request = reader->request(whole);
+      if (s.head == kNone && taken <= kKnownHeadBytesMax) {
+        known_head_ = bytes.substr(0, taken);
+        known_reader_ = fresh;
+      }
       release_head(s);  // its bytes stay where they are until another head is held
       answer(shard, id, s, request);
       return taken;

@@ -108,6 +108,9 @@ class HttpServer final : public App {
   std::array<Root, kEndingCount> roots_;
   std::vector<std::byte> pattern_;
   std::unique_ptr<Session[]> sessions_;
+  // The last request whose head came in one piece: most are byte for byte the same.
+  std::string known_head_;
+  http::RequestReader known_reader_;
   std::vector<Head> heads_;
   std::vector<uint32_t> free_heads_;
   uint32_t oldest_head_ = kNone;

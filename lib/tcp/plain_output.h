@@ -26,8 +26,7 @@ inline constexpr uint32_t kNotPlain = kPersist | kProbeNow | kSynDue | kAborting
                                       kUserTimeoutDue | kPaced;
 
 inline bool sends_plainly(const Connection& c) {
-  return is_open(c.state) &&
-         !c.has(kNotPlain) && (c.inbox & c.sender) == kNil;
+  return is_open(c.state) && !c.has(kNotPlain) && (c.inbox & c.sender) == kNil;
 }
 
 // Whether there may be anything to send at all.

@@ -19,8 +19,8 @@
 namespace millrace::tcp {
 
 // With one of these a segment means more than what take_predicted() does.
-inline constexpr uint32_t kUnpredictable = kPersist | kAborting | kWantsWritable |
-                                           kIdleArmed | kEcn | kAccEcn | kSynDue | kPaused;
+inline constexpr uint32_t kUnpredictable =
+    kPersist | kAborting | kWantsWritable | kIdleArmed | kEcn | kAccEcn | kSynDue | kPaused;
 
 // Whether text or FIN wait to be sent for the first time.
 inline bool has_unsent(const Connection& c) {

@@ -206,6 +206,25 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
   EXPECT_EQ(heard, "");
 }
 
+// The head that came last is known again by its bytes: alone, in front of others, and cut.
+TEST(HttpServer, AnswersTheSameRequestAgainAndOthersInBetween) {
+  ServicePair pair(http(64));
+  const ConnectionId id = pair.connect(kPort);
+  const std::vector<size_t> sizes = {10, 10, 11, 10, 10, 11, 11, 100, 10};
+  for (const size_t size : sizes) {
+    std::string heard = pair.converse(id, get("/bytes/" + std::to_string(size)));
+    EXPECT_TRUE(next_response(heard).body == body(size)) << size;
+    EXPECT_EQ(heard, "");
+  }
+  std::string requests;
+  for (const size_t size : sizes) requests += get("/bytes/" + std::to_string(size));
+  std::string heard = pair.converse(id, requests + requests.substr(0, 20));
+  for (const size_t size : sizes) EXPECT_TRUE(next_response(heard).body == body(size)) << size;
+  EXPECT_EQ(heard, "");
+  heard = pair.converse(id, requests.substr(20));
+  for (const size_t size : sizes) EXPECT_TRUE(next_response(heard).body == body(size)) << size;
+}
+
 TEST(HttpServer, ReadsUploadsThatNobodyWants) {
   ServicePair pair(http(64));
   const ConnectionId id = pair.connect(kPort);

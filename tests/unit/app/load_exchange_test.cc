@@ -30,12 +30,14 @@ struct Reading {
   friend bool operator==(const Reading&, const Reading&) = default;
 };
 
-Reading read_in_pieces(std::string_view text, size_t piece, bool then_close = false) {
+Reading read_in_pieces(std::string_view text, size_t piece, bool then_close = false,
+                       KnownHead* known = nullptr) {
   HttpResponse response;
   Reading r;
   while (r.reply == Reply::kMore && r.taken < text.size()) {
     const std::string_view part = text.substr(r.taken, piece);
-    const HttpResponse::Progress p = response.consume(bytes(part));
+    const HttpResponse::Progress p =
+        known == nullptr ? response.consume(bytes(part)) : response.consume(bytes(part), *known);
     EXPECT_LE(p.taken, part.size());
     EXPECT_TRUE(p.reply != Reply::kMore || p.taken == part.size());
     r.taken += p.taken;
@@ -50,9 +52,17 @@ Reading read_in_pieces(std::string_view text, size_t piece, bool then_close = fa
   return r;
 }
 
-// Every way of cutting it must give the same reading.
+// Every way of cutting it must give the same reading, and so must knowing the head already.
 Reading read(std::string_view text, bool then_close = false) {
   const Reading whole = read_in_pieces(text, text.size(), then_close);
+  KnownHead known;
+  for (const size_t piece : {text.size(), text.size(), size_t{57}, text.size()}) {
+    const Reading again = read_in_pieces(text, piece, then_close, &known);
+    EXPECT_EQ(again.reply, whole.reply) << text;
+    if (whole.reply == Reply::kComplete) {
+      EXPECT_EQ(again, whole) << text;
+    }
+  }
   for (const size_t piece : {1u, 2u, 3u, 7u, 50u, 57u}) {
     const Reading cut = read_in_pieces(text, piece, then_close);
     EXPECT_EQ(cut.reply, whole.reply) << "in pieces of " << piece << ": " << text;
@@ -61,6 +71,23 @@ Reading read(std::string_view text, bool then_close = false) {
     }
   }
   return whole;
+}
+
+KnownHead known;  // of one caller after the other
+
+TEST(HttpResponse, AKnownHeadIsTakenAtOnceAndAnotherTakesItsPlace) {
+  const std::string_view first = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+  const std::string_view second = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhey";
+  KnownHead seen;
+  for (const std::string_view text : {first, first, second, first, second, second}) {
+    const Reading reading = read_in_pieces(text, text.size(), false, &seen);
+    EXPECT_EQ(reading.reply, Reply::kComplete);
+    EXPECT_EQ(reading.body_bytes, text.size() - seen.bytes);
+    EXPECT_EQ(seen.bytes, text.find("\r\n\r\n") + 4);
+  }
+  // Another response of the same bytes up to a point is another response.
+  EXPECT_EQ(read_in_pieces("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX", 100, false, &seen).reply,
+            Reply::kMore);
 }
 
 constexpr std::string_view kHello = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -242,7 +269,7 @@ TEST(Exchange, SaysWhichSizesAndPathsCannotBe) {
 
 Reply reply_to(const Exchange& exchange, std::string_view text) {
   Exchange::State state;
-  return exchange.consume(state, 0, bytes(text)).reply;
+  return exchange.consume(state, 0, bytes(text), known).reply;
 }
 
 TEST(Exchange, IsGoodWithTheStatusAndTheLengthThatWereAskedFor) {
@@ -267,11 +294,12 @@ TEST(Exchange, ReadsOneResponseAfterTheOther) {
   Exchange::State state;
   const std::string two =
       std::string(kHello) + "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n!";
-  const Exchange::Progress first = exchange.consume(state, 0, bytes(two));
+  const Exchange::Progress first = exchange.consume(state, 0, bytes(two), known);
   EXPECT_EQ(first.reply, Reply::kComplete);
   EXPECT_EQ(first.taken, kHello.size());
   EXPECT_FALSE(first.server_closes);
-  const Exchange::Progress second = exchange.consume(state, 1, bytes(two).subspan(first.taken));
+  const Exchange::Progress second =
+      exchange.consume(state, 1, bytes(two).subspan(first.taken), known);
   EXPECT_EQ(second.reply, Reply::kComplete);
   EXPECT_TRUE(second.server_closes);
 }
@@ -279,7 +307,7 @@ TEST(Exchange, ReadsOneResponseAfterTheOther) {
 TEST(Exchange, JudgesWhatACloseLeaves) {
   const auto at_close = [](const Exchange& exchange, std::string_view text) {
     Exchange::State state;
-    EXPECT_EQ(exchange.consume(state, 0, bytes(text)).reply, Reply::kMore);
+    EXPECT_EQ(exchange.consume(state, 0, bytes(text), known).reply, Reply::kMore);
     return exchange.finish(state);
   };
   EXPECT_EQ(at_close(http(), ""), Reply::kMore);  // short
@@ -302,7 +330,7 @@ TEST(EchoExchange, WantsItsBytesBackWhateverThePieces) {
       std::string_view left = all;
       Exchange::Progress p;
       do {
-        p = exchange.consume(state, salt, bytes(left.substr(0, piece)));
+        p = exchange.consume(state, salt, bytes(left.substr(0, piece)), known);
         ASSERT_NE(p.reply, Reply::kBad);
         left.remove_prefix(p.taken);
       } while (p.reply == Reply::kMore);
@@ -318,7 +346,7 @@ TEST(EchoExchange, NoticesAWrongByteAnywhere) {
     std::string text = text_of(exchange.request(5));
     text[wrong] = static_cast<char>(text[wrong] ^ 1);
     Exchange::State state;
-    EXPECT_EQ(exchange.consume(state, 5, bytes(text)).reply, Reply::kBad) << wrong;
+    EXPECT_EQ(exchange.consume(state, 5, bytes(text), known).reply, Reply::kBad) << wrong;
   }
 }
 
@@ -327,7 +355,8 @@ TEST(EchoExchange, NoticesTheAnswerToAnotherRequest) {
       Exchange::create({.protocol = Protocol::kEcho, .request_bytes = 16}).value();
   for (uint32_t other = 1; other < 256; ++other) {
     Exchange::State state;
-    EXPECT_EQ(exchange.consume(state, 0, exchange.request(other)).reply, Reply::kBad) << other;
+    EXPECT_EQ(exchange.consume(state, 0, exchange.request(other), known).reply, Reply::kBad)
+        << other;
   }
 }
 
