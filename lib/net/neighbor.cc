@@ -63,6 +63,7 @@ void Neighbors::forget(uint32_t index) {
   erase_slot(index);
   entries_[index] = Neighbor{};
   free_.push_back(index);
+  ++forgotten_;
   --used_;
 }
 

@@ -72,6 +72,8 @@ class Neighbors {
 
   // Counts changes that a waiting connection may care about: answers and failures.
   [[nodiscard]] uint32_t epoch() const { return epoch_; }
+  // Counts entries that were given up: an index stays what it is while this does.
+  [[nodiscard]] uint32_t forgotten() const { return forgotten_; }
   [[nodiscard]] uint32_t used() const { return used_; }
   [[nodiscard]] uint32_t capacity() const { return static_cast<uint32_t>(entries_.size()); }
   // Of a failed entry: starts asking again, at most once per timeout.
@@ -100,6 +102,7 @@ class Neighbors {
   std::optional<uint32_t> next_;
   uint32_t used_ = 0;
   uint32_t epoch_ = 0;
+  uint32_t forgotten_ = 0;
 };
 
 template <class Ask, class Failed>

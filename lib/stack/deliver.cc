@@ -10,11 +10,6 @@
 
 namespace millrace {
 
-ConnectionRef Shard::Impl::ref(uint32_t index) const {
-  const Connection& c = connections_[index];
-  return {{index, c.generation}, c.cookie};
-}
-
 void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause) {
   Connection& c = connections_[index];
   if (fx.reset && cause != nullptr) send_reset(*cause);

@@ -15,30 +15,6 @@ namespace millrace {
 
 // --- Lists ------------------------------------------------------------------------------------
 
-void Shard::Impl::push(stack::ConnectionList& list, uint32_t index) {
-  connections_[index].dirty_next = kNil;
-  if (list.tail == kNil) {
-    list.head = index;
-  } else {
-    connections_[list.tail].dirty_next = index;
-  }
-  list.tail = index;
-}
-
-uint32_t Shard::Impl::pop(stack::ConnectionList& list) {
-  const uint32_t index = list.head;
-  list.head = connections_[index].dirty_next;
-  if (list.head == kNil) list.tail = kNil;
-  return index;
-}
-
-void Shard::Impl::mark_dirty(uint32_t index) {
-  Connection& c = connections_[index];
-  if (c.has(tcp::kDirty)) return;
-  c.set(tcp::kDirty);
-  push(dirty_, index);
-}
-
 // Connections that waited for a neighbour are looked at again when any neighbour's state has
 // changed, or one of them was aborted.
 void Shard::Impl::unblock() {
@@ -305,23 +281,14 @@ void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_
   route_control(control, cause.key.peer);
 }
 
-// Where packets to `destination` go; null when there is no route. Its neighbour is kNil when all
-// entries for those are in use.
-const stack::Way* Shard::Impl::way_to(const IpAddress& destination) {
-  const uint64_t mixed =
-      base::fold_multiply(destination.words()[1] ^ destination.words()[0], hash_key_[0]);
-  stack::Way& way = ways_[mixed % ways_.size()];
-  if (way.neighbor != kNil && way.destination == destination &&
-      neighbors_[way.neighbor].address == way.hop) [[likely]] {
-    neighbors_.use(way.neighbor, ctx_.tick);
-    return &way;
-  }
+const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
   const std::optional<IpAddress> hop = interface_.next_hop(destination);
   if (!hop) return nullptr;
+  stack::Way& way = way_slot(destination);
   way.destination = destination;
-  way.hop = *hop;
   way.source = interface_.source_for(destination);
   way.neighbor = neighbors_.acquire(*hop, ctx_.tick);
+  way.forgotten = neighbors_.forgotten();
   way.host = destination.is_v4() && !destination.is_unspecified() && !destination.is_multicast() &&
              !interface_.is_broadcast(destination) && !interface_.is_local(destination);
   return &way;

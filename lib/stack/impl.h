@@ -67,12 +67,12 @@ struct Listener {
 };
 
 // How packets get to a destination, as it was asked last time.
-struct Way {
+struct alignas(64) Way {
   IpAddress destination;
-  IpAddress hop;
-  IpAddress source;  // to speak from when the caller has no wish
-  uint32_t neighbor = kNil;
-  bool host = false;  // not we, not many: one can connect to it
+  IpAddress source;          // to speak from when the caller has no wish
+  uint32_t neighbor = kNil;  // of the next hop
+  uint32_t forgotten = 0;    // neighbors_.forgotten() when it was looked up
+  bool host = false;         // not we, not many: one can connect to it
 };
 
 // A singly linked list of connections through Connection::dirty_next.
@@ -101,8 +101,14 @@ class Shard::Impl {
   bool has_output() const;
   ShardUse use() const;
   std::optional<TcpInfo> info(ConnectionId id) const;
-  Connection* find(ConnectionId id);
-  const Connection* find(ConnectionId id) const;
+  const Connection* find(ConnectionId id) const {
+    if (id.index >= connections_.high_water()) return nullptr;
+    const Connection& c = connections_[id.index];
+    return c.generation == id.generation && c.state != State::kClosed ? &c : nullptr;
+  }
+  Connection* find(ConnectionId id) {
+    return const_cast<Connection*>(std::as_const(*this).find(id));
+  }
   void drain(Instant deadline);
   bool drained() const;
 
@@ -155,7 +161,10 @@ class Shard::Impl {
   void on_peer_fin(uint32_t index);
   void end_after_reading(uint32_t index, uint8_t end);
   void resume(ConnectionId id);
-  ConnectionRef ref(uint32_t index) const;
+  ConnectionRef ref(uint32_t index) const {
+    const Connection& c = connections_[index];
+    return {{index, c.generation}, c.cookie};
+  }
   App& app_of(const Connection& c) { return *apps_[c.app]; }
 
   // --- open.cc: beginnings.
@@ -186,7 +195,6 @@ class Shard::Impl {
   uint32_t new_connection();
   Result<uint16_t> profile_for(const TcpOptions& options);
   Result<uint16_t> app_for(App& app);
-  const stack::Way* way_to(const IpAddress& destination);
   Error no_way(const Endpoint& peer) const;
   bool choose_port(FlowKey& key, bool timestamps);
   bool reusable(uint32_t value, bool timestamps) const;
@@ -234,10 +242,43 @@ class Shard::Impl {
   size_t flush(uint32_t index, std::span<TxFrame> out);
   size_t flush_plain(uint32_t index, std::span<TxFrame> out);
   void discard_output(uint32_t index);
-  void mark_dirty(uint32_t index);
+  void mark_dirty(uint32_t index) {
+    Connection& c = connections_[index];
+    if (c.has(tcp::kDirty)) return;
+    c.set(tcp::kDirty);
+    push(dirty_, index);
+  }
   void unblock();
-  void push(stack::ConnectionList& list, uint32_t index);
-  uint32_t pop(stack::ConnectionList& list);
+  void push(stack::ConnectionList& list, uint32_t index) {
+    connections_[index].dirty_next = kNil;
+    if (list.tail == kNil) {
+      list.head = index;
+    } else {
+      connections_[list.tail].dirty_next = index;
+    }
+    list.tail = index;
+  }
+  uint32_t pop(stack::ConnectionList& list) {
+    const uint32_t index = list.head;
+    list.head = connections_[index].dirty_next;
+    if (list.head == kNil) list.tail = kNil;
+    return index;
+  }
+  // Where packets to `destination` go; null when there is no route. Its neighbour is kNil when all
+  // entries for those are in use.
+  const stack::Way* way_to(const IpAddress& destination) {
+    const stack::Way& way = way_slot(destination);
+    if (way.destination != destination || way.neighbor == kNil ||
+        way.forgotten != neighbors_.forgotten()) [[unlikely]] {
+      return find_way(destination);
+    }
+    neighbors_.use(way.neighbor, ctx_.tick);
+    return &way;
+  }
+  stack::Way& way_slot(const IpAddress& destination) {
+    const IpAddress::Words words = destination.words();
+    return ways_[base::fold_multiply(words[1] ^ words[0], hash_key_[0]) % ways_.size()];
+  }
   void send_control(const FlowKey& key, const wire::SegmentHeader& header);
   void send_control_frame(uint32_t control, const FlowKey& key, const wire::SegmentHeader& header);
   void send_reset(const wire::ParsedFrame& p);
@@ -245,6 +286,7 @@ class Shard::Impl {
                 const IpAddress& sender_ip);
   void send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_t code,
                  std::span<const std::byte> body);
+  const stack::Way* find_way(const IpAddress& destination);
   void route_control(uint32_t control, const IpAddress& destination);
 
   stack::ConnectionStatistics& statistics(uint32_t index) const {

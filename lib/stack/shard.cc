@@ -198,16 +198,6 @@ ShardUse Shard::Impl::use() const {
   return use;
 }
 
-const tcp::Connection* Shard::Impl::find(ConnectionId id) const {
-  if (id.index >= connections_.high_water()) return nullptr;
-  const Connection& c = connections_[id.index];
-  return c.generation == id.generation && c.state != State::kClosed ? &c : nullptr;
-}
-
-tcp::Connection* Shard::Impl::find(ConnectionId id) {
-  return const_cast<Connection*>(std::as_const(*this).find(id));
-}
-
 void Shard::Impl::drain(Instant deadline) {
   for (uint32_t i = 0; i < listeners_.size(); ++i) close_listener({i});
   for (uint32_t i = 0; i < connections_.high_water(); ++i) {
