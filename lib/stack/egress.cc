@@ -92,38 +92,37 @@ bool aborts_with_reset(const tcp::Connection& c) {
 
 }  // namespace
 
-// The short way of a connection that has nothing but new text or an acknowledgement to send. Fills
-// what it can of `out`; what it leaves undone (the connection is still marked) is for flush().
-// Requires: as there.
-size_t Shard::Impl::flush_plain(uint32_t index, std::span<TxFrame> out) {
-  Connection& c = connections_[index];
-  const net::Neighbor& neighbor = neighbors_[c.neighbor];
-  if (!tcp::sends_plainly(c) || !neighbor.usable() || !predicts_) [[unlikely]]
-    return 0;
-  const wire::IpFields ip{config_.interface.ttl, static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
-  const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
-  size_t filled = 0;
-  for (; filled < limit; ++filled) {
-    if (!tcp::has_plain_output(c)) break;
-    wire::PlainHeader header;
-    // A Sender: what is in flight was sent at different times.
-    if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) return filled;
-    wire::build_plain(out[filled], neighbor.ethernet, ip, c.key, header);
-  }
-  if (filled == limit) return filled;  // there may be more
-  c.clear(tcp::kDirty);
-  if (!tcp::timer_is_early_enough(c)) rearm(index);
-  return filled;
-}
-
 // Requires: the connection was just taken off the dirty list; out is not empty.
 size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   Connection& c = connections_[index];
-  size_t filled = flush_plain(index, out);
-  if (!c.has(tcp::kDirty)) {
-    counters_.add(Counter::kTcpOutSegs, filled);
-    return filled;
+  const net::Neighbor& neighbor = neighbors_[c.neighbor];
+  if (!tcp::sends_plainly(c) || !neighbor.usable() || !predicts_) [[unlikely]]
+    return flush_any(index, out, 0);
+  // The short way of a connection that has nothing but new text, FIN or an acknowledgement to send.
+  const wire::IpFields ip{config_.interface.ttl, static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
+  const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
+  for (size_t filled = 0; filled < limit; ++filled) {
+    if (!tcp::has_plain_output(c)) {
+      c.clear(tcp::kDirty);
+      if (!tcp::timer_is_early_enough(c)) rearm(index);
+      counters_.add(Counter::kTcpOutSegs, filled);
+      return filled;
+    }
+    wire::PlainHeader header;
+    // A Sender: what is in flight was sent at different times.
+    if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) {
+      return flush_any(index, out, filled);
+    }
+    wire::build_plain(out[filled], neighbor.ethernet, ip, c.key, header);
   }
+  counters_.add(Counter::kTcpOutSegs, limit);
+  push(dirty_, index);  // there may be more: next time, behind the others
+  return limit;
+}
+
+// The same for every connection. `filled` frames of `out` are there already.
+size_t Shard::Impl::flush_any(uint32_t index, std::span<TxFrame> out, size_t filled) {
+  Connection& c = connections_[index];
   if (c.state == State::kClosed) {
     c.clear(tcp::kDirty);
     connections_.free(index);

@@ -121,7 +121,7 @@ class Shard::Impl {
   void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
   bool on_plain(const RxFrame& frame, size_t i);
   bool end_by_acknowledgement(uint32_t index);
-  bool on_unpredicted(const RxFrame& frame, const wire::Plain& s, size_t i);
+  bool on_unpredicted(const RxFrame& frame, size_t i);
   uint32_t find_flow(const FlowKey& key, uint64_t hash) const;
   void on_flow(uint32_t value, const wire::ParsedFrame& p, uint64_t hash);
   void count_in(const wire::ParsedFrame& p);
@@ -240,7 +240,7 @@ class Shard::Impl {
   // --- egress.cc: frames out.
   size_t transmit(std::span<TxFrame> out);
   size_t flush(uint32_t index, std::span<TxFrame> out);
-  size_t flush_plain(uint32_t index, std::span<TxFrame> out);
+  size_t flush_any(uint32_t index, std::span<TxFrame> out, size_t filled);
   void discard_output(uint32_t index);
   void mark_dirty(uint32_t index) {
     Connection& c = connections_[index];

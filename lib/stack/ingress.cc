@@ -147,9 +147,9 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
 bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
   const wire::Plain s = wire::read_plain(frame);
   const uint32_t index = candidates_[i];
-  if (index > stack::kFlowIndexMask) return on_unpredicted(frame, s, i);
+  if (index > stack::kFlowIndexMask) return on_unpredicted(frame, i);
   Connection& c = connections_[index];
-  if (!tcp::predicted(c, s) || !wire::is_flow_of(c.key, s)) return on_unpredicted(frame, s, i);
+  if (!tcp::predicted(c, s) || !wire::is_flow_of(c.key, s)) return on_unpredicted(frame, i);
 
   const tcp::Taken taken = tcp::take_predicted(c, s, ctx_);
   if (taken.fin_acked && end_by_acknowledgement(index)) return true;
@@ -176,9 +176,9 @@ bool Shard::Impl::end_by_acknowledgement(uint32_t index) {
 }
 
 // False, for on_plain().
-bool Shard::Impl::on_unpredicted(const RxFrame& frame, const wire::Plain& s, size_t i) {
+bool Shard::Impl::on_unpredicted(const RxFrame& frame, size_t i) {
   wire::ParsedFrame& p = parsed_[i];
-  wire::parse_plain(frame, s, p);
+  wire::parse_plain(frame, wire::read_plain(frame), p);
   const uint32_t candidate = candidates_[i];
   const bool known = candidate <= stack::kFlowIndexMask &&
                      connections_[candidate].state != State::kClosed &&

@@ -21,10 +21,13 @@ namespace millrace::tcp {
 // RFC 6928: min(10 MSS, max(2 MSS, 14600)), with options.initial_window_segments for the 10; one
 // segment when the SYN was lost (RFC 5681 section 3.1).
 void start_congestion(Connection& c, const Context& ctx, bool syn_was_lost);
-inline uint32_t initial_window(const Connection& c, const Context& ctx) {
+inline uint32_t initial_window(const Connection& c, const TcpOptions& options) {
   const uint32_t mss = c.snd_mss;
-  const uint32_t segments = ctx.options(c).initial_window_segments;
+  const uint32_t segments = options.initial_window_segments;
   return std::min(segments * mss, std::max(2 * mss, segments * 1460));
+}
+inline uint32_t initial_window(const Connection& c, const Context& ctx) {
+  return initial_window(c, ctx.options(c));
 }
 // Nothing is in flight. If so it was for a timeout's length, what the window measured is gone
 // (RFC 5681 section 4.1).

@@ -36,7 +36,7 @@ inline bool has_plain_output(const Connection& c) {
 
 // One segment. Requires: sends_plainly(); out is whole but for Ethernet and IP. False, and nothing
 // has happened, when there is nothing to send or next_segment() must decide.
-inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h, TxFrame& out) {
+[[gnu::always_inline]] inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h, TxFrame& out) {
   const uint32_t unsent = c.unsent();
   const bool fin_queued = (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
   h.flags = wire::kAck;
@@ -53,7 +53,7 @@ inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h, TxFram
     if (end > c.snd_wnd || options.cork) return false;
     if (bytes != c.snd_mss && flight != 0 && !fin_queued && !options.nodelay) return false;
     if (bytes != 0) {
-      if (flight == 0) restart_after_idle(c, ctx);
+      if (flight == 0 && c.cwnd > initial_window(c, options)) restart_if_idle(c, ctx);
       if (flight + bytes > c.cwnd || gather_new(c, ctx, bytes, out) != bytes) return false;
       if (last) h.flags |= wire::kPsh;
     }
@@ -68,7 +68,8 @@ inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h, TxFram
       arm_retransmit(c, ctx);
     } else if (!c.has(kRetransmitArmed)) {
       c.set(kRetransmitArmed);
-      c.retransmit_deadline = ctx.tick + rto_ticks(c, ctx);
+      c.retransmit_deadline =
+          ctx.tick + (c.backoff == 0 ? rto_base_ticks(c, options) : rto_ticks(c, ctx));
     }
   } else if (!c.has(kAckNow) || c.flight() > c.snd_wnd) {
     return false;

@@ -29,7 +29,7 @@ inline bool has_unsent(const Connection& c) {
 
 // Whether `s` is such a segment, if it is of this connection at all. Each line is one way to be
 // undisturbed.
-inline bool predicted(const Connection& c, const wire::Plain& s) {
+[[gnu::always_inline]] inline bool predicted(const Connection& c, const wire::Plain& s) {
   const bool text = s.payload_bytes != 0 || s.has(wire::kFin);
   return is_open(c.state) && !c.has(kUnpredictable) && (!text || !peer_has_closed(c.state)) &&
          (s.payload_bytes == 0 || !c.has(kNoReader)) && (c.inbox & c.sender) == kNil &&
@@ -48,7 +48,7 @@ struct Taken {
 };
 
 // Everything up to `ack` is acknowledged.
-inline void take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx, Taken& taken) {
+[[gnu::always_inline]] inline void take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx, Taken& taken) {
   const uint32_t flight = c.flight();
   const uint32_t acked = ack - c.snd_una;
   taken.fin_acked = c.has(kFinSent) && ack == c.snd_nxt;
@@ -75,7 +75,7 @@ inline void take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx, Ta
 
 // Takes what `s` says but for its text and FIN, which are left to be delivered.
 // Requires: predicted().
-inline Taken take_predicted(Connection& c, const wire::Plain& s, Context& ctx) {
+[[gnu::always_inline]] inline Taken take_predicted(Connection& c, const wire::Plain& s, Context& ctx) {
   if (s.has_timestamps && c.last_ack_sent == c.rcv_nxt) {  // RFC 7323 section 4.3
     c.ts_recent = s.ts_value;
     c.ts_recent_tick = ctx.tick;

@@ -39,8 +39,7 @@ inline void time_segment(Connection& c, const Context& ctx, SeqNum end) {
 }
 
 // The timeout in ticks without back-off, within rto_min and rto_max.
-inline uint32_t rto_base_ticks(const Connection& c, const Context& ctx) {
-  const TcpOptions& options = ctx.options(c);
+inline uint32_t rto_base_ticks(const Connection& c, const TcpOptions& options) {
   if (c.srtt_us8 == 0) [[unlikely]] {
     const uint32_t initial = to_ticks(options.rto_initial);
     return c.rttvar_us4 == kSynWasLost ? std::max(initial, 3000u) : initial;
@@ -51,6 +50,9 @@ inline uint32_t rto_base_ticks(const Connection& c, const Context& ctx) {
   if (timeout <= options.rto_min) [[likely]]
     return to_ticks(options.rto_min);
   return timeout < options.rto_max ? (us + 999) / 1000 : to_ticks(options.rto_max);
+}
+inline uint32_t rto_base_ticks(const Connection& c, const Context& ctx) {
+  return rto_base_ticks(c, ctx.options(c));
 }
 // With back-off.
 uint32_t backed_off_ticks(const Connection& c, const Context& ctx);
