@@ -42,6 +42,13 @@ inline uint64_t sum_ipv4_header(const std::byte* ip) {
   return add_with_carry(sum, load32(ip + 16));
 }
 
+// The sum of a TCP header, whose length is a multiple of 4, without a call.
+inline uint64_t sum_tcp_header(const std::byte* tcp, size_t bytes, uint64_t sum = 0) {
+  size_t at = 0;
+  for (; at + 8 <= bytes; at += 8) sum = add_with_carry(sum, load64(tcp + at));
+  return at == bytes ? sum : add_with_carry(sum, load32(tcp + at));
+}
+
 // Addresses in memory order; `l4_bytes` is the length of TCP header and payload.
 constexpr uint64_t sum_pseudo_header(uint32_t source, uint32_t destination, uint8_t protocol,
                                      uint16_t l4_bytes) {
@@ -63,6 +70,8 @@ class RunningSum {
   constexpr RunningSum() = default;
   constexpr explicit RunningSum(uint64_t sum) : sum_(sum) {}
 
+  // Requires: nothing but an even number of bytes came before.
+  constexpr void add_sum(uint64_t sum) { sum_ = add_with_carry(sum_, sum); }
   void add(std::span<const std::byte> bytes) { join(sum_bytes(bytes), bytes.size()); }
   // Adds while copying to `to`; returns the end of the copy.
   std::byte* add_copying(std::byte* to, std::span<const std::byte> bytes) {

@@ -11,7 +11,12 @@ namespace millrace {
 size_t write_frame(const TxFrame& frame, std::span<std::byte> out) {
   constexpr size_t kTcpChecksumOffset = 16;
   std::byte* to = out.data();
-  std::memcpy(to, frame.header.data(), frame.header_bytes);
+  // All of it where there is room: a length that is known needs no loop.
+  if (out.size() >= TxFrame::kMaxHeaderBytes) [[likely]] {
+    std::memcpy(to, frame.header.data(), TxFrame::kMaxHeaderBytes);
+  } else {
+    std::memcpy(to, frame.header.data(), frame.header_bytes);
+  }
   to += frame.header_bytes;
   const std::span payload(frame.payload.data(), frame.payload_spans);
   if (!frame.l4_checksum_needed) {
@@ -24,7 +29,7 @@ size_t write_frame(const TxFrame& frame, std::span<std::byte> out) {
   // The pseudo-header's sum already lies in the checksum field, so it is part of the header's.
   const size_t l4_at = size_t{frame.l2_bytes} + frame.l3_bytes;
   wire::RunningSum sum;
-  sum.add({out.data() + l4_at, frame.l4_bytes});
+  sum.add_sum(wire::sum_tcp_header(out.data() + l4_at, frame.l4_bytes));
   for (const std::span<const std::byte> piece : payload) to = sum.add_copying(to, piece);
   wire::store16(out.data() + l4_at + kTcpChecksumOffset, sum.checksum());
   return frame.total_bytes();
