@@ -36,7 +36,8 @@ inline bool has_plain_output(const Connection& c) {
 
 // One segment. Requires: sends_plainly(); out is whole but for Ethernet and IP. False, and nothing
 // has happened, when there is nothing to send or next_segment() must decide.
-[[gnu::always_inline]] inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h, TxFrame& out) {
+[[gnu::always_inline]] inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h,
+                                              TxFrame& out) {
   const uint32_t unsent = c.unsent();
   const bool fin_queued = (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
   h.flags = wire::kAck;

@@ -48,7 +48,8 @@ struct Taken {
 };
 
 // Everything up to `ack` is acknowledged.
-[[gnu::always_inline]] inline void take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx, Taken& taken) {
+[[gnu::always_inline]] inline void take_predicted_ack(Connection& c, wire::SeqNum ack, Context& ctx,
+                                                      Taken& taken) {
   const uint32_t flight = c.flight();
   const uint32_t acked = ack - c.snd_una;
   taken.fin_acked = c.has(kFinSent) && ack == c.snd_nxt;
@@ -75,7 +76,8 @@ struct Taken {
 
 // Takes what `s` says but for its text and FIN, which are left to be delivered.
 // Requires: predicted().
-[[gnu::always_inline]] inline Taken take_predicted(Connection& c, const wire::Plain& s, Context& ctx) {
+[[gnu::always_inline]] inline Taken take_predicted(Connection& c, const wire::Plain& s,
+                                                   Context& ctx) {
   if (s.has_timestamps && c.last_ack_sent == c.rcv_nxt) {  // RFC 7323 section 4.3
     c.ts_recent = s.ts_value;
     c.ts_recent_tick = ctx.tick;

@@ -51,8 +51,8 @@ struct TxFrame {
 };
 
 // Writes the whole frame, with its TCP checksum completed in software.
-// Requires: out.size() >= frame.total_bytes(). Returns the frame's length; what of `out` lies behind
-// it may be overwritten.
+// Requires: out.size() >= frame.total_bytes(). Returns the frame's length; what of `out` lies
+// behind it may be overwritten.
 size_t write_frame(const TxFrame& frame, std::span<std::byte> out);
 
 }  // namespace millrace
