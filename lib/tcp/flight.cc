@@ -352,17 +352,18 @@ void lose_all(Connection& c, Sender& r, Context& ctx) {
     ctx.count(Counter::kTcpExtTCPSACKReneging);
     forget_deliveries(r, c.snd_una);
   }
-  r.sacked_bytes = r.lost_bytes = 0;
+  // Else it stays as it is: whether the rest may still arrive depends on how much was sacked.
+  if (reneged || !c.has(kSack)) r.sacked_bytes = 0;
+  r.lost_bytes = 0;
   r.lost_cursor = kNil;
   uint32_t previous = kNil;
   for (uint32_t index = r.head; index != kNil;) {
     Run& run = runs[index];
     const uint32_t bytes = run_end(c, ctx, run) - run.begin;
     if (reneged) run.flags &= ~uint32_t{kSacked};
-    if ((run.flags & kSacked) != 0) {
-      r.sacked_bytes += bytes;
-    } else if (index == r.head || reneged || (run.flags & kLost) != 0 ||
-               !rack_may_arrive(c, r, ctx, run)) {
+    const bool sacked = (run.flags & kSacked) != 0;
+    if (!sacked && (index == r.head || reneged || (run.flags & kLost) != 0 ||
+                    !rack_may_arrive(c, r, ctx, run))) {
       run.flags |= kLost;
       r.lost_bytes += bytes;
     }

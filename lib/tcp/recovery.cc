@@ -244,7 +244,6 @@ void recover_on_timeout(Connection& c, Context& ctx) {
   r.clear(kProbeOut | kForward);
   if (forward) r.set(kForward);
   lose_all(c, r, ctx);
-  if (!c.has(kSack)) r.sacked_bytes = 0;
   r.w_max = 0;  // RFC 9438 section 4.8: CUBIC begins anew where slow start ends
   c.cwnd = pipe(c, ctx) + c.snd_mss;
 }

@@ -165,6 +165,19 @@ TEST_F(TcpFlight, WhatIsSentAgainOverALongTimeNeedsFewRuns) {
   EXPECT_EQ(pipe_segments(), 3000u);
 }
 
+// Two segments are sacked, which say little; of half the size they would be four, which leave no
+// room for reordering (RFC 8985 section 6.2.1): neither before the second of them nor behind it.
+TEST_F(TcpFlight, WithEnoughSackedNothingThatLosingAllFindsMayStillArrive) {
+  send(6);
+  ctx.now_us += kRttUs;
+  acknowledge(0, {{2, 3}, {4, 5}});
+  ASSERT_EQ(sender().lost_bytes, 0u);
+  c.snd_mss = kMss / 2;
+  lose_all(c, sender(), ctx);
+  EXPECT_EQ(sender().lost_bytes, 4 * kMss);
+  EXPECT_EQ(sender().sacked_bytes, 2 * kMss);
+}
+
 TEST_F(TcpFlight, WithoutMemoryForHolesWhatIsLostIsStillSentInPieces) {
   send(3000, 12);
   for (uint32_t i = 1; i + 1 < 3000; i += 2) acknowledge(0, {{i, i + 1}});
