@@ -24,7 +24,7 @@ constexpr uint32_t kSmallBytes = 64;
 
 IpAddress address_of(bool server) { return IpAddress::v4(server ? 0x0a000002 : 0x0a000001); }
 
-ShardConfig config_of(bool server) {
+ShardConfig config_of(bool server, Pair::Round round) {
   ShardConfig config;
   config.interface.mac = {{2, 0, 0, 0, 0, static_cast<uint8_t>(server ? 2 : 1)}};
   config.interface.addresses = {{address_of(server), 24}};
@@ -34,9 +34,14 @@ ShardConfig config_of(bool server) {
   config.small_blocks_max = 1 << 14;
   config.large_blocks_max = 1 << 12;
   config.rst_per_second = 100'000'000;
+  if (round == Pair::Round::kSynCookie) config.syn_cookies = SynCookies::kAlways;
   config.msl = kMsl;
   config.seed = 1;
   return config;
+}
+
+bool opens_only(Pair::Round round) {
+  return round == Pair::Round::kSyn || round == Pair::Round::kSynCookie;
 }
 
 Habits habits_of(Pair::Round round) {
@@ -50,6 +55,7 @@ Habits habits_of(Pair::Round round) {
     case Pair::Round::kAcknowledge:
       return {.acknowledge_at_once = true};
     case Pair::Round::kSyn:
+    case Pair::Round::kSynCookie:
     case Pair::Round::kBulk:
       return {};
   }
@@ -164,12 +170,12 @@ Pair::Pair(Round round, uint32_t burst)
     : round_(round),
       burst_(burst),
       payload_(round == Round::kBulk ? size_t{kSegmentBytes} * burst : kSmallBytes),
-      client_(std::make_unique<Station>(config_of(false), habits_of(round), false)),
-      server_(std::make_unique<Station>(config_of(true), habits_of(round), true)) {
+      client_(std::make_unique<Station>(config_of(false, round), habits_of(round), false)),
+      server_(std::make_unique<Station>(config_of(true, round), habits_of(round), true)) {
   // The first connection waits for ARP; from the second on, all is as it stays.
   client_->connect({address_of(true), kPort});
   settle();
-  if (round == Round::kSyn) client_->abort_all();
+  if (opens_only(round)) client_->abort_all();
   if (round == Round::kRequest || round == Round::kAcknowledge) {
     for (uint32_t i = 1; i < burst; ++i) connect();
   }
@@ -224,6 +230,7 @@ void Pair::play(End measured) {
       client_turn();
       break;
     case Round::kSyn:
+    case Round::kSynCookie:
       for (uint32_t i = 0; i < burst_; ++i) connect();
       client_turn();
       server_turn();
@@ -257,6 +264,8 @@ bool Pair::consistent() const {
              client_->shard().use().connections == burst_;
     case Round::kSyn:
       return server_->shard().counters().get(Counter::kTcpPassiveOpens) == all + 1;
+    case Round::kSynCookie:
+      return server_->shard().counters().get(Counter::kTcpExtSyncookiesSent) == all + 1;
     case Round::kBulk:
       return server_->bytes_taken() == all * kSegmentBytes &&
              client_->shard().counters().get(Counter::kTcpRetransSegs) == 0;

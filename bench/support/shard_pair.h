@@ -90,6 +90,7 @@ class Pair {
     kRequest,       // request and response of 64 bytes on a connection that is open
     kAcknowledge,   // 64 bytes and a pure ACK for them; only the ACK's receipt is measured
     kSyn,           // SYN and SYN-ACK are measured, the end of the connection is not
+    kSynCookie,     // the same, answered by a SYN cookie instead of being remembered
     kBulk,          // `burst` segments of full size on one connection, and what acknowledges them
   };
 
