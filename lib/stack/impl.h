@@ -237,6 +237,11 @@ class Shard::Impl {
   void on_neighbor_failed(uint32_t neighbor);
   void rearm(uint32_t index);
 
+  // --- raw.cc: segments of no connection.
+  Result<std::optional<RawPath>> raw_path(const IpAddress& peer);
+  bool offer_raw(const wire::ParsedFrame& p);
+  size_t transmit_raw(std::span<TxFrame> out);
+
   // --- egress.cc: frames out.
   size_t transmit(std::span<TxFrame> out);
   size_t flush(uint32_t index, std::span<TxFrame> out);
@@ -301,6 +306,7 @@ class Shard::Impl {
        tcp::FastOpen fast_open);
 
   Shard* facade_ = nullptr;
+  RawHandler* raw_ = nullptr;
   ShardConfig config_;
   Counters counters_;
   Instant now_;

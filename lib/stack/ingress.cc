@@ -259,12 +259,14 @@ void Shard::Impl::on_counted_segment(uint32_t index, const wire::Segment& s, tcp
 void Shard::Impl::on_no_flow(const wire::ParsedFrame& p, uint64_t hash) {
   const wire::Segment& s = p.segment;
   if (s.has(wire::kRst)) {
+    if (offer_raw(p)) return;
     drop(Counter::kDropTcpNoListener);
     return;
   }
   stack::Listener* listener = listener_for(p.key);
   if (listener == nullptr || s.has(wire::kAck)) {
     if (listener != nullptr && accept_cookie(*listener, p, hash, kNil)) return;
+    if (offer_raw(p)) return;
     drop(Counter::kDropTcpNoListener);
     send_reset(p);
     return;

@@ -177,7 +177,7 @@ Instant Shard::Impl::next_deadline() const {
 bool Shard::Impl::has_output() const {
   // Control frames whose payload was lent out go back with the next transmit().
   return !control_.empty() || sending_control_ != kNil || dirty_.head != kNil ||
-         doomed_.head != kNil ||
+         doomed_.head != kNil || (raw_ != nullptr && raw_->has_output()) ||
          (blocked_.head != kNil && (recheck_blocked_ || blocked_epoch_ != neighbors_.epoch()));
 }
 
@@ -244,7 +244,10 @@ void Shard::advance(Instant now) {
 
 size_t Shard::transmit(Instant now, std::span<TxFrame> out) {
   impl_->set_time(now);
-  return impl_->transmit(out);
+  const size_t filled = impl_->transmit(out);
+  if (impl_->raw_ == nullptr) [[likely]]
+    return filled;
+  return filled + impl_->transmit_raw(out.subspan(filled));
 }
 
 Instant Shard::next_deadline() const { return impl_->next_deadline(); }

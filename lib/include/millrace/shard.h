@@ -23,6 +23,7 @@
 #include "millrace/config.h"
 #include "millrace/counters.h"
 #include "millrace/frame.h"
+#include "millrace/raw.h"
 #include "millrace/tcp_info.h"
 #include "millrace/time.h"
 
@@ -113,6 +114,14 @@ class Shard {
   [[nodiscard]] std::optional<TcpOptions> options(ConnectionId connection) const;
   // STATUS.
   [[nodiscard]] std::optional<TcpInfo> info(ConnectionId connection) const;
+
+  // --- Segments without connections (millrace/raw.h) --------------------------------------------
+
+  // How frames reach `peer`; nothing as long as its next hop has not answered ARP: ask again. How
+  // long to do that is for the caller to say. Errors: no route, no room for another neighbour.
+  Result<std::optional<RawPath>> raw_path(const IpAddress& peer);
+  // Who gets and sends such segments; nullptr: nobody. It must outlive the shard.
+  void set_raw_handler(RawHandler* handler);
 
   // --- The whole ------------------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Segments of no connection: handed to whoever asked for them, and made for whoever sends them.
+#include "millrace/raw.h"
+
+#include <fmt/format.h>
+
+#include "stack/impl.h"
+#include "wire/build.h"
+
+namespace millrace {
+
+static_assert(kRawFin == wire::kFin && kRawSyn == wire::kSyn && kRawRst == wire::kRst &&
+              kRawPsh == wire::kPsh && kRawAck == wire::kAck);
+static_assert(RawSegment::kNoWindowShift == wire::kNoWindowShift);
+
+void build_raw(TxFrame& frame, const RawPath& path, const RawSegment& s) {
+  frame.payload_spans = 0;
+  frame.payload_bytes = 0;
+  wire::SegmentHeader header;
+  header.seq = wire::SeqNum(s.seq);
+  header.ack = wire::SeqNum(s.ack);
+  header.window = s.window;
+  header.flags = s.flags;
+  header.has_timestamps = s.has_timestamps;
+  header.sack_permitted = s.sack_permitted;
+  header.window_shift = s.window_shift;
+  header.mss = s.mss;
+  header.ts_value = s.ts_value;
+  header.ts_echo = s.ts_echo;
+  wire::build_tcp(frame, path.ethernet, {.ttl = path.ttl}, s.key, header);
+}
+
+// Each call takes the entry it finds: what no connection refers to is forgotten in time.
+Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer) {
+  const std::optional<IpAddress> hop = peer.is_v4() ? interface_.next_hop(peer) : std::nullopt;
+  if (!hop) {
+    return Error{fmt::format("no route to {}; add a gateway or a route", peer.to_string())};
+  }
+  const uint32_t index = neighbors_.acquire(*hop, ctx_.tick);
+  if (index == kNil) {
+    return Error{
+        fmt::format("all {} neighbours are in use; raise neighbors_max", config_.neighbors_max)};
+  }
+  const net::Neighbor& neighbor = neighbors_[index];
+  if (neighbor.state == net::NeighborState::kFailed) neighbors_.retry(index, ctx_.tick);
+  if (!neighbor.usable()) return std::optional<RawPath>{};
+  return std::optional<RawPath>{{neighbor.ethernet, config_.interface.ttl}};
+}
+
+bool Shard::Impl::offer_raw(const wire::ParsedFrame& p) {
+  if (raw_ == nullptr) return false;
+  const wire::Segment& s = p.segment;
+  return raw_->on_segment(*facade_, {.key = p.key,
+                                     .seq = s.seq.raw(),
+                                     .ack = s.ack.raw(),
+                                     .window = s.window,
+                                     .flags = static_cast<uint8_t>(s.flags),
+                                     .window_shift = s.window_shift,
+                                     .mss = s.mss,
+                                     .sack_permitted = s.sack_permitted,
+                                     .has_timestamps = s.has_timestamps,
+                                     .ts_value = s.ts_value,
+                                     .ts_echo = s.ts_echo});
+}
+
+// Behind what the shard itself had to say.
+size_t Shard::Impl::transmit_raw(std::span<TxFrame> out) {
+  if (out.empty()) return 0;
+  const size_t filled = raw_->transmit(*facade_, out);
+  counters_.add(Counter::kTcpOutSegs, filled);
+  for (const TxFrame& frame : out.first(filled)) count_out(frame);
+  return filled;
+}
+
+Result<std::optional<RawPath>> Shard::raw_path(const IpAddress& peer) {
+  return impl_->raw_path(peer);
+}
+void Shard::set_raw_handler(RawHandler* handler) { impl_->raw_ = handler; }
+
+}  // namespace millrace
