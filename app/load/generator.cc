@@ -10,31 +10,9 @@ namespace millrace::load {
 namespace {
 
 constexpr uint32_t kLaunchesPerTurn = 64;
-constexpr Duration kProbeInterval = milliseconds(100);
 constexpr Duration kConnectErrorPause = milliseconds(10);
 constexpr Duration kCatchUp = milliseconds(100);
 constexpr Duration kGraceAtEnd = seconds(2);
-
-// What a person can do about a target that does not answer.
-std::string unreachable_text(const Endpoint& target, CloseReason reason) {
-  const std::string name = target.to_string();
-  const std::string why(to_string(reason));
-  switch (reason) {
-    case CloseReason::kRefused:
-      return fmt::format("{} answers with RST ({}): nothing listens on that port", name, why);
-    case CloseReason::kNeighborUnreachable:
-      return fmt::format(
-          "{} or its gateway answers no ARP request ({}): check the address, the "
-          "network, and that the peer is up",
-          name, why);
-    case CloseReason::kUnreachable:
-      return fmt::format("{} was reported unreachable by ICMP ({}): check port and routes", name,
-                         why);
-    default:
-      return fmt::format("{} does not answer ({}): check that it is up and can be reached", name,
-                         why);
-  }
-}
 
 }  // namespace
 
@@ -42,7 +20,8 @@ Generator::Generator(const Plan& plan, const Exchange& exchange)
     : plan_(plan),
       exchange_(exchange),
       clients_(plan.concurrency),
-      deadlines_(plan.concurrency, plan.timeout) {
+      deadlines_(plan.concurrency, plan.timeout),
+      probe_(plan.target, plan.timeout, plan.tcp) {
   if (!plan.sources.empty()) sources_.emplace(std::vector<IpAddress>{}, plan.sources);
   free_.reserve(plan.concurrency);
   for (uint32_t slot = plan.concurrency; slot > 0; --slot) free_.push_back(slot - 1);
@@ -81,40 +60,20 @@ void Generator::stopping(Shard& shard) {
 
 // --- Probing ----------------------------------------------------------------------------------
 
-// The load does not begin before the target has answered once: wires and peers take a moment to
-// come up, and that moment belongs to no measurement.
 void Generator::probe(Shard& shard) {
-  const Instant now = shard.now();
-  if (!probing_since_) probing_since_ = now;
-  if (probe_established_) {
-    begin_running(now);
-    run(shard);
-    return;
-  }
-  const bool waited = now - *probing_since_ >= plan_.timeout;
-  if (probe_ && waited) {  // the stack would repeat its SYN for minutes
-    shard.abort(*probe_);
-    error_ = unreachable_text(plan_.target, probe_ended_);  // as an earlier probe has found
-    phase_ = Phase::kDone;
-    return;
-  }
-  if (probe_ || now < next_probe_) return;
-  // RST is an answer: waiting would not change it.
-  const bool answered = probe_ended_ == CloseReason::kRefused;
-  if (answered || waited) {
-    error_ = connect_error_.empty() ? unreachable_text(plan_.target, probe_ended_) : connect_error_;
-    phase_ = Phase::kDone;
-    return;
-  }
-  const Result<ConnectionId> id = shard.connect(plan_.target, *this, kProbe, plan_.tcp,
-                                                {sources_ ? sources_->next() : IpAddress{}, 0});
-  next_probe_ = now + kProbeInterval;
-  tally_.add(Count::kProbes);
-  if (id) {
-    probe_ = *id;
-    connect_error_.clear();
-  } else {
-    connect_error_ = id.error().message;
+  const Probe::State state = probe_.turn(shard, sources_ ? &*sources_ : nullptr);
+  tally_.set(Count::kProbes, probe_.tries());
+  switch (state) {
+    case Probe::State::kTrying:
+      return;
+    case Probe::State::kAnswered:
+      begin_running(shard.now());
+      run(shard);
+      return;
+    case Probe::State::kGivenUp:
+      error_ = probe_.error();
+      phase_ = Phase::kDone;
+      return;
   }
 }
 
@@ -307,11 +266,6 @@ void Generator::expire(Shard& shard) {
 // --- Events -----------------------------------------------------------------------------------
 
 void Generator::on_established(Shard& shard, ConnectionRef connection) {
-  if (connection.cookie == kProbe) {
-    probe_established_ = true;
-    shard.close(connection.id);
-    return;
-  }
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   tally_.add(Count::kEstablished);
@@ -327,7 +281,6 @@ void Generator::on_established(Shard& shard, ConnectionRef connection) {
 }
 
 size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) {
-  if (connection.cookie == kProbe) return data.size();
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   tally_.add(Count::kBytesReceived, data.size());
@@ -350,16 +303,11 @@ size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<cons
 }
 
 void Generator::on_writable(Shard& shard, ConnectionRef connection) {
-  if (connection.cookie == kProbe) return;
   Client& client = clients_[connection.cookie];
   if (client.asking && client.request_sent < exchange_.request_bytes()) send_rest(shard, client);
 }
 
 void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
-  if (connection.cookie == kProbe) {
-    shard.shutdown(connection.id);
-    return;
-  }
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   if (client.asking) {
@@ -375,11 +323,6 @@ void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
 }
 
 void Generator::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
-  if (connection.cookie == kProbe) {
-    probe_.reset();
-    probe_ended_ = reason;
-    return;
-  }
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   deadlines_.disarm(slot);

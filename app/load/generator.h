@@ -23,6 +23,7 @@
 
 #include "load/deadline_list.h"
 #include "load/exchange.h"
+#include "load/probe.h"
 #include "load/schedule.h"
 #include "load/sources.h"
 #include "load/tally.h"
@@ -123,8 +124,6 @@ class Generator final : public Program, private App {
   void on_peer_closed(Shard& shard, ConnectionRef connection) override;
   void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
 
-  static constexpr uint64_t kProbe = UINT64_MAX;  // the cookie of a connection that only probes
-
   Plan plan_;
   const Exchange& exchange_;
   KnownHead known_head_;
@@ -141,11 +140,7 @@ class Generator final : public Program, private App {
 
   Phase phase_ = Phase::kProbing;
   std::atomic<bool> running_{false};
-  std::optional<ConnectionId> probe_;
-  std::optional<Instant> probing_since_;
-  Instant next_probe_;
-  CloseReason probe_ended_ = CloseReason::kConnectTimeout;
-  bool probe_established_ = false;
+  Probe probe_;
   Instant began_;
   Instant end_;
   Instant give_up_;       // in kEnding: what is still open then is aborted

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/format.h"
+#include "load/figures.h"
 
 namespace millrace::load {
 namespace {
@@ -28,10 +29,6 @@ const char* name_of(Mode mode) { return mode == Mode::kCps ? "cps" : "rps"; }
 std::optional<Count> arrivals_became(const Plan& plan) {
   if (plan.rate == 0) return std::nullopt;
   return plan.mode == Mode::kCps ? Count::kLaunched : Count::kRequests;
-}
-
-double per_second(uint64_t count, Duration time) {
-  return time.ns > 0 ? static_cast<double>(count) / time.seconds() : 0;
 }
 
 std::string times_table(const Generator& g) {
@@ -85,21 +82,17 @@ std::string to_text(const Outcome& o) {
   fmt::format_to(to, "\n{} ({}) to {} over {} for {}, {}\n\n", name_of(o.plan.mode),
                  to_string(o.protocol), o.plan.target.to_string(), o.device,
                  cli::format_duration(ran), loop);
-  const auto line = [&](const char* name, uint64_t total, const std::string& rate) {
-    fmt::format_to(to, "{:<18}{:>15}  {:>10}\n", name, cli::format_count(total), rate);
+  const auto line = [&](std::string_view name, uint64_t total, const std::string& rate) {
+    out += figure_line(name, total, rate);
   };
   const auto rated = [&](const char* name, Count count) {
     line(name, totals.get(count), cli::format_rate(per_second(timed.get(count), ran)));
   };
-  const auto if_any = [&](const char* name, uint64_t total) {
-    if (total != 0) line(name, total, "");
+  const auto if_any = [&](std::string_view name, uint64_t total) {
+    out += figure_line_if_any(name, total);
   };
   rated("connections", Count::kCompleted);
-  if (totals.failed() != 0) line("  failed", totals.failed(), "");
-  for (size_t i = 0; i < kFailureCount; ++i) {
-    if (totals.failures[i] == 0) continue;
-    line(fmt::format("    {}", to_string(static_cast<Failure>(i))).c_str(), totals.failures[i], "");
-  }
+  out += failure_lines(totals);
   if_any("  drained", totals.get(Count::kDrained));
   rated("requests", Count::kResponses);
   if_any("  failed", totals.get(Count::kRequestsFailed));
@@ -139,11 +132,6 @@ nlohmann::json to_json(const Outcome& o) {
   const TallySnapshot totals = g.tally().snapshot();
   const TallySnapshot& timed = g.when_time_was_up();
   const Duration ran = g.ran_for();
-  nlohmann::json failures = nlohmann::json::object();
-  for (size_t i = 0; i < kFailureCount; ++i) {
-    if (totals.failures[i] == 0) continue;
-    failures[std::string(to_string(static_cast<Failure>(i)))] = totals.failures[i];
-  }
   const Residue rest = residue(totals, arrivals_became(o.plan));
   nlohmann::json json = {
       {"schema", cli::kReportSchema},
@@ -161,7 +149,7 @@ nlohmann::json to_json(const Outcome& o) {
         {"completed", totals.get(Count::kCompleted)},
         {"failed", totals.failed()},
         {"drained", totals.get(Count::kDrained)},
-        {"failures", std::move(failures)},
+        {"failures", failures_json(totals)},
         {"per_second", per_second(timed.get(Count::kCompleted), ran)}}},
       {"requests",
        {{"sent", totals.get(Count::kRequests)},

@@ -30,4 +30,16 @@ Sources::Sources(const std::vector<IpAddress>& addresses, const std::vector<Pref
   }
 }
 
+std::optional<uint64_t> Sources::index_of(const IpAddress& address) const {
+  uint64_t before = 0;
+  for (const Range& range : ranges_) {
+    if (address.is_v4() && range.first.is_v4()) {
+      const uint32_t offset = address.v4_value() - range.first.v4_value();
+      if (offset < range.count) return before + offset;
+    }
+    before += range.count;
+  }
+  return std::nullopt;
+}
+
 }  // namespace millrace::load

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "millrace/address.h"
@@ -23,6 +24,8 @@ class Sources {
   Sources(const std::vector<IpAddress>& addresses, const std::vector<Prefix>& ranges);
 
   [[nodiscard]] uint64_t count() const { return count_; }
+  // Which one an address is, counted from 0 in the order of next().
+  [[nodiscard]] std::optional<uint64_t> index_of(const IpAddress& address) const;
   // Requires: count() > 0.
   IpAddress next() {
     Range& range = ranges_[range_index_];

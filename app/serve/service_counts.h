@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the services count. One writer, the worker; the main thread reads meanwhile, each figure
-// untorn and all of them from slightly different times.
+// What the services count.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 
+#include "cli/count.h"
 #include "millrace/app.h"
 
 namespace millrace::serve {
 
-class Count {
- public:
-  void add(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  void subtract(uint64_t n = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) - n, std::memory_order_relaxed);
-  }
-  [[nodiscard]] uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
+using cli::Count;
 
 struct ServiceCounts {
   Count accepted;                              // connections

@@ -3,8 +3,8 @@
 // itself, with one connection per turn and with many. Says by which compiler and options it was
 // built, and then of each on a line of its own:
 //     ROUND END BURST UNITS
-// After every such line millrace_bench_row_done() is called, at which callgrind writes down what it has
-// counted in millrace_bench_measured() since the last one: one dump per line, in this order.
+// After every such line millrace_bench_row_done() is called, at which callgrind writes down what it
+// has counted in millrace_bench_measured() since the last one: one dump per line, in this order.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

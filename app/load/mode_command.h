@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the modes of `millrace load` have in common as commands: options, configuration file, exit
+// status. Each mode is a class of its own on top of it.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/print.h"
+#include "load/run.h"
+
+namespace millrace::load {
+
+class ModeCommand : public cli::Command {
+ public:
+  [[nodiscard]] const CLI::App& app() const override { return app_; }
+
+  int run(std::vector<std::string> eal_args) override {
+    if (Result<void> loaded = cli::load_config(app_, common_, "load"); !loaded) {
+      return cli::fail(loaded.error());
+    }
+    if (common_.print_config) {
+      cli::say(cli::config_to_toml(app_, "load"));
+      return cli::kExitOk;
+    }
+    Result<EngineConfig> config = cli::to_engine_config(common_, std::move(eal_args));
+    if (!config) return cli::fail(config.error());
+    if (Result<void> valid = check_ends(ends_, *config); !valid) return cli::fail(valid.error());
+    return run_on(*config);
+  }
+
+ protected:
+  ModeCommand(CLI::App& load, const std::string& name, const std::string& description)
+      : app_(*load.add_subcommand(name, description)) {
+    app_.option_defaults()->group("Load");
+  }
+
+  // Runs and reports. Requires: ends_ is complete. Returns the exit status.
+  virtual int run_on(EngineConfig& config) = 0;
+
+  // Behind the mode's own options.
+  void add_common_options() {
+    cli::add_common_options(app_, common_);
+    common_.duration = seconds(10);
+    app_.get_option("--duration")->default_str("10s");
+  }
+
+  // `error` says why there was no load at all; empty: there was.
+  [[nodiscard]] int say_result(const Ended& ended, const std::string& text,
+                               const nlohmann::json& json, const std::string& error,
+                               bool succeeded) const {
+    if (common_.json) {
+      cli::say(json.dump(2) + "\n");
+    } else if (error.empty()) {
+      cli::say(text);
+    }
+    if (!error.empty()) cli::complain(fmt::format("millrace: {}\n", error));
+    if (ended.leaked) cli::complain(ended.complaints);
+    return succeeded && !ended.leaked ? cli::kExitOk : cli::kExitFailed;
+  }
+
+  CLI::App& app_;
+  cli::CommonOptions common_;
+  Ends ends_;
+};
+
+}  // namespace millrace::load

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "cli/format.h"
+#include "cli/print.h"
+#include "cli/signals.h"
+
+namespace millrace::load {
+namespace {
+
+void watch(const cli::CommonOptions& common, Engine& engine, LiveLine& line,
+           const cli::StopSignals& signals) {
+  const bool live = cli::wants_live_line(common);
+  const Instant began = cli::monotonic_now();
+  Instant last = began;
+  while (engine.running() && signals.count() == 0) {
+    const Instant next = last + seconds(1);
+    const Duration until_line = live ? next - cli::monotonic_now() : milliseconds(50);
+    signals.sleep(std::clamp(until_line, milliseconds(1), milliseconds(50)));
+    const Instant now = cli::monotonic_now();
+    if (!live || now < next || !line.running()) continue;
+    cli::say(fmt::format("{:>8}  {}\n", cli::format_duration(now - began), line.line(now - last)));
+    last = now;
+  }
+}
+
+}  // namespace
+
+void add_target_option(CLI::App& command, Ends& ends) {
+  cli::add_endpoint(command, "-t,--target", ends.target, "whom to connect to");
+}
+
+void add_source_option(CLI::App& command, Ends& ends) {
+  cli::add_parsed(
+      command, "--source", "A.B.C.D/LEN",
+      [&ends](const std::string& text) -> Result<void> {
+        const Result<Prefix> range = Prefix::parse(text);
+        if (!range || !range->address.is_v4() || range->length < 8) {
+          return Error{"give a range of IPv4 addresses, such as 10.0.1.0/24"};
+        }
+        ends.sources.push_back(*range);
+        return {};
+      },
+      "connect from all addresses of this range; may be given more than once")
+      ->expected(1, 1000)
+      ->allow_extra_args(false);
+}
+
+Result<void> check_ends(const Ends& ends, EngineConfig& config) {
+  if (!ends.target) {
+    return Error{"no target was given; add --target, such as --target 10.0.0.1:80"};
+  }
+  const IpAddress& target = ends.target->address;
+  bool routed = false;
+  for (const Prefix& network : config.shard.interface.addresses) {
+    if (network.address == target) {
+      return Error{fmt::format("--target {} is our own address; give another host's",
+                               ends.target->to_string())};
+    }
+    routed = routed || network.contains(target);
+  }
+  for (const Route& route : config.shard.interface.routes) {
+    routed = routed || route.destination.contains(target);
+  }
+  if (!routed) {
+    return Error{fmt::format("--target {} is on no network of ours; add --gateway or --route",
+                             ends.target->to_string())};
+  }
+  if (!target.is_v4()) {
+    return Error{fmt::format("--target {} is not IPv4; IPv6 is not supported yet",
+                             ends.target->to_string())};
+  }
+  config.shard.interface.source_ranges = ends.sources;
+  return {};
+}
+
+Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
+                  const Endpoint& target, const serve::ServeConfig& server, Program& program,
+                  LiveLine& live) {
+  cli::StopSignals signals;
+  serve::ServeProgram server_program(server);
+  std::unique_ptr<Engine> server_engine;
+  std::unique_ptr<Engine> engine;
+  if (config.device.kind == DeviceKind::kLoopback) {
+    EngineConfig server_config = config;
+    InterfaceConfig& interface = server_config.shard.interface;
+    interface.addresses = {{target.address, common.address->length}};
+    interface.source_ranges.clear();
+    interface.routes.clear();
+    // Sources that are not on the server's network are behind the generator.
+    for (const Prefix& range : config.shard.interface.source_ranges) {
+      if (interface.addresses.front().contains(range.address)) continue;
+      interface.routes.push_back({{range.network(), range.length}, common.address->address});
+    }
+    auto engines = Engine::create_loopback(server_config, server_program, config, program);
+    if (!engines) return engines.error();
+    server_engine = std::move(engines->first);
+    engine = std::move(engines->second);
+    if (Result<void> started = server_engine->start(); !started) return started.error();
+  } else {
+    Program* const programs[] = {&program};
+    Result<std::unique_ptr<Engine>> created = Engine::create(config, programs);
+    if (!created) return created.error();
+    engine = std::move(*created);
+  }
+  if (Result<void> started = engine->start(); !started) return started.error();
+  if (!common.quiet && !common.json) cli::say(engine->describe() + "\n");
+  watch(common, *engine, live, signals);
+  engine->stop();
+  Ended ended;
+  ended.engine = engine->finish();
+  ended.leaked = cli::leaked(ended.engine, ended.complaints);
+  if (server_engine != nullptr) {
+    server_engine->stop();
+    ended.leaked = cli::leaked(server_engine->finish(), ended.complaints) || ended.leaked;
+  }
+  ended.counters = cli::collect_counters(*engine);
+  return ended;
+}
+
+}  // namespace millrace::load

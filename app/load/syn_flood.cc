@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load/syn_flood.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace millrace::load {
+namespace {
+
+constexpr Duration kCatchUp = milliseconds(100);
+constexpr uint8_t kWindowShift = 7;
+
+// A 64-bit mixture in which every bit of the result depends on every bit of x.
+constexpr uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+  x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+  return x ^ (x >> 32);
+}
+
+Sources sources_of(const SynPlan& plan) {
+  if (plan.sources.empty()) return {{plan.address}, {}};
+  return {{}, plan.sources};
+}
+
+}  // namespace
+
+SynFlood::SynFlood(const SynPlan& plan)
+    : plan_(plan),
+      sources_(sources_of(plan)),
+      tuples_(sources_.count() * kPortCount),
+      answered_(kWindow / 64) {
+  syn_.flags = kRawSyn;
+  syn_.mss = plan.mss;
+  syn_.sack_permitted = plan.tcp.sack;
+  syn_.has_timestamps = plan.tcp.timestamps;
+  if (plan.tcp.window_scale) syn_.window_shift = kWindowShift;
+  syn_.key.peer = plan.target.address;
+  syn_.key.peer_port = plan.target.port;
+}
+
+Result<void> SynFlood::start(Shard& shard) {
+  shard.set_raw_handler(this);
+  return {};
+}
+
+void SynFlood::turn(Shard& shard) {
+  now_ = shard.now();
+  switch (phase_) {
+    case Phase::kResolving:
+      resolve(shard);
+      return;
+    case Phase::kFlooding:
+      // A neighbour that has gone is asked for meanwhile, and the SYNs go where it was.
+      if (const auto path = shard.raw_path(plan_.target.address); path && *path) path_ = **path;
+      if (schedule_) {
+        counts_.skipped.add(schedule_->skip_stale(now_));
+        counts_.scheduled.set(schedule_->scheduled(now_));
+      }
+      if (now_ >= end_ || (plan_.count != 0 && next_ + counts_.skipped.get() >= plan_.count)) {
+        end_flooding();
+      }
+      return;
+    case Phase::kListening:
+      if (now_ >= end_ || answered() == next_) phase_ = Phase::kDone;
+      return;
+    case Phase::kDone:
+      return;
+  }
+}
+
+void SynFlood::stopping(Shard& /*shard*/) {
+  if (phase_ == Phase::kResolving) {
+    error_ = fmt::format("stopped before ARP had found {}", plan_.target.address.to_string());
+  }
+  if (phase_ == Phase::kFlooding) end_flooding();
+  phase_ = Phase::kDone;
+}
+
+void SynFlood::resolve(Shard& shard) {
+  if (!resolving_since_) resolving_since_ = now_;
+  const Result<std::optional<RawPath>> path = shard.raw_path(plan_.target.address);
+  if (path && *path) {
+    path_ = **path;
+    begin(shard);
+  } else if (!path) {
+    error_ = path.error().message;
+    phase_ = Phase::kDone;
+  } else if (now_ - *resolving_since_ >= plan_.timeout) {
+    error_ = fmt::format(
+        "{} or its gateway answers no ARP request: check the address, the network, and that the "
+        "peer is up",
+        plan_.target.address.to_string());
+    phase_ = Phase::kDone;
+  }
+}
+
+void SynFlood::begin(Shard& /*shard*/) {
+  phase_ = Phase::kFlooding;
+  began_ = now_;
+  end_ = plan_.duration.ns == 0 ? Instant::never() : now_ + plan_.duration;
+  if (plan_.rate != 0) {
+    schedule_.emplace(plan_.rate, now_, kCatchUp, plan_.count != 0 ? plan_.count : UINT64_MAX);
+  }
+  running_.store(true, std::memory_order_relaxed);
+}
+
+// No more SYNs; answers may still come.
+void SynFlood::end_flooding() {
+  running_.store(false, std::memory_order_relaxed);
+  ran_for_ = std::min(now_, end_) - began_;
+  answered_in_time_ = answered();
+  if (schedule_) {
+    const Instant last = std::min(now_, end_ - nanoseconds(1));
+    counts_.scheduled.set(schedule_->scheduled(last));
+    counts_.skipped.add(schedule_->skip_rest(last));
+  }
+  phase_ = Phase::kListening;
+  end_ = now_ + plan_.timeout;
+}
+
+// --- Which SYN is which -------------------------------------------------------------------------
+
+uint32_t SynFlood::sequence_of(uint64_t index) const {
+  return static_cast<uint32_t>(mix(index ^ plan_.seed));
+}
+
+// The SYN that `answer` acknowledges: the last one of its tuple, or the one before.
+std::optional<uint64_t> SynFlood::index_of(const RawSegment& answer) const {
+  const std::optional<uint64_t> source = sources_.index_of(answer.key.local);
+  const bool of_target =
+      answer.key.peer == plan_.target.address && answer.key.peer_port == plan_.target.port;
+  if (!source || !of_target || answer.key.local_port < kPortFirst) return std::nullopt;
+  if ((answer.flags & kRawAck) == 0) return std::nullopt;
+  const uint64_t tuple = (answer.key.local_port - kPortFirst) * sources_.count() + *source;
+  if (tuple >= next_) return std::nullopt;
+  const uint64_t last = tuple + (next_ - 1 - tuple) / tuples_ * tuples_;
+  if (answer.ack == sequence_of(last) + 1) return last;
+  if (last >= tuples_ && answer.ack == sequence_of(last - tuples_) + 1) return last - tuples_;
+  return std::nullopt;
+}
+
+// What is too long ago to tell counts as answered before.
+bool SynFlood::first_answer_to(uint64_t index) {
+  if (next_ - index > kWindow) return false;
+  uint64_t& word = answered_[index % kWindow / 64];
+  const uint64_t bit = uint64_t{1} << (index % 64);
+  const bool first = (word & bit) == 0;
+  word |= bit;
+  return first;
+}
+
+// --- Segments -----------------------------------------------------------------------------------
+
+bool SynFlood::on_segment(Shard& /*shard*/, const RawSegment& segment) {
+  const bool is_reset = (segment.flags & kRawRst) != 0;
+  const bool is_syn_ack = (segment.flags & kRawSyn) != 0;
+  const std::optional<uint64_t> index = is_reset || is_syn_ack ? index_of(segment) : std::nullopt;
+  if (!index) {
+    counts_.foreign.add();
+    return true;
+  }
+  if (!first_answer_to(*index)) {
+    counts_.repeated.add();
+  } else {
+    (is_reset ? counts_.resets : counts_.syn_acks).add();
+  }
+  return is_reset || !plan_.reset;
+}
+
+// How many SYNs may leave now.
+uint64_t SynFlood::allowed() const {
+  if (phase_ != Phase::kFlooding) return 0;
+  const uint64_t due = schedule_ ? schedule_->pending(now_) : UINT64_MAX;
+  const uint64_t left = plan_.count == 0 ? UINT64_MAX : plan_.count - next_;
+  return std::min(due, left);
+}
+
+bool SynFlood::has_output() const { return allowed() != 0; }
+
+size_t SynFlood::transmit(Shard& /*shard*/, std::span<TxFrame> out) {
+  const auto n = static_cast<size_t>(std::min<uint64_t>(out.size(), allowed()));
+  syn_.ts_value = static_cast<uint32_t>(now_.ns / 1'000'000);
+  for (TxFrame& frame : out.first(n)) {
+    if (schedule_) schedule_->take(now_);
+    syn_.key.local = sources_.next();
+    syn_.key.local_port = static_cast<uint16_t>(kPortFirst + next_port_);
+    syn_.seq = sequence_of(next_);
+    build_raw(frame, path_, syn_);
+    answered_[next_ % kWindow / 64] &= ~(uint64_t{1} << (next_ % 64));
+    ++next_;
+    if (++next_source_ == sources_.count()) {
+      next_source_ = 0;
+      if (++next_port_ == kPortCount) next_port_ = 0;
+    }
+  }
+  counts_.sent.add(n);
+  return n;
+}
+
+}  // namespace millrace::load

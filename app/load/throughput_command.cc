@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load/throughput_command.h"
+
+#include <algorithm>
+
+#include "load/figures.h"
+#include "load/mode_command.h"
+#include "load/throughput_report.h"
+
+namespace millrace::load {
+namespace {
+
+class ThroughputLine final : public LiveLine {
+ public:
+  explicit ThroughputLine(const Throughput& program)
+      : program_(program), before_(program.tally().snapshot()) {}
+
+  [[nodiscard]] bool running() const override { return program_.running(); }
+
+  std::string line(Duration passed) override {
+    TallySnapshot gained = program_.tally().snapshot();
+    const TallySnapshot after = gained;
+    gained -= before_;
+    before_ = after;
+    const auto rate = [&](Count count) {
+      return cli::format_bit_rate(per_second(gained.get(count), passed));
+    };
+    return fmt::format("open {:>9}  up {:>11}  down {:>11}  failed {:>7}",
+                       cli::format_count(after.open()), rate(Count::kBytesSent),
+                       rate(Count::kBytesReceived), cli::format_count(gained.failed()));
+  }
+
+ private:
+  const Throughput& program_;
+  TallySnapshot before_;
+};
+
+class ThroughputCommand final : public ModeCommand {
+ public:
+  explicit ThroughputCommand(CLI::App& load)
+      : ModeCommand(load, "throughput", "bytes per second on connections that are kept open") {
+    app_.footer(
+        "Examples:\n"
+        "  # to a server that reads and forgets: millrace serve ... --discard 9\n"
+        "  millrace load throughput --device memif:/tmp/m.sock --address 10.0.0.2/24 \\\n"
+        "      --target 10.0.0.1:9\n"
+        "  # from one that sends without end: millrace serve ... --chargen 19\n"
+        "  millrace load throughput --device loopback --address 10.0.0.2/24 \\\n"
+        "      --target 10.0.0.1:19 --direction down --concurrency 64\n"
+        "The exit status is 0 when bytes were moved and no connection failed, 1 when one did, 2\n"
+        "when an option was wrong. Arguments after -- go to DPDK's EAL.");
+    add_target_option(app_, ends_);
+    cli::add_choice(app_, "--direction", "up|down|both", plan_.direction, {"up", "down", "both"},
+                    "up: to a server that reads; down: from one that sends unasked; both: to one "
+                    "that echoes, and what comes back is compared");
+    cli::add_number(app_, "-c,--concurrency", plan_.concurrency, 1u, 1u << 24, "connections");
+    cli::add_duration(app_, "--timeout", plan_.timeout, milliseconds(1), seconds(3600),
+                      "a connection has failed when it made no progress for so long");
+    add_source_option(app_, ends_);
+    add_common_options();
+  }
+
+ private:
+  int run_on(EngineConfig& config) override {
+    plan_.target = *ends_.target;
+    plan_.sources = ends_.sources;
+    plan_.duration = common_.duration;
+    plan_.tcp = cli::to_tcp_options(common_, true);
+    config.shard.connections_max = std::max(config.shard.connections_max, plan_.concurrency + 64);
+    Throughput program(plan_);
+    ThroughputLine live(program);
+    const Result<Ended> ended =
+        load::run(common_, config, plan_.target, loopback_server(), program, live);
+    if (!ended) return cli::fail(ended.error());
+    const ThroughputOutcome outcome{plan_, common_.device, program, ended->counters, ended->engine};
+    return say_result(*ended, to_text(outcome), to_json(outcome), program.error(),
+                      succeeded(outcome));
+  }
+
+  [[nodiscard]] serve::ServeConfig loopback_server() const {
+    serve::ServeConfig config;
+    config.tcp = plan_.tcp;
+    switch (plan_.direction) {
+      case Direction::kUp:
+        config.discard_port = plan_.target.port;
+        break;
+      case Direction::kDown:
+        config.chargen_port = plan_.target.port;
+        break;
+      case Direction::kBoth:
+        config.echo_port = plan_.target.port;
+        break;
+    }
+    return config;
+  }
+
+  ThroughputPlan plan_;
+};
+
+}  // namespace
+
+std::unique_ptr<cli::Command> make_throughput_command(CLI::App& load) {
+  return std::make_unique<ThroughputCommand>(load);
+}
+
+}  // namespace millrace::load

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load/throughput_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "load/figures.h"
+
+namespace millrace::load {
+namespace {
+
+const char* name_of(Direction direction) {
+  switch (direction) {
+    case Direction::kUp:
+      return "up";
+    case Direction::kDown:
+      return "down";
+    case Direction::kBoth:
+      return "both";
+  }
+  return "";
+}
+
+}  // namespace
+
+bool succeeded(const ThroughputOutcome& o) {
+  const TallySnapshot totals = o.program.tally().snapshot();
+  return o.program.error().empty() && totals.failed() == 0 &&
+         residue(totals, std::nullopt).none() &&
+         o.program.acknowledged_bytes() + o.program.received_bytes() != 0;
+}
+
+std::string to_text(const ThroughputOutcome& o) {
+  const Throughput& p = o.program;
+  const TallySnapshot totals = p.tally().snapshot();
+  std::string out =
+      fmt::format("\nthroughput ({}) to {} over {} for {}, {} connections\n\n",
+                  name_of(o.plan.direction), o.plan.target.to_string(), o.device,
+                  cli::format_duration(p.ran_for()), cli::format_count(o.plan.concurrency));
+  out += figure_line("connections", totals.get(Count::kEstablished), "");
+  out += failure_lines(totals);
+  out += figure_line_if_any("  drained", totals.get(Count::kDrained));
+  const auto bytes = [&](const char* name, uint64_t count) {
+    out += figure_line(name, count, cli::format_bit_rate(per_second(count, p.ran_for())));
+  };
+  if (o.plan.direction != Direction::kDown) bytes("bytes acknowledged", p.acknowledged_bytes());
+  if (o.plan.direction != Direction::kUp) bytes("bytes received", p.received_bytes());
+  out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
+  if (!p.connect_error().empty()) {
+    out += fmt::format("\nconnections could not be opened: {}\n", p.connect_error());
+  }
+  return out;
+}
+
+nlohmann::json to_json(const ThroughputOutcome& o) {
+  const Throughput& p = o.program;
+  const TallySnapshot totals = p.tally().snapshot();
+  nlohmann::json json = {
+      {"schema", cli::kReportSchema},
+      {"command", "load"},
+      {"mode", "throughput"},
+      {"direction", name_of(o.plan.direction)},
+      {"target", o.plan.target.to_string()},
+      {"device_uri", o.device},
+      {"concurrency", o.plan.concurrency},
+      {"seconds", p.ran_for().seconds()},
+      {"connections",
+       {{"launched", totals.get(Count::kLaunched)},
+        {"established", totals.get(Count::kEstablished)},
+        {"completed", totals.get(Count::kCompleted)},
+        {"failed", totals.failed()},
+        {"drained", totals.get(Count::kDrained)},
+        {"failures", failures_json(totals)}}},
+      {"bytes", {{"acknowledged", p.acknowledged_bytes()}, {"received", p.received_bytes()}}},
+      {"bits_per_second",
+       {{"up", 8 * per_second(p.acknowledged_bytes(), p.ran_for())},
+        {"down", 8 * per_second(p.received_bytes(), p.ran_for())}}},
+      {"unexplained", {{"connections", residue(totals, std::nullopt).connections}}},
+      {"succeeded", succeeded(o)},
+      {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
+  };
+  if (!p.error().empty()) json["error"] = p.error();
+  if (!p.connect_error().empty()) json["connect_error"] = p.connect_error();
+  return json;
+}
+
+}  // namespace millrace::load

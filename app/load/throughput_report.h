@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a run of `load throughput` moved, for people and for programs. In: a program whose worker
+// has ended.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "cli/report.h"
+#include "load/throughput.h"
+
+namespace millrace::load {
+
+struct ThroughputOutcome {
+  const ThroughputPlan& plan;
+  std::string device;
+  const Throughput& program;
+  const cli::CounterTotals& counters;
+  const EngineReport& engine;
+};
+
+[[nodiscard]] std::string to_text(const ThroughputOutcome& outcome);
+[[nodiscard]] nlohmann::json to_json(const ThroughputOutcome& outcome);
+
+// Whether bytes were moved, and every connection ended as it was meant to.
+[[nodiscard]] bool succeeded(const ThroughputOutcome& outcome);
+
+}  // namespace millrace::load
