@@ -9,6 +9,7 @@
 
 #include "cli/config_file.h"
 #include "cli/print.h"
+#include "cli/values.h"
 
 namespace millrace::cli {
 namespace {
@@ -57,7 +58,7 @@ std::string explain_words(const CLI::App& root) {
   }
   if (!commands.empty()) {
     return fmt::format("{} needs to be told what to do: {}; see {} --help", full_name(app),
-                       fmt::join(commands, " or "), full_name(app));
+                       one_of(commands), full_name(app));
   }
   return fmt::format("\"{}\" is a word too many: options begin with --; see {} --help",
                      words.empty() ? "" : words.front(), full_name(app));

@@ -53,7 +53,18 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
   const std::vector<Row> table = {
       // Words.
       {{}, "millrace needs to be told what to do: serve or load; see millrace --help"},
-      {{"load"}, "millrace load needs to be told what to do: cps or rps; see millrace load --help"},
+      {{"load"},
+       "millrace load needs to be told what to do: cps, rps, throughput or syn; see millrace load "
+       "--help"},
+      {{"load", "sync"}, "there is no command \"sync\"; did you mean syn?"},
+      {{"load", "throughput", "--direction", "sideways"},
+       "--direction \"sideways\": give up, down or both; see millrace load throughput --help"},
+      {{"load", "throughput", "--request-size", "1"},
+       "there is no option --request-size; see millrace load throughput --help"},
+      {{"load", "syn", "--device", "tap:t0", "--address", "10.0.0.1/24"},
+       "no target was given; add --target, such as --target 10.0.0.1:80"},
+      {{"load", "syn", "--device", "tap:t0", "--address", "10.0.0.1/24", "--target", "11.0.0.1:80"},
+       "--target 11.0.0.1:80 is on no network of ours; add --gateway or --route"},
       {{"sevre"}, "there is no command \"sevre\"; did you mean serve?"},
       {{"sevre", "--device", "tap:t0"}, "there is no command \"sevre\"; did you mean serve?"},
       {{"pancake"}, "there is no command \"pancake\"; see millrace --help"},
