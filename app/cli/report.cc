@@ -123,6 +123,7 @@ nlohmann::json stack_totals_to_json(const CounterTotals& totals, const EngineRep
   for (const WorkerStats& worker : report.workers) {
     json["workers"].push_back({{"turns", worker.turns},
                                {"busy_turns", worker.busy_turns},
+                               {"busy_us", worker.busy_time.microseconds()},
                                {"frames_received", worker.frames_received},
                                {"late_turns", worker.late_turns},
                                {"longest_gap_us", worker.longest_gap.microseconds()}});

@@ -80,6 +80,8 @@ class ServeCommand final : public cli::Command {
     cli::add_port(app_, "--http", config_.http_port,
                   "HTTP/1.1: / has --body-size bytes, /bytes/N has N");
     cli::add_port(app_, "--echo", config_.echo_port, "sends back what it receives (RFC 862)");
+    cli::add_flag(app_, "--echo-closes", config_.echo_closes,
+                  "echo: close behind the first answer; for load cps --close server");
     cli::add_port(app_, "--discard", config_.discard_port, "reads and forgets (RFC 863)");
     cli::add_port(app_, "--chargen", config_.chargen_port, "sends without end (RFC 864)");
     cli::add_size(app_, "--body-size", config_.body_bytes, 0, uint64_t{1} << 40,

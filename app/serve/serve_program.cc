@@ -8,7 +8,9 @@ ServeProgram::ServeProgram(const ServeConfig& config)
       http_(config.body_bytes, counts_),
       echo_(counts_),
       discard_(counts_),
-      chargen_(counts_) {}
+      chargen_(counts_) {
+  if (config.echo_closes) echo_.close_first();
+}
 
 Result<void> ServeProgram::start(Shard& shard) {
   const auto listen = [&](uint16_t port, App& app) -> Result<void> {

@@ -17,6 +17,7 @@ struct ServeConfig {
   uint16_t discard_port = 0;
   uint16_t chargen_port = 0;
   uint64_t body_bytes = 64;  // of GET /
+  bool echo_closes = false;  // behind its first answer
   TcpOptions tcp;
 };
 

@@ -32,12 +32,15 @@ class EchoServer final : public SimpleService {
   // The shard is about to be drained: what cannot be sent back any more is thrown away, so that it
   // keeps no connection open.
   void stop() { stopping_ = true; }
+  // Close behind the first answer, instead of leaving that to the peer.
+  void close_first() { closes_ = true; }
 
   size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
   void on_writable(Shard& shard, ConnectionRef connection) override;
 
  private:
   bool stopping_ = false;
+  bool closes_ = false;
 };
 
 class DiscardServer final : public SimpleService {

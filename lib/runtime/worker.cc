@@ -112,7 +112,8 @@ bool Worker::turn() {
   const size_t frames_out = transmit(now);
 
   frames_received_.add(frames_in);
-  if (frames_in + frames_out != 0) busy_turns_.add(1);
+  was_busy_ = frames_in + frames_out != 0;
+  if (was_busy_) busy_turns_.add(1);
   const bool idle = frames_in + frames_out == 0 && !timer_was_due;
   if (!idle) {
     idle_turns_ = 0;
@@ -194,7 +195,11 @@ void Worker::measure(Instant now) {
   turns_.add(1);
   if (last_turn_ != Instant::never()) {
     const Duration gap = now - last_turn_;
-    if (gap > kLateAfter) late_turns_.add(1);
+    if (gap > kLateAfter) {
+      late_turns_.add(1);  // somebody else had the CPU, as a rule
+    } else if (was_busy_) {
+      busy_ns_.add(static_cast<uint64_t>(gap.ns));
+    }
     if (gap.ns > longest_gap_ns_.load(std::memory_order_relaxed)) {
       longest_gap_ns_.store(gap.ns, std::memory_order_relaxed);
     }
@@ -214,6 +219,7 @@ void Worker::rest(Instant now) {
 WorkerStats Worker::stats() const {
   return {.turns = turns_.get(),
           .busy_turns = busy_turns_.get(),
+          .busy_time = {static_cast<int64_t>(busy_ns_.get())},
           .frames_received = frames_received_.get(),
           .late_turns = late_turns_.get(),
           .longest_gap = {longest_gap_ns_.load(std::memory_order_relaxed)}};

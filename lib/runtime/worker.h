@@ -87,7 +87,8 @@ class Worker {
   bool link_up_ = false;
   Instant link_look_{};  // when to look at the link again
   Instant last_turn_ = Instant::never();
-  Instant busy_until_{};  // the last turn that had anything to do
+  Instant busy_until_{};   // the last turn that had anything to do
+  bool was_busy_ = false;  // the last turn moved frames
   uint32_t idle_turns_ = 0;
   bool draining_ = false;
   Instant drain_deadline_ = Instant::never();
@@ -95,6 +96,7 @@ class Worker {
 
   nic::Tally turns_;
   nic::Tally busy_turns_;
+  nic::Tally busy_ns_;
   nic::Tally frames_received_;
   nic::Tally late_turns_;
   std::atomic<int64_t> longest_gap_ns_{0};

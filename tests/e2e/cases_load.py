@@ -161,6 +161,22 @@ def nobody_there(lab):
                f"{target}, {reason}: {generator.err()!r}")
 
 
+@CASES.case("af_packet: SYNs to Linux are answered by kind, and nothing stays behind")
+def syn_flood(lab):
+    site = VethSite(lab)
+    nginx(site)
+    report = load(site, "syn", "--rate", "1000", "--count", "500", "--reset")
+    answers = report["answers"]
+    expect_equal((report["syns"]["sent"], answers["syn_ack"], answers["rst"], answers["none"]),
+                 (500, 500, 0, 0), "SYNs, SYN-ACKs, RSTs, unanswered")
+    wait_until(lambda: "SYN-RECV" not in site.run("ss", "-tanH", "sport", PORT).out(), 2,
+               "the kernel forgets what was reset")
+    generator = lab.run(*site.command("load", "syn", "--target", f"{KERNEL}:9", "--json",
+                                      "--rate", "1000", "--count", "100"), ns=site.millrace)
+    answers = report_of(generator)["answers"]
+    expect_equal((answers["syn_ack"], answers["rst"]), (0, 100), "answers of a closed port")
+
+
 @CASES.case("af_packet: a server that dies is counted as failures, and the load goes on")
 def server_dies(lab):
     site = VethSite(lab)

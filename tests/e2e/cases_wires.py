@@ -75,6 +75,47 @@ def bulk_echo(lab):
         expect(sent >= received > 0.9 * sent, f"{sent} bytes sent, {received} received")
 
 
+@CASES.case("memif: throughput up, down and both ways", root=False)
+def throughput(lab):
+    discard, chargen = 9, 19
+    with pair(lab, "memif", ["--echo", ECHO, "--discard", discard, "--chargen", chargen]) as client:
+        for direction, port in (("up", discard), ("down", chargen), ("both", ECHO)):
+            report = client("throughput", port, "--direction", direction, "--duration", "1s",
+                            "--concurrency", "4")
+            expect_equal(report["connections"]["completed"], 4, f"completed, {direction}")
+            expect_equal(failures(report), 0, f"failures, {direction}")
+            moved = report["bytes"]
+            expect(moved["received" if direction == "down" else "acknowledged"] > 10_000_000,
+                   f"{direction}: {moved}")
+            if direction == "both":
+                expect(moved["received"] > 0.9 * moved["acknowledged"], f"echoed: {moved}")
+
+
+@CASES.case("memif: a server that closes first takes six frames for a connection", root=False)
+def six_frames(lab):
+    with pair(lab, "memif", ["--echo", ECHO, "--echo-closes"]) as client:
+        report = client("cps", ECHO, "--protocol", "echo", "--request-size", "1", "--close",
+                        "server", "--count", "2000", "--concurrency", "16")
+        expect_equal((failures(report), report["connections"]["completed"]), (0, 2000),
+                     "failed and completed")
+        device = report["stack"]["device"]
+        frames = (device["frames_in"] + device["frames_out"]) / 2000
+        expect(6 <= frames < 6.1, f"{frames} frames for a connection")
+
+
+@CASES.case("memif: a SYN flood is answered by cookies, and remembered by nobody", root=False)
+def syn_flood(lab):
+    services = ["--http", HTTP, "--syn-cookies", "always", "--route", f"10.100.0.0/16={CLIENT}"]
+    with pair(lab, "memif", services) as client:
+        report = client("syn", HTTP, "--source", "10.100.0.0/16", "--rate", "50000", "--count",
+                        "50000")
+        sent, answers = report["syns"]["sent"], report["answers"]
+        expect_equal(sent + report["syns"]["skipped_late"], 50_000, "SYNs sent or skipped")
+        expect(sent > 25_000, f"{sent} SYNs sent")
+        expect_equal((answers["syn_ack"], answers["rst"], answers["foreign"]), (sent, 0, 0),
+                     "SYN-ACKs, RSTs and other segments")
+
+
 @CASES.case("memif: SIGTERM in the middle of a load leaves nothing on either side", root=False)
 def stopped_in_mid_load(lab):
     path = lab.open_folder / "wire.sock"

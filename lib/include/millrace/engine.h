@@ -60,6 +60,7 @@ struct DeviceStats {
 struct WorkerStats {
   uint64_t turns = 0;
   uint64_t busy_turns = 0;  // turns with a frame received or sent
+  Duration busy_time;       // what those took, but for ones that were late
   uint64_t frames_received = 0;
   uint64_t late_turns = 0;  // turns that began over 1 ms after the one before
   Duration longest_gap;

@@ -55,6 +55,17 @@ TEST(Echo, ClosesWhenEverythingIsSentBack) {
   EXPECT_EQ(pair.counts().ended[static_cast<size_t>(CloseReason::kNormal)].get(), 1u);
 }
 
+TEST(Echo, ClosesFirstWhereThatIsAskedFor) {
+  ServeConfig config = all_services();
+  config.echo_closes = true;
+  ServicePair pair(config);
+  const ConnectionId id = pair.connect(kEcho);
+  const std::string said = "once";
+  ASSERT_EQ(pair.client().send(id, std::as_bytes(std::span(said))), said.size());
+  EXPECT_EQ(pair.converse(id, ""), said);
+  EXPECT_TRUE(pair.client().peer_closed(id));
+}
+
 TEST(Echo, TakesNoMoreThanItCanSendBack) {
   ServicePair pair(all_services());
   const ConnectionId deaf = pair.connect(kEcho);

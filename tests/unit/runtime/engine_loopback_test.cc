@@ -66,6 +66,7 @@ TEST(EngineLoopback, EchoesAndEndsWithNothingLeft) {
   EXPECT_EQ(of_client.device.tx_dropped, 0u);
   ASSERT_EQ(of_client.workers.size(), 1u);
   EXPECT_GT(of_client.workers[0].busy_turns, 0u);
+  EXPECT_GT(of_client.workers[0].busy_time, Duration{});
   EXPECT_EQ(of_client.workers[0].frames_received, of_client.device.frames_in);
   EXPECT_EQ(right->counters(0).get(Counter::kTcpActiveOpens), 100u);
 }
