@@ -50,6 +50,17 @@ class ModeCommand : public cli::Command {
     app_.get_option("--duration")->default_str("10s");
   }
 
+  // Runs `program` against `server`, and says what came of it: an Outcome knows how.
+  template <class Outcome, class Plan, class Load>
+  int run_and_report(const EngineConfig& config, const serve::ServeConfig& server, const Plan& plan,
+                     Load& program, LiveLine& live) const {
+    const Result<Ended> ended = load::run(common_, config, plan.target, server, program, live);
+    if (!ended) return cli::fail(ended.error());
+    const Outcome outcome{plan, common_.device, program, ended->counters, ended->engine};
+    return say_result(*ended, to_text(outcome), to_json(outcome), program.error(),
+                      succeeded(outcome));
+  }
+
   // `error` says why there was no load at all; empty: there was.
   [[nodiscard]] int say_result(const Ended& ended, const std::string& text,
                                const nlohmann::json& json, const std::string& error,

@@ -78,12 +78,7 @@ class SynCommand final : public ModeCommand {
     if (plan_.reset) config.shard.rst_per_second = UINT32_MAX;
     SynFlood program(plan_);
     SynLine live(program);
-    const Result<Ended> ended =
-        load::run(common_, config, plan_.target, loopback_server(), program, live);
-    if (!ended) return cli::fail(ended.error());
-    const SynOutcome outcome{plan_, common_.device, program, ended->counters, ended->engine};
-    return say_result(*ended, to_text(outcome), to_json(outcome), program.error(),
-                      succeeded(outcome));
+    return run_and_report<SynOutcome>(config, loopback_server(), plan_, program, live);
   }
 
   [[nodiscard]] serve::ServeConfig loopback_server() const {

@@ -69,12 +69,7 @@ class ThroughputCommand final : public ModeCommand {
     config.shard.connections_max = std::max(config.shard.connections_max, plan_.concurrency + 64);
     Throughput program(plan_);
     ThroughputLine live(program);
-    const Result<Ended> ended =
-        load::run(common_, config, plan_.target, loopback_server(), program, live);
-    if (!ended) return cli::fail(ended.error());
-    const ThroughputOutcome outcome{plan_, common_.device, program, ended->counters, ended->engine};
-    return say_result(*ended, to_text(outcome), to_json(outcome), program.error(),
-                      succeeded(outcome));
+    return run_and_report<ThroughputOutcome>(config, loopback_server(), plan_, program, live);
   }
 
   [[nodiscard]] serve::ServeConfig loopback_server() const {

@@ -105,7 +105,6 @@ bool Worker::turn() {
   measure(now);
   if (now >= link_look_) look_at_link(now);
 
-  const bool timer_was_due = shard_.next_deadline() <= now;
   const size_t frames_in = receive(now);
   shard_.advance(now);
   program_.turn(shard_);
@@ -113,9 +112,8 @@ bool Worker::turn() {
 
   frames_received_.add(frames_in);
   was_busy_ = frames_in + frames_out != 0;
-  if (was_busy_) busy_turns_.add(1);
-  const bool idle = frames_in + frames_out == 0 && !timer_was_due;
-  if (!idle) {
+  if (was_busy_) {
+    busy_turns_.add(1);
     idle_turns_ = 0;
     busy_until_ = now;
   } else if (++idle_turns_ > kIdleTurnsBeforeYield && !config_.poll_always) {

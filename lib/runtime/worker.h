@@ -87,8 +87,8 @@ class Worker {
   bool link_up_ = false;
   Instant link_look_{};  // when to look at the link again
   Instant last_turn_ = Instant::never();
-  Instant busy_until_{};   // the last turn that had anything to do
-  bool was_busy_ = false;  // the last turn moved frames
+  Instant busy_until_{};   // the last turn that moved frames
+  bool was_busy_ = false;  // the last turn did
   uint32_t idle_turns_ = 0;
   bool draining_ = false;
   Instant drain_deadline_ = Instant::never();
