@@ -12,88 +12,31 @@ namespace {
 constexpr uint32_t kLaunchesPerTurn = 64;
 constexpr Duration kConnectErrorPause = milliseconds(10);
 constexpr Duration kCatchUp = milliseconds(100);
-constexpr Duration kGraceAtEnd = seconds(2);
 
 }  // namespace
 
 Generator::Generator(const Plan& plan, const Exchange& exchange)
-    : plan_(plan),
+    : PacedProgram(plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp),
+      plan_(plan),
       exchange_(exchange),
       clients_(plan.concurrency),
-      deadlines_(plan.concurrency, plan.timeout),
-      probe_(plan.target, plan.timeout, plan.tcp) {
-  if (!plan.sources.empty()) sources_.emplace(std::vector<IpAddress>{}, plan.sources);
+      deadlines_(plan.concurrency, plan.timeout) {
   free_.reserve(plan.concurrency);
   for (uint32_t slot = plan.concurrency; slot > 0; --slot) free_.push_back(slot - 1);
 }
 
-Result<void> Generator::start(Shard&) { return {}; }
-
-void Generator::turn(Shard& shard) {
-  expire(shard);
-  switch (phase_) {
-    case Phase::kProbing:
-      probe(shard);
-      return;
-    case Phase::kRunning:
-      run(shard);
-      return;
-    case Phase::kEnding:
-      if (open() != 0 && shard.now() >= give_up_) {
-        for (const Client& client : clients_) shard.abort(client.id);  // stale ids do nothing
-        give_up_ = Instant::never();
-      }
-      if (open() == 0) phase_ = Phase::kDone;
-      return;
-    case Phase::kDone:
-      return;
-  }
-}
-
-void Generator::stopping(Shard& shard) {
-  if (phase_ == Phase::kProbing) {
-    error_ = fmt::format("stopped before {} had answered", plan_.target.to_string());
-    phase_ = Phase::kDone;
-  }
-  if (phase_ == Phase::kRunning) end_running(shard);
-}
-
-// --- Probing ----------------------------------------------------------------------------------
-
-void Generator::probe(Shard& shard) {
-  const Probe::State state = probe_.turn(shard, sources_ ? &*sources_ : nullptr);
-  tally_.set(Count::kProbes, probe_.tries());
-  switch (state) {
-    case Probe::State::kTrying:
-      return;
-    case Probe::State::kAnswered:
-      begin_running(shard.now());
-      run(shard);
-      return;
-    case Probe::State::kGivenUp:
-      error_ = probe_.error();
-      phase_ = Phase::kDone;
-      return;
-  }
-}
-
-void Generator::begin_running(Instant now) {
-  phase_ = Phase::kRunning;
-  began_ = now;
-  end_ = plan_.duration.ns == 0 ? Instant::never() : now + plan_.duration;
-  if (plan_.rate != 0) {
-    // What is counted are connections: in rps, any number of requests arrive on those.
-    const bool bounded = plan_.count != 0 && plan_.mode == Mode::kCps;
-    schedule_.emplace(plan_.rate, now, kCatchUp, bounded ? plan_.count : UINT64_MAX);
-  }
-  running_.store(true, std::memory_order_relaxed);
-}
-
 // --- Running ----------------------------------------------------------------------------------
+
+void Generator::begin(Shard& /*shard*/) {
+  if (plan_.rate == 0) return;
+  // What is counted are connections: in rps, any number of requests arrive on those.
+  const bool bounded = plan_.count != 0 && plan_.mode == Mode::kCps;
+  schedule_.emplace(plan_.rate, began(), kCatchUp, bounded ? plan_.count : UINT64_MAX);
+}
 
 void Generator::run(Shard& shard) {
   const Instant now = shard.now();
-  if (now >= end_ || (open() == 0 && launched_all())) {
+  if (now >= end_time() || (open() == 0 && launched_all())) {
     end_running(shard);
     return;
   }
@@ -155,21 +98,20 @@ uint32_t Generator::take_idle() {
 }
 
 // No more connections, no more requests; what is under way may finish.
-void Generator::end_running(Shard& shard) {
-  const Instant now = shard.now();
-  phase_ = Phase::kEnding;
-  running_.store(false, std::memory_order_relaxed);
+void Generator::end(Shard& shard) {
   if (schedule_) {  // what is due at the end itself belongs to the run no more
-    const Instant last = std::min(now, end_ - nanoseconds(1));
+    const Instant last = std::min(shard.now(), end_time() - nanoseconds(1));
     tally_.set(Count::kScheduled, schedule_->scheduled(last));
     tally_.add(Count::kSkippedEnd, schedule_->skip_rest(last));
   }
-  ran_for_ = std::min(now, end_) - began_;
   when_time_was_up_ = tally_.snapshot();
-  give_up_ = now + std::min(plan_.timeout, kGraceAtEnd);
   for (Client& client : clients_) {
     if (shard.alive(client.id) && !client.asking && !client.done) finish(shard, client);
   }
+}
+
+void Generator::abort_all(Shard& shard) {
+  for (const Client& client : clients_) shard.abort(client.id);  // stale ids do nothing
 }
 
 void Generator::launch(Shard& shard, Instant due) {
@@ -180,8 +122,8 @@ void Generator::launch(Shard& shard, Instant due) {
   client.due = due;
   client.connecting_since = shard.now();
   tally_.add(Count::kLaunched);
-  const Result<ConnectionId> id = shard.connect(plan_.target, *this, slot, plan_.tcp,
-                                                {sources_ ? sources_->next() : IpAddress{}, 0});
+  const Result<ConnectionId> id =
+      shard.connect(plan_.target, *this, slot, plan_.tcp, {next_source(), 0});
   if (!id) {
     connect_error_ = id.error().message;
     tally_.add(Failure::kConnectFailed);
@@ -219,7 +161,7 @@ void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
   response_times_.record(now - client.asked_at);
   if (schedule_) scheduled_times_.record(now - client.due);
   client.salt = next_salt_++;
-  if (plan_.mode == Mode::kRps && phase_ == Phase::kRunning && !server_closes) {
+  if (plan_.mode == Mode::kRps && offering() && !server_closes) {
     if (schedule_) {
       rest(slot);
     } else {
@@ -270,7 +212,7 @@ void Generator::on_established(Shard& shard, ConnectionRef connection) {
   Client& client = clients_[slot];
   tally_.add(Count::kEstablished);
   connect_times_.record(shard.now() - client.connecting_since);
-  client.in_time = phase_ == Phase::kRunning;
+  client.in_time = offering();
   if (!client.in_time) {
     finish(shard, client);
   } else if (plan_.mode == Mode::kRps && schedule_) {
@@ -328,11 +270,10 @@ void Generator::on_closed(Shard&, ConnectionRef connection, CloseReason reason) 
   deadlines_.disarm(slot);
   client.idle = false;
   free_.push_back(slot);
-  const bool ending = phase_ == Phase::kEnding;
   const bool as_meant = reason == CloseReason::kNormal ||
                         (plan_.close == CloseBy::kReset && reason == CloseReason::kLocalAbort);
   const bool cut_short =
-      ending && (reason == CloseReason::kLocalAbort || (as_meant && !client.in_time));
+      ending() && (reason == CloseReason::kLocalAbort || (as_meant && !client.in_time));
   if (client.failure == Failure::kNone && client.done && client.in_time && as_meant) {
     tally_.add(Count::kCompleted);
   } else if (client.failure == Failure::kNone && cut_short) {

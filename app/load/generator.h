@@ -3,9 +3,6 @@
 // closes, and counts every step. In: a plan. Out: a Tally and histograms that other threads may
 // read.
 //
-//     probing --target answers--> running --time or count is up--> ending --all closed--> done
-//         \------- it does not, for as long as --timeout: error() says why --------------> done
-//
 // cps: a connection for each request. Closed loop: `concurrency` of them at a time, a new one for
 // each that ends. Open loop: connections arrive by a Schedule, at most `concurrency` at a time.
 // rps: `concurrency` connections are kept open. Closed loop: each asks again when it is answered.
@@ -23,10 +20,8 @@
 
 #include "load/deadline_list.h"
 #include "load/exchange.h"
-#include "load/probe.h"
+#include "load/paced_program.h"
 #include "load/schedule.h"
-#include "load/sources.h"
-#include "load/tally.h"
 #include "millrace/engine.h"
 #include "millrace/histogram.h"
 
@@ -48,39 +43,21 @@ struct Plan {
   TcpOptions tcp;
 };
 
-class Generator final : public Program, private App {
+class Generator final : public PacedProgram, private App {
  public:
   // `exchange` must outlive the shard: requests are sent from its memory.
   Generator(const Plan& plan, const Exchange& exchange);
 
-  Result<void> start(Shard& shard) override;
-  void turn(Shard& shard) override;
-  void stopping(Shard& shard) override;
-  // What was aborted ends while the worker drains: without a link it sends nothing before that.
-  [[nodiscard]] bool finished() const override {
-    return phase_ == Phase::kDone || (phase_ == Phase::kEnding && give_up_ == Instant::never());
-  }
-
-  // --- For other threads, at any time ---------------------------------------------------------
-  [[nodiscard]] const Tally& tally() const { return tally_; }
+  // For other threads, at any time.
   [[nodiscard]] const Histogram& connect_times() const { return connect_times_; }
   [[nodiscard]] const Histogram& response_times() const { return response_times_; }
   // Open loop: from the moment a connection was due until its response was complete.
   [[nodiscard]] const Histogram& scheduled_times() const { return scheduled_times_; }
-  [[nodiscard]] bool running() const { return running_.load(std::memory_order_relaxed); }
 
-  // --- When the worker has ended --------------------------------------------------------------
-  // How long load was offered, and what was done in that time; rates come from these.
-  [[nodiscard]] Duration ran_for() const { return ran_for_; }
+  // When the worker has ended: what was done while load was offered; rates come from this.
   [[nodiscard]] const TallySnapshot& when_time_was_up() const { return when_time_was_up_; }
-  // Why the target was never loaded; empty when it was.
-  [[nodiscard]] const std::string& error() const { return error_; }
-  // The stack's last refusal to open a connection; empty when there was none.
-  [[nodiscard]] const std::string& connect_error() const { return connect_error_; }
 
  private:
-  enum class Phase : uint8_t { kProbing, kRunning, kEnding, kDone };
-
   struct Client {
     ConnectionId id;
     Exchange::State response;
@@ -96,10 +73,14 @@ class Generator final : public Program, private App {
     bool done = false;                 // did what it was meant to; closing
   };
 
-  void probe(Shard& shard);
-  void begin_running(Instant now);
-  void run(Shard& shard);
-  void end_running(Shard& shard);
+  void expire(Shard& shard) override;
+  void begin(Shard& shard) override;
+  void run(Shard& shard) override;
+  void end(Shard& shard) override;
+  void abort_all(Shard& shard) override;
+  [[nodiscard]] uint32_t open() const override {
+    return plan_.concurrency - static_cast<uint32_t>(free_.size());
+  }
   void take_arrivals(Shard& shard);
   void fill_up(Shard& shard);
   void launch(Shard& shard, Instant due);
@@ -110,10 +91,6 @@ class Generator final : public Program, private App {
   void on_response(Shard& shard, uint32_t slot, bool server_closes);
   void finish(Shard& shard, Client& client);
   void fail(Shard& shard, Client& client, Failure failure);
-  void expire(Shard& shard);
-  [[nodiscard]] uint32_t open() const {
-    return plan_.concurrency - static_cast<uint32_t>(free_.size());
-  }
   [[nodiscard]] bool launched_all() const {
     return plan_.count != 0 && tally_.get(Count::kLaunched) >= plan_.count;
   }
@@ -127,29 +104,18 @@ class Generator final : public Program, private App {
   Plan plan_;
   const Exchange& exchange_;
   KnownHead known_head_;
-  std::optional<Sources> sources_;
   std::vector<Client> clients_;
   std::vector<uint32_t> free_;
   std::vector<uint32_t> idle_;  // may name clients that are not idle any more; see take_idle()
   DeadlineList deadlines_;
   std::optional<Schedule> schedule_;
-  Tally tally_;
   Histogram connect_times_;
   Histogram response_times_;
   Histogram scheduled_times_;
 
-  Phase phase_ = Phase::kProbing;
-  std::atomic<bool> running_{false};
-  Probe probe_;
-  Instant began_;
-  Instant end_;
-  Instant give_up_;       // in kEnding: what is still open then is aborted
   Instant launch_again_;  // after connect() itself failed
   uint32_t next_salt_ = 0;
-  Duration ran_for_;
   TallySnapshot when_time_was_up_;
-  std::string error_;
-  std::string connect_error_;
 };
 
 }  // namespace millrace::load

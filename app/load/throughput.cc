@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load/throughput.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
 #include <random>
@@ -11,7 +9,6 @@ namespace millrace::load {
 namespace {
 
 constexpr uint32_t kLaunchesPerTurn = 64;
-constexpr Duration kGraceAtEnd = seconds(2);
 // Random bytes, so that bytes in the wrong place are noticed; a length that no segment divides.
 constexpr size_t kPatternBytes = 65'521;
 
@@ -25,74 +22,32 @@ std::vector<std::byte> make_pattern() {
 }  // namespace
 
 Throughput::Throughput(const ThroughputPlan& plan)
-    : plan_(plan),
+    : PacedProgram(plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp),
+      plan_(plan),
       pattern_(make_pattern()),
       clients_(plan.concurrency),
-      deadlines_(plan.concurrency, plan.timeout),
-      probe_(plan.target, plan.timeout, plan.tcp) {
-  if (!plan.sources.empty()) sources_.emplace(std::vector<IpAddress>{}, plan.sources);
-}
+      deadlines_(plan.concurrency, plan.timeout) {}
 
-void Throughput::turn(Shard& shard) {
+void Throughput::expire(Shard& shard) {
   for (;;) {
     const uint32_t slot = deadlines_.take_due(shard.now());
-    if (slot == DeadlineList::kNone) break;
+    if (slot == DeadlineList::kNone) return;
     fail(shard, clients_[slot], Failure::kTimeout);
   }
-  switch (phase_) {
-    case Phase::kProbing:
-      probe(shard);
-      return;
-    case Phase::kRunning:
-      launch(shard);
-      if (shard.now() >= end_ || (launched_ == plan_.concurrency && open_ == 0)) end_running(shard);
-      return;
-    case Phase::kEnding:
-      if (open_ != 0 && shard.now() >= give_up_) {
-        for (const Client& client : clients_) shard.abort(client.id);  // stale ids do nothing
-        give_up_ = Instant::never();
-      }
-      if (open_ == 0) phase_ = Phase::kDone;
-      return;
-    case Phase::kDone:
-      return;
-  }
 }
 
-void Throughput::stopping(Shard& shard) {
-  if (phase_ == Phase::kProbing) {
-    error_ = fmt::format("stopped before {} had answered", plan_.target.to_string());
-    phase_ = Phase::kDone;
-  }
-  if (phase_ == Phase::kRunning) end_running(shard);
-}
-
-void Throughput::probe(Shard& shard) {
-  const Probe::State state = probe_.turn(shard, sources_ ? &*sources_ : nullptr);
-  tally_.set(Count::kProbes, probe_.tries());
-  switch (state) {
-    case Probe::State::kTrying:
-      return;
-    case Probe::State::kAnswered:
-      phase_ = Phase::kRunning;
-      began_ = shard.now();
-      end_ = plan_.duration.ns == 0 ? Instant::never() : began_ + plan_.duration;
-      running_.store(true, std::memory_order_relaxed);
-      launch(shard);
-      return;
-    case Probe::State::kGivenUp:
-      error_ = probe_.error();
-      phase_ = Phase::kDone;
-      return;
-  }
+void Throughput::run(Shard& shard) {
+  launch(shard);
+  const bool all_over = launched_ == plan_.concurrency && open_ == 0;
+  if (shard.now() >= end_time() || all_over) end_running(shard);
 }
 
 void Throughput::launch(Shard& shard) {
   for (uint32_t i = 0; i < kLaunchesPerTurn && launched_ < plan_.concurrency; ++i) {
     const uint32_t slot = launched_++;
     tally_.add(Count::kLaunched);
-    const Result<ConnectionId> id = shard.connect(plan_.target, *this, slot, plan_.tcp,
-                                                  {sources_ ? sources_->next() : IpAddress{}, 0});
+    const Result<ConnectionId> id =
+        shard.connect(plan_.target, *this, slot, plan_.tcp, {next_source(), 0});
     if (!id) {
       connect_error_ = id.error().message;
       tally_.add(Failure::kConnectFailed);
@@ -122,14 +77,9 @@ void Throughput::progress(Shard& shard, uint32_t slot) {
 }
 
 // No more bytes; what is under way may arrive.
-void Throughput::end_running(Shard& shard) {
-  const Instant now = shard.now();
-  phase_ = Phase::kEnding;
-  running_.store(false, std::memory_order_relaxed);
-  ran_for_ = std::min(now, end_) - began_;
+void Throughput::end(Shard& shard) {
   received_bytes_ = tally_.get(Count::kBytesReceived);
   acknowledged_bytes_ = tally_.get(Count::kBytesSent);
-  give_up_ = now + std::min(plan_.timeout, kGraceAtEnd);
   for (uint32_t slot = 0; slot < launched_; ++slot) {
     Client& client = clients_[slot];
     const std::optional<TcpInfo> info = shard.info(client.id);
@@ -139,6 +89,10 @@ void Throughput::end_running(Shard& shard) {
     progress(shard, slot);
     shard.shutdown(client.id);
   }
+}
+
+void Throughput::abort_all(Shard& shard) {
+  for (const Client& client : clients_) shard.abort(client.id);  // stale ids do nothing
 }
 
 void Throughput::fail(Shard& shard, Client& client, Failure failure) {
@@ -199,7 +153,7 @@ void Throughput::on_closed(Shard& /*shard*/, ConnectionRef connection, CloseReas
     tally_.add(client.failure);
   } else if (client.done && reason == CloseReason::kNormal) {
     tally_.add(Count::kCompleted);
-  } else if (phase_ == Phase::kEnding && reason == CloseReason::kLocalAbort) {
+  } else if (ending() && reason == CloseReason::kLocalAbort) {
     tally_.add(Count::kDrained);
   } else {
     tally_.add(failure_of(reason));

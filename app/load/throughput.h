@@ -10,18 +10,12 @@
 // failed (by reason) or drained.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "load/deadline_list.h"
-#include "load/probe.h"
-#include "load/sources.h"
-#include "load/tally.h"
-#include "millrace/engine.h"
+#include "load/paced_program.h"
 
 namespace millrace::load {
 
@@ -37,34 +31,15 @@ struct ThroughputPlan {
   TcpOptions tcp;
 };
 
-class Throughput final : public Program, private App {
+class Throughput final : public PacedProgram, private App {
  public:
   explicit Throughput(const ThroughputPlan& plan);
 
-  Result<void> start(Shard& /*shard*/) override { return {}; }
-  void turn(Shard& shard) override;
-  void stopping(Shard& shard) override;
-  [[nodiscard]] bool finished() const override {
-    return phase_ == Phase::kDone || (phase_ == Phase::kEnding && give_up_ == Instant::never());
-  }
-
-  // --- For other threads, at any time ---------------------------------------------------------
-  [[nodiscard]] const Tally& tally() const { return tally_; }
-  [[nodiscard]] bool running() const { return running_.load(std::memory_order_relaxed); }
-
-  // --- When the worker has ended --------------------------------------------------------------
-  // From the first connection's beginning until the time was up, and what was moved in it.
-  [[nodiscard]] Duration ran_for() const { return ran_for_; }
+  // When the worker has ended: what was moved while load was offered.
   [[nodiscard]] uint64_t acknowledged_bytes() const { return acknowledged_bytes_; }
   [[nodiscard]] uint64_t received_bytes() const { return received_bytes_; }
-  // Why the target was never loaded; empty when it was.
-  [[nodiscard]] const std::string& error() const { return error_; }
-  // The stack's last refusal to open a connection; empty when there was none.
-  [[nodiscard]] const std::string& connect_error() const { return connect_error_; }
 
  private:
-  enum class Phase : uint8_t { kProbing, kRunning, kEnding, kDone };
-
   struct Client {
     ConnectionId id;
     size_t sent = 0;      // how far into the pattern
@@ -74,12 +49,15 @@ class Throughput final : public Program, private App {
   };
 
   [[nodiscard]] bool sends() const { return plan_.direction != Direction::kDown; }
-  void probe(Shard& shard);
+  void expire(Shard& shard) override;
+  void run(Shard& shard) override;
+  void end(Shard& shard) override;
+  void abort_all(Shard& shard) override;
+  [[nodiscard]] uint32_t open() const override { return open_; }
   void launch(Shard& shard);
   void pump(Shard& shard, uint32_t slot);
   void progress(Shard& shard, uint32_t slot);
   bool as_sent(Client& client, std::span<const std::byte> data) const;
-  void end_running(Shard& shard);
   void fail(Shard& shard, Client& client, Failure failure);
 
   void on_established(Shard& shard, ConnectionRef connection) override;
@@ -90,24 +68,13 @@ class Throughput final : public Program, private App {
 
   ThroughputPlan plan_;
   std::vector<std::byte> pattern_;
-  std::optional<Sources> sources_;
   std::vector<Client> clients_;
   uint32_t launched_ = 0;
   uint32_t open_ = 0;
   DeadlineList deadlines_;
-  Tally tally_;
 
-  Phase phase_ = Phase::kProbing;
-  std::atomic<bool> running_{false};
-  Probe probe_;
-  Instant began_;
-  Instant end_;
-  Instant give_up_;  // in kEnding: what is still open then is aborted
-  Duration ran_for_;
   uint64_t acknowledged_bytes_ = 0;
   uint64_t received_bytes_ = 0;
-  std::string error_;
-  std::string connect_error_;
 };
 
 }  // namespace millrace::load

@@ -67,8 +67,11 @@ bool Shard::Impl::offer_raw(const wire::ParsedFrame& p) {
 size_t Shard::Impl::transmit_raw(std::span<TxFrame> out) {
   if (out.empty()) return 0;
   const size_t filled = raw_->transmit(*facade_, out);
+  uint64_t bytes = 0;
+  for (const TxFrame& frame : out.first(filled)) bytes += frame.total_bytes();
   counters_.add(Counter::kTcpOutSegs, filled);
-  for (const TxFrame& frame : out.first(filled)) count_out(frame);
+  counters_.add(Counter::kFramesOut, filled);
+  counters_.add(Counter::kBytesOut, bytes);
   return filled;
 }
 

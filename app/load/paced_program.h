@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The course of a run that loads a target by connections; what is done on them is the mode's.
+//
+//     probing --target answers--> running --time or count is up--> ending --all closed--> done
+//         \------- it does not, for as long as the timeout: error() says why ------------> done
+//
+// What is open when the end's grace is over is aborted.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "load/probe.h"
+#include "load/sources.h"
+#include "load/tally.h"
+#include "millrace/engine.h"
+
+namespace millrace::load {
+
+class PacedProgram : public Program {
+ public:
+  Result<void> start(Shard& /*shard*/) override { return {}; }
+  void turn(Shard& shard) final;
+  void stopping(Shard& shard) final;
+  // What was aborted ends while the worker drains: without a link it sends nothing before that.
+  [[nodiscard]] bool finished() const final {
+    return phase_ == Phase::kDone || (phase_ == Phase::kEnding && give_up_ == Instant::never());
+  }
+
+  // --- For other threads, at any time ---------------------------------------------------------
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] bool running() const { return running_.load(std::memory_order_relaxed); }
+
+  // --- When the worker has ended --------------------------------------------------------------
+  // How long load was offered.
+  [[nodiscard]] Duration ran_for() const { return ran_for_; }
+  // Why the target was never loaded; empty when it was.
+  [[nodiscard]] const std::string& error() const { return error_; }
+  // The stack's last refusal to open a connection; empty when there was none.
+  [[nodiscard]] const std::string& connect_error() const { return connect_error_; }
+
+ protected:
+  // `duration` 0: until end_running() or stop(). `sources` empty: the interface's own address.
+  PacedProgram(const Endpoint& target, Duration duration, Duration timeout,
+               const std::vector<Prefix>& sources, const TcpOptions& tcp);
+
+  // In every turn, first: connections that took too long.
+  virtual void expire(Shard& shard) = 0;
+  // The target has answered: the first turn of run() follows in this same turn.
+  virtual void begin(Shard& /*shard*/) {}
+  // In every turn while load is offered.
+  virtual void run(Shard& shard) = 0;
+  // No more load: no new connections, and those there are may end.
+  virtual void end(Shard& shard) = 0;
+  virtual void abort_all(Shard& shard) = 0;
+  [[nodiscard]] virtual uint32_t open() const = 0;
+
+  // The time is up, or there is nothing more to do.
+  void end_running(Shard& shard);
+  [[nodiscard]] bool offering() const { return phase_ == Phase::kRunning; }
+  [[nodiscard]] bool ending() const { return phase_ == Phase::kEnding; }
+  [[nodiscard]] Instant began() const { return began_; }
+  [[nodiscard]] Instant end_time() const { return end_; }
+  // The next address to connect from; unspecified: the interface's own.
+  IpAddress next_source() { return sources_ ? sources_->next() : IpAddress{}; }
+
+  Tally tally_;
+  std::string connect_error_;
+
+ private:
+  enum class Phase : uint8_t { kProbing, kRunning, kEnding, kDone };
+  void probe(Shard& shard);
+
+  Endpoint target_;
+  Duration duration_;
+  Duration timeout_;
+  std::optional<Sources> sources_;
+  Probe probe_;
+  Phase phase_ = Phase::kProbing;
+  std::atomic<bool> running_{false};
+  Instant began_;
+  Instant end_;
+  Instant give_up_;  // in kEnding: what is still open then is aborted
+  Duration ran_for_;
+  std::string error_;
+};
+
+}  // namespace millrace::load
