@@ -129,6 +129,7 @@ class ExchangeCommand final : public ModeCommand {
     config.tcp = plan_.tcp;
     (exchange_.protocol == Protocol::kHttp ? config.http_port : config.echo_port) =
         plan_.target.port;
+    config.echo_closes = plan_.close == CloseBy::kServer;
     return config;
   }
 

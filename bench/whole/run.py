@@ -23,6 +23,7 @@ from lab import Failure, Lab, expect, expect_equal, wait_until
 from rows import BUSY, CLIENT, DEVICES, PORT, PREFIX, ROWS, SERVER, SOURCES, WIRES
 
 START_SECONDS = 20  # for a process to come up, and to end
+LATE_SHARE_MAX = 0.05  # of the turns that moved frames: with more, cycles are not told
 
 
 def tsc_hz():
@@ -85,8 +86,13 @@ def pick(report, path):
     return report or 0
 
 
-def busy_cycles(report, hz):
-    return sum(worker["busy_us"] for worker in report["stack"]["workers"]) / 1e6 * hz
+def cycles_per_unit(report, units, hz):
+    """None where there is nothing to divide, or too many turns are missing for it to mean much."""
+    workers = report["stack"]["workers"] if report else []
+    turns = sum(worker["busy_turns"] for worker in workers)
+    if not units or not turns or late(report) > turns * LATE_SHARE_MAX:
+        return None
+    return sum(worker["busy_us"] for worker in workers) / 1e6 * hz / units
 
 
 def late(report):
@@ -112,9 +118,6 @@ def loaded(lab, millrace, wire, device, load, seconds):
                            *load.serve, ns=wire.server_ns)
         wire.started(server)
     mode, *options = load.load
-    if server is None and "--close" in options:
-        # The server of the loopback echoes and leaves closing to the client.
-        options[options.index("--close") + 1] = "client"
     client = lab.start(millrace, "load", mode, *options, *target, *own, ns=wire.client_ns)
     client.wait(seconds + START_SECONDS)
     try:
@@ -139,14 +142,17 @@ def measured(lab, programs, wire, row, seconds, hz):
         "bar": bar, "stretch": stretch, "figure": pick(report, load.figure), "failed": failed,
         "frames_per_unit": frames(report) / units if units else None,
         "frames_per_second": frames(report) / report["seconds"] if report["seconds"] else 0,
-        "client_cycles_per_unit": busy_cycles(report, hz) / units if units else None,
-        "server_cycles_per_unit": busy_cycles(served, hz) / units if served and units else None,
+        "client_cycles_per_unit": cycles_per_unit(report, units, hz),
+        "server_cycles_per_unit": cycles_per_unit(served, units, hz),
         "retransmitted": counters.get("TcpRetransSegs", 0),
         "late_turns": late(report) + (late(served) if served else 0),
         "error": report.get("error", ""),
     }
     # What the busier end could do if nobody else had its CPU.
-    most = max(result["client_cycles_per_unit"] or 0, result["server_cycles_per_unit"] or 0)
+    ends = [result["client_cycles_per_unit"]]
+    if served is not None:
+        ends.append(result["server_cycles_per_unit"])
+    most = 0 if None in ends else max(ends)
     per_unit = result["figure"] / (units / report["seconds"]) if units else 0  # bits of a segment
     result["cycles_allow"] = hz / most * (per_unit if load.unit == "bit" else 1) if most else None
     return result
