@@ -2,10 +2,11 @@
 // One cache line of the flow table, and how its tags are compared.
 //
 //   byte 0                 20    22   24                                64
-//   | 10 tags of 16 bits    | ovf | -- | 10 values of 32 bits            |
+//   | 10 tags of 16 bits    | ovf | fil| 10 values of 32 bits            |
 //
 // A tag of 0 marks an empty slot. ovf counts the entries that wanted this bucket or passed over it
-// and lie further on.
+// and lie further on; fil has one of 16 bits set for each of them, so that most lookups need not
+// follow. Which bits have come to stand for nobody is not known until ovf is 0 again.
 //
 // A set of slots is a mask with bit 2 * slot set for each: what comparing 16-bit lanes and taking
 // one bit per byte yields, without another instruction. The three ways to make one must agree; the
@@ -13,6 +14,7 @@
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #if defined(__SSE2__)
@@ -26,16 +28,29 @@ struct alignas(64) Bucket {
 
   uint16_t tags[kSlotCount];
   uint16_t overflow;
-  uint16_t unused;
+  uint16_t filter;
   uint32_t values[kSlotCount];
 };
 static_assert(sizeof(Bucket) == 64);
+
+// Whether an entry with such a tag may lie further on.
+[[nodiscard]] inline bool may_overflow(const Bucket& bucket, uint16_t tag) {
+  return ((bucket.filter >> (tag >> 12)) & 1) != 0;
+}
 
 inline constexpr uint32_t kSlotMask = 0x5'5555;  // bits 0, 2, ... 18: all ten slots
 
 // Requires: slots != 0.
 [[nodiscard]] inline uint32_t first_slot(uint32_t slots) {
   return static_cast<uint32_t>(std::countr_zero(slots)) / 2;
+}
+
+// Where the value of the first of them lies; the same as values + first_slot(slots), with less
+// arithmetic. Requires: slots != 0.
+[[nodiscard]] inline const uint32_t* first_value(const Bucket& bucket, uint32_t slots) {
+  const auto* values = reinterpret_cast<const std::byte*>(bucket.values);
+  return reinterpret_cast<const uint32_t*>(values +
+                                           2 * static_cast<uint32_t>(std::countr_zero(slots)));
 }
 
 [[nodiscard]] inline uint32_t slots_with_tag_scalar(const Bucket& bucket, uint16_t tag) {

@@ -7,16 +7,14 @@
 namespace millrace::flow {
 namespace {
 
-// 6.25 entries for each bucket of 10 slots: a load of 0.625, where about one bucket in twenty
-// overflows. As a fraction in whole numbers: 25 entries for 4 buckets.
-constexpr uint64_t kLoadEntries = 25;
-constexpr uint64_t kLoadBuckets = 4;
-static_assert(kLoadEntries * 1000 == kLoadBuckets * Bucket::kSlotCount * 625);
+// Of 10 slots. Entries for all that a shard can hold leave few buckets that overflow, and a shard
+// seldom holds all of it.
+constexpr uint64_t kEntriesPerBucket = 8;
 
 }  // namespace
 
 std::optional<Table> Table::create(uint32_t capacity, bool hugepages) {
-  uint64_t bucket_count = (capacity * kLoadBuckets + kLoadEntries - 1) / kLoadEntries;
+  uint64_t bucket_count = (capacity + kEntriesPerBucket - 1) / kEntriesPerBucket;
   if (bucket_count == 0) bucket_count = 1;
   auto region = base::Region::allocate(bucket_count * sizeof(Bucket), hugepages);
   if (!region) return std::nullopt;
@@ -34,18 +32,21 @@ bool Table::insert(uint64_t hash, uint32_t value) {
   MR_DCHECK(value != kNil);
   MR_DCHECK(locate(hash, value).bucket == nullptr);
   if (size_ == capacity_) return false;
-  // Ends: below capacity three slots in eight are empty.
+  // Ends: below capacity one slot in five is empty.
   Bucket* bucket = buckets_ + home(hash);
+  const uint16_t tag = tag_of(hash);
   uint32_t empty = slots_with_tag(*bucket, 0);
   while (empty == 0) {
     if (bucket->overflow != kOverflowMax) ++bucket->overflow;
+    bucket->filter = static_cast<uint16_t>(bucket->filter | 1u << (tag >> 12));
     bucket = after(bucket);
     empty = slots_with_tag(*bucket, 0);
   }
   const uint32_t slot = first_slot(empty);
-  bucket->tags[slot] = tag_of(hash);
+  bucket->tags[slot] = tag;
   bucket->values[slot] = value;
   ++size_;
+  ++inserts_;
   return true;
 }
 
@@ -53,10 +54,12 @@ bool Table::erase(uint64_t hash, uint32_t value) {
   const Place place = locate(hash, value);
   if (place.bucket == nullptr) return false;
   place.bucket->tags[place.slot] = 0;
+  place.bucket->values[place.slot] = kNil;  // for those who hold a hint
   for (Bucket* passed = buckets_ + home(hash); passed != place.bucket; passed = after(passed)) {
     MR_DCHECK(passed->overflow != 0);
     // At the maximum the count is no longer known, so it stays: too high is slow, too low is wrong.
-    if (passed->overflow != kOverflowMax) --passed->overflow;
+    if (passed->overflow == kOverflowMax) continue;
+    if (--passed->overflow == 0) passed->filter = 0;
   }
   --size_;
   return true;
@@ -70,6 +73,17 @@ bool Table::replace(uint64_t hash, uint32_t old_value, uint32_t new_value) {
   return true;
 }
 
+// The home bucket has no such tag.
+Table::Hint Table::hint_beyond(Home bucket, uint64_t hash) const {
+  const uint16_t tag = tag_of(hash);
+  for (uint32_t probes = bucket_count_; probes != 0 && may_overflow(*bucket, tag); --probes) {
+    bucket = after(bucket);
+    const uint32_t slots = slots_with_tag(*bucket, tag);
+    if (slots != 0) return Hint(first_value(*bucket, slots));
+  }
+  return Hint(inserts_);
+}
+
 Table::Place Table::locate(uint64_t hash, uint32_t value) const {
   Bucket* bucket = buckets_ + home(hash);
   const uint16_t tag = tag_of(hash);
@@ -78,7 +92,7 @@ Table::Place Table::locate(uint64_t hash, uint32_t value) const {
       const uint32_t slot = first_slot(slots);
       if (bucket->values[slot] == value) return {bucket, slot};
     }
-    if (bucket->overflow == 0) break;
+    if (!may_overflow(*bucket, tag)) break;
     bucket = after(bucket);
   }
   return {nullptr, 0};

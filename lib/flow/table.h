@@ -2,17 +2,17 @@
 // The flow table: from a keyed 64-bit hash to a 32-bit value. In: hashes. Out: values that may be
 // the one meant. Keys are not stored here: the caller looks at each candidate where it lives, which
 // it must touch anyway when the answer is yes; the tags keep it from touching others, but for about
-// one in ten thousand lookups.
+// one in five thousand lookups.
 //
 //   hash   | high bits: home bucket                          | low 16 bits: tag |
 //
 //   bucket     7: [a b c d e f g h i j] overflow 2      k and l wanted bucket 7, which was full:
 //   bucket     8: [k m . . . l . . . .] overflow 0      they lie in the next one that had room
 //
-// A lookup goes on to the next bucket only while overflow is not 0, so nearly every lookup, hit or
-// miss, touches one cache line. Erasing takes the counts back along the same way. There are no
-// tombstones, and no rehash: the size is fixed when the table is made, at most 62.5 % of the slots
-// are ever used, and no operation costs more than its own probes.
+// A lookup goes on to the next bucket only where the filter beside the count lets it, so nearly
+// every lookup, hit or miss, touches one cache line. Erasing takes the counts back along the same
+// way. No tombstones, and no rehash: the size is fixed when the table is made, at most 80 % of the
+// slots are ever used, and no operation costs more than its own probes.
 //
 // An overflow count that reaches 65535 stays there. Lookups remain right: those that miss in such a
 // bucket go one further than they need to. With a keyed hash it does not happen.
@@ -33,11 +33,52 @@ using base::kNil;
 
 class Table {
  public:
-  // Room for `capacity` entries, 10.24 bytes each. Nothing when there is no memory.
+  // Room for `capacity` entries, 8 bytes each. Nothing when there is no memory.
   [[nodiscard]] static std::optional<Table> create(uint32_t capacity, bool hugepages);
 
-  // Brings the home bucket nearer. For a burst: prefetch all, then find all.
-  void prefetch(uint64_t hash) const { __builtin_prefetch(buckets_ + home(hash)); }
+  // Where a hash begins to be looked for.
+  using Home = const Bucket*;
+
+  // Brings it nearer. For a burst: prefetch all, then take all hints and prefetch what their values
+  // stand for, then find all.
+  Home prefetch(uint64_t hash) const {
+    const Home bucket = buckets_ + home(hash);
+    __builtin_prefetch(bucket);
+    return bucket;
+  }
+
+  // What find() would look at first: the place of the first value whose tag fits. Or, as an odd
+  // number, that there is none, and how many inserts there had been by then.
+  class Hint {
+   public:
+    Hint() = default;
+    // A value that may be the one meant, kNil when there is none such.
+    [[nodiscard]] uint32_t value() const { return is_place() ? *place() : kNil; }
+
+   private:
+    friend class Table;
+    explicit Hint(const uint32_t* place) : word_(reinterpret_cast<uintptr_t>(place)) {}
+    explicit Hint(uint64_t inserts) : word_(none_after(inserts)) {}
+    [[nodiscard]] static uintptr_t none_after(uint64_t inserts) { return (inserts << 1) | 1; }
+    [[nodiscard]] bool is_place() const { return (word_ & 1) == 0; }
+    [[nodiscard]] const uint32_t* place() const { return reinterpret_cast<const uint32_t*>(word_); }
+    uintptr_t word_;
+  };
+
+  // It may be kept while the table changes. Requires: `bucket` is where the hash begins.
+  [[nodiscard]] Hint hint(Home bucket, uint64_t hash) const {
+    const uint32_t slots = slots_with_tag(*bucket, tag_of(hash));
+    if (slots != 0) return Hint(first_value(*bucket, slots));
+    return may_overflow(*bucket, tag_of(hash)) ? hint_beyond(bucket, hash) : Hint(inserts_);
+  }
+  // Its value, for who needs not keep it: kNil when there is none such.
+  [[nodiscard]] uint32_t first_candidate(Home bucket, uint64_t hash) const {
+    const uint32_t slots = slots_with_tag(*bucket, tag_of(hash));
+    if (slots != 0) [[likely]]
+      return *first_value(*bucket, slots);
+    return may_overflow(*bucket, tag_of(hash)) ? hint_beyond(bucket, hash).value() : kNil;
+  }
+  [[nodiscard]] Hint hint(uint64_t hash) const { return hint(buckets_ + home(hash), hash); }
 
   // Calls match(value) -> bool for each candidate until one says yes.
   // Ensures: that value, or kNil when none did. A candidate may be any value of the table.
@@ -47,21 +88,29 @@ class Table {
     const uint16_t tag = tag_of(hash);
     for (uint32_t probes = bucket_count_; probes != 0; --probes) {
       for (uint32_t slots = slots_with_tag(*bucket, tag); slots != 0; slots &= slots - 1) {
-        const uint32_t value = bucket->values[first_slot(slots)];
+        const uint32_t value = *first_value(*bucket, slots);
         if (match(value)) [[likely]]
           return value;
       }
-      if (bucket->overflow == 0) [[likely]]
+      if (!may_overflow(*bucket, tag)) [[likely]]
         return kNil;
       bucket = after(bucket);
     }
     return kNil;
   }
 
-  // The first value whose tag fits, kNil if none: what find() would look at first, so what to
-  // prefetch between the bucket and the decision.
-  [[nodiscard]] uint32_t first_candidate(uint64_t hash) const {
-    return find(hash, [](uint32_t) { return true; });
+  // The same, looking first at what hint(hash) told. Whatever lies there by now is an entry like
+  // any other, so match() decides rightly.
+  template <class Match>
+  [[nodiscard]] uint32_t find(uint64_t hash, Hint hint, Match&& match) const {
+    if (hint.is_place()) [[likely]] {
+      const uint32_t value = *hint.place();
+      if (value != kNil && match(value)) [[likely]]
+        return value;
+    } else if (hint.word_ == Hint::none_after(inserts_)) {
+      return kNil;
+    }
+    return find(hash, match);
   }
 
   // Requires: value != kNil and is not in the table. False when size() == capacity().
@@ -92,11 +141,9 @@ class Table {
   // Scales the high bits to [0, bucket_count_) by multiplication, so that the number of buckets
   // need not be a power of two and a capacity costs what it needs.
   [[nodiscard]] uint64_t home(uint64_t hash) const { return ((hash >> 32) * bucket_count_) >> 32; }
-  // 0 means empty, so it shares a tag with 1.
-  [[nodiscard]] static uint16_t tag_of(uint64_t hash) {
-    const auto tag = static_cast<uint16_t>(hash);
-    return static_cast<uint16_t>(tag + (tag == 0));
-  }
+  // Odd, as 0 means empty.
+  [[nodiscard]] static uint16_t tag_of(uint64_t hash) { return static_cast<uint16_t>(hash | 1); }
+  [[nodiscard]] Hint hint_beyond(Home bucket, uint64_t hash) const;
   template <class B>
   [[nodiscard]] B* after(B* bucket) const {
     return ++bucket == end_ ? buckets_ : bucket;
@@ -107,6 +154,7 @@ class Table {
   uint32_t bucket_count_;
   uint32_t capacity_;
   uint32_t size_ = 0;
+  uint64_t inserts_ = 0;  // ever
   base::Region region_;
 };
 

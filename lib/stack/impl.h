@@ -377,6 +377,7 @@ class Shard::Impl {
   std::array<uint32_t, kBurstMax> candidates_{};
   wire::PlainShape plain_shape_;
   bool predicts_ = true;
+  std::array<flow::Table::Home, kBurstMax> homes_{};
 };
 
 }  // namespace millrace

@@ -96,7 +96,7 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
       parse(frame, i);
       if (parsed_[i].kind != FrameKind::kTcp) continue;
     }
-    flows_.prefetch(hashes_[i]);
+    homes_[i] = flows_.prefetch(hashes_[i]);
   }
   counters_.add(Counter::kFramesIn, burst.size());
   counters_.add(Counter::kBytesIn, bytes);
@@ -104,7 +104,7 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
   for (size_t i = 0; i < burst.size(); ++i) {
     const FrameKind kind = parsed_[i].kind;
     if (kind != FrameKind::kTcp && kind != FrameKind::kPlain) continue;
-    const uint32_t candidate = flows_.first_candidate(hashes_[i]);
+    const uint32_t candidate = flows_.first_candidate(homes_[i], hashes_[i]);
     candidates_[i] = candidate;
     if (candidate > stack::kFlowIndexMask) continue;  // none, or no connection
     const auto* lines = reinterpret_cast<const std::byte*>(&connections_[candidate]);

@@ -48,7 +48,7 @@ TEST(FlowBucket, AllWaysToCompareTagsAgree) {
 TEST(FlowBucket, WhatLiesBehindTheTagsIsNotATag) {
   Bucket bucket{};
   bucket.overflow = 0x1234;
-  bucket.unused = 0x1234;
+  bucket.filter = 0x1234;
   for (uint32_t& value : bucket.values) value = 0x1234'1234;
   expect_all_forms(bucket, 0x1234);
   EXPECT_EQ(slots_with_tag(bucket, 0x1234), 0u);
