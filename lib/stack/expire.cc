@@ -76,12 +76,7 @@ void Shard::Impl::relieve(uint32_t budget) {
 void Shard::Impl::rearm(uint32_t index) {
   const Connection& c = connections_[index];
   const std::optional<uint32_t> deadline = tcp::earliest_deadline(c, ctx_);
-  if (!deadline) return;
-  if (c.timer.linked()) {
-    if (static_cast<int32_t>(*deadline - c.timer.deadline) >= 0) return;
-    wheel_.disarm(index);
-  }
-  wheel_.arm(index, *deadline);
+  if (deadline) wheel_.rearm(index, *deadline);
 }
 
 void Shard::Impl::on_half_open_timer(uint32_t index) {

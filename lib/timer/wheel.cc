@@ -42,6 +42,11 @@ void Wheel::disarm(uint32_t index) {
   --armed_count_;
 }
 
+void Wheel::move(uint32_t index, uint32_t deadline) {
+  if (armed(index)) disarm(index);
+  arm(index, deadline);
+}
+
 bool Wheel::due(uint32_t now) const {
   if (occupied(kReady) || occupied(kLate)) return true;
   if (!behind()) {

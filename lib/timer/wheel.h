@@ -63,6 +63,16 @@ class Wheel {
   // Requires: armed(index). Ensures: it does not fire.
   void disarm(uint32_t index);
 
+  // Sees to it that a node, armed or not, fires no later than at the deadline: leaves it where it
+  // is when that is soon enough. So it may fire early; whoever rearms looks at its own deadline
+  // then. Requires: as arm().
+  void rearm(uint32_t index, uint32_t deadline) {
+    const Node& rearmed = node(index);
+    if (rearmed.linked() && static_cast<int32_t>(deadline - rearmed.deadline) >= 0) [[likely]]
+      return;
+    move(index, deadline);
+  }
+
   // Whether the node waits for its deadline, or for its turn after it.
   [[nodiscard]] bool armed(uint32_t index) const { return node(index).linked(); }
 
@@ -154,6 +164,7 @@ class Wheel {
     unlinked.next = Node::kUnlinked;
   }
 
+  void move(uint32_t index, uint32_t deadline);
   void link_last(uint32_t list, uint32_t index);
   void splice_last(uint32_t list, uint32_t from);
   void place(uint32_t index);

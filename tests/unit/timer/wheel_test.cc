@@ -48,6 +48,22 @@ using Indices = std::vector<uint32_t>;
 
 // ---- examples ------------------------------------------------------------------------------
 
+TEST(TimerWheel, RearmingLinksAnewOnlyForAnEarlierDeadline) {
+  Objects objects(1);
+  Wheel wheel = objects.wheel(100);
+  wheel.rearm(0, 200);
+  EXPECT_EQ(wheel.next_expiry(), 200u);
+  wheel.rearm(0, 300);
+  EXPECT_EQ(wheel.next_expiry(), 200u) << "early is soon enough";
+  wheel.rearm(0, 150);
+  EXPECT_EQ(wheel.next_expiry(), 150u);
+  EXPECT_EQ(wheel.armed_count(), 1u);
+  EXPECT_EQ(fired_at(wheel, 149), Indices{});
+  EXPECT_EQ(fired_at(wheel, 150), Indices{0});
+  wheel.rearm(0, 300);
+  EXPECT_EQ(fired_at(wheel, 300), Indices{0});
+}
+
 TEST(TimerWheel, FiresAtTheDeadlineNotBefore) {
   Objects objects(1);
   Wheel wheel = objects.wheel(100);
