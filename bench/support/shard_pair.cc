@@ -13,6 +13,11 @@ namespace millrace::bench {
 namespace {
 
 constexpr uint16_t kPort = 80;
+constexpr uint16_t kIdlePort = 81;
+// Idle connections begin at addresses of their own, so many at each.
+constexpr uint32_t kIdleAddress = 0x0a010000;
+constexpr uint32_t kIdlePerAddress = 60'000;
+constexpr uint16_t kIdlePortFirst = 4'000;
 constexpr Duration kTurn = microseconds(2);
 constexpr Duration kMsl = milliseconds(1);  // so that records expire as fast as they are made
 constexpr uint32_t kSmallBytes = 64;
@@ -24,11 +29,12 @@ constexpr uint32_t kSmallBytes = 64;
 
 IpAddress address_of(bool server) { return IpAddress::v4(server ? 0x0a000002 : 0x0a000001); }
 
-ShardConfig config_of(bool server, Pair::Round round) {
+ShardConfig config_of(bool server, Pair::Round round, const Crowd& crowd) {
   ShardConfig config;
   config.interface.mac = {{2, 0, 0, 0, 0, static_cast<uint8_t>(server ? 2 : 1)}};
-  config.interface.addresses = {{address_of(server), 24}};
-  config.connections_max = 1 << 14;
+  config.interface.addresses = {{address_of(server), 8}};
+  if (!server) config.interface.source_ranges = {{IpAddress::v4(kIdleAddress), 16}};
+  config.connections_max = (1 << 14) + crowd.idle_max;
   config.half_open_max = 1 << 14;
   config.time_wait_max = 1 << 16;
   config.small_blocks_max = 1 << 14;
@@ -36,12 +42,22 @@ ShardConfig config_of(bool server, Pair::Round round) {
   config.rst_per_second = 100'000'000;
   if (round == Pair::Round::kSynCookie) config.syn_cookies = SynCookies::kAlways;
   config.msl = kMsl;
+  if (crowd.time_wait_max != 0) {
+    config.msl = seconds(600);
+    config.time_wait_max = crowd.time_wait_max;
+  }
   config.seed = 1;
   return config;
 }
 
 bool opens_only(Pair::Round round) {
   return round == Pair::Round::kSyn || round == Pair::Round::kSynCookie;
+}
+
+// The client's endpoint number `i`, of more than one address has.
+Endpoint other_endpoint(uint32_t i) {
+  return {IpAddress::v4(kIdleAddress + i / kIdlePerAddress),
+          static_cast<uint16_t>(kIdlePortFirst + i % kIdlePerAddress)};
 }
 
 Habits habits_of(Pair::Round round) {
@@ -122,10 +138,24 @@ void Station::turn(Instant now, const Frames& in, Frames& out) {
   }
 }
 
-void Station::connect(const Endpoint& peer) {
+void Station::connect(const Endpoint& peer, const Endpoint& local) {
   act([&] {
-    if (auto id = shard_->connect(peer, *this, 0, options_); !id) give_up(id.error().message);
+    if (auto id = shard_->connect(peer, *this, 0, options_, local); !id) {
+      give_up(id.error().message);
+    }
   });
+}
+
+void Station::connect_idle(const Endpoint& peer, const Endpoint& local) {
+  if (auto id = shard_->connect(peer, silent_, 0, options_, local); !id) {
+    give_up(id.error().message);
+  }
+}
+
+void Station::listen_idle(uint16_t port) {
+  if (auto l = shard_->listen({IpAddress{}, port}, silent_, options_); !l) {
+    give_up(l.error().message);
+  }
 }
 
 void Station::send(std::span<const std::byte> data) {
@@ -166,12 +196,14 @@ void Station::on_closed(Shard& /*shard*/, ConnectionRef connection, CloseReason 
 
 // --- The pair -----------------------------------------------------------------------------------
 
-Pair::Pair(Round round, uint32_t burst)
+Pair::Pair(Round round, uint32_t burst, const Crowd& crowd)
     : round_(round),
       burst_(burst),
+      records_stay_(crowd.time_wait_max != 0),
       payload_(round == Round::kBulk ? size_t{kSegmentBytes} * burst : kSmallBytes),
-      client_(std::make_unique<Station>(config_of(false, round), habits_of(round), false)),
-      server_(std::make_unique<Station>(config_of(true, round), habits_of(round), true)) {
+      client_(std::make_unique<Station>(config_of(false, round, crowd), habits_of(round), false)),
+      server_(std::make_unique<Station>(config_of(true, round, crowd), habits_of(round), true)) {
+  server_->listen_idle(kIdlePort);
   // The first connection waits for ARP; from the second on, all is as it stays.
   client_->connect({address_of(true), kPort});
   settle();
@@ -183,7 +215,25 @@ Pair::Pair(Round round, uint32_t burst)
   for (int warm_up = 0; warm_up < 200; ++warm_up) play();
 }
 
-void Pair::connect() { client_->connect({address_of(true), kPort}); }
+void Pair::open_idle(uint32_t count) {
+  constexpr uint32_t kAtOnce = 64;
+  while (idle_ < count) {
+    const uint32_t until = std::min(idle_ + kAtOnce, count);
+    for (; idle_ != until; ++idle_) {
+      client_->connect_idle({address_of(true), kIdlePort}, other_endpoint(idle_));
+    }
+    settle();
+  }
+  for (int second = 0; second < 5; ++second) {
+    now_ = now_ + seconds(1);
+    for (int turn = 0; turn < 1'100; ++turn) settle();  // no more than 1024 timers fire in each
+  }
+}
+
+void Pair::connect() {
+  client_->connect({address_of(true), kPort},
+                   records_stay_ ? other_endpoint(connects_++) : Endpoint{});
+}
 
 void Pair::client_turn() {
   now_ = now_ + kTurn;
@@ -257,11 +307,12 @@ bool Pair::consistent() const {
     case Round::kServerCloses:
     case Round::kClientCloses:
       return client_->bytes_taken() == (all + 1) * kSmallBytes &&
-             client_->shard().use().connections == 0 && server_->shard().use().connections == 0;
+             client_->shard().use().connections == idle_ &&
+             server_->shard().use().connections == idle_;
     case Round::kRequest:
     case Round::kAcknowledge:
       return server_->bytes_taken() == all * kSmallBytes &&
-             client_->shard().use().connections == burst_;
+             client_->shard().use().connections == burst_ + idle_;
     case Round::kSyn:
       return server_->shard().counters().get(Counter::kTcpPassiveOpens) == all + 1;
     case Round::kSynCookie:

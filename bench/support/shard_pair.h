@@ -51,7 +51,10 @@ class Station final : private App {
 
   // One turn: frames in, timers, frames out.
   void turn(Instant now, const Frames& in, Frames& out);
-  void connect(const Endpoint& peer);
+  void connect(const Endpoint& peer, const Endpoint& local = {});
+  // One more connection on which nothing will ever be said; the listener must have been told.
+  void connect_idle(const Endpoint& peer, const Endpoint& local);
+  void listen_idle(uint16_t port);
   void send(std::span<const std::byte> data);  // on every connection that is established
   void abort_all();
   void measure(bool on) { measured_ = on; }
@@ -69,6 +72,18 @@ class Station final : private App {
   size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
   void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
 
+  // Has nothing to say.
+  class Silent final : public App {
+    void on_established(Shard& /*shard*/, ConnectionRef /*connection*/) override {}
+    size_t on_data(Shard& /*shard*/, ConnectionRef /*connection*/,
+                   std::span<const std::byte> data) override {
+      return data.size();
+    }
+    void on_closed(Shard& /*shard*/, ConnectionRef /*connection*/,
+                   CloseReason /*reason*/) override {}
+  };
+
+  Silent silent_;
   Habits habits_;
   bool server_;
   bool measured_ = false;
@@ -80,6 +95,12 @@ class Station final : private App {
 };
 
 enum class End : uint8_t { kNone, kClient, kServer };
+
+// What there is beside the connections of the rounds.
+struct Crowd {
+  uint32_t idle_max = 0;       // room for so many idle connections at each end
+  uint32_t time_wait_max = 0;  // records that do not expire, instead of some that soon do
+};
 
 // A pair that plays one kind of round. Everything up to the first round is set-up.
 class Pair {
@@ -94,10 +115,16 @@ class Pair {
     kBulk,          // `burst` segments of full size on one connection, and what acknowledges them
   };
 
-  Pair(Round round, uint32_t burst);
+  Pair(Round round, uint32_t burst, const Crowd& crowd = {});
+  // Opens idle connections until there are so many, and lets a while pass, so that the timers of
+  // their beginning are over. Requires: count <= Crowd::idle_max.
+  void open_idle(uint32_t count);
   void play(End measured = End::kNone);
   // What the measured end's calls took in the last play().
   [[nodiscard]] double seconds_measured() const { return seconds_; }
+
+  [[nodiscard]] const Shard& client() const { return client_->shard(); }
+  [[nodiscard]] const Shard& server() const { return server_->shard(); }
 
   // Rounds, or segments for kBulk, that one play() is.
   [[nodiscard]] uint32_t burst() const { return burst_; }
@@ -115,6 +142,9 @@ class Pair {
 
   Round round_;
   uint32_t burst_;
+  bool records_stay_;
+  uint32_t connects_ = 0;
+  uint32_t idle_ = 0;
   uint64_t rounds_ = 0;
   double seconds_ = 0;
   Instant now_;
