@@ -42,7 +42,7 @@ ShardConfig config_of(bool server, Pair::Round round, const Crowd& crowd) {
   config.rst_per_second = 100'000'000;
   if (round == Pair::Round::kSynCookie) config.syn_cookies = SynCookies::kAlways;
   config.msl = kMsl;
-  if (crowd.time_wait_max != 0) {
+  if (server && crowd.time_wait_max != 0) {
     config.msl = seconds(600);
     config.time_wait_max = crowd.time_wait_max;
   }

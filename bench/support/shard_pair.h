@@ -99,7 +99,7 @@ enum class End : uint8_t { kNone, kClient, kServer };
 // What there is beside the connections of the rounds.
 struct Crowd {
   uint32_t idle_max = 0;       // room for so many idle connections at each end
-  uint32_t time_wait_max = 0;  // records that do not expire, instead of some that soon do
+  uint32_t time_wait_max = 0;  // records of the server's that do not expire, as they soon do else
 };
 
 // A pair that plays one kind of round. Everything up to the first round is set-up.

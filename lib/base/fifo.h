@@ -63,6 +63,16 @@ class Fifo {
     return elements_[head_ & mask_];
   }
 
+  // The element pushed last. Requires: not empty().
+  [[nodiscard]] T& back() {
+    MR_DCHECK(!empty());
+    return elements_[(tail_ - 1) & mask_];
+  }
+  [[nodiscard]] const T& back() const {
+    MR_DCHECK(!empty());
+    return elements_[(tail_ - 1) & mask_];
+  }
+
   // Drops the oldest element. Requires: not empty().
   void pop() {
     MR_DCHECK(!empty());

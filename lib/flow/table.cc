@@ -7,14 +7,16 @@
 namespace millrace::flow {
 namespace {
 
-// Of 10 slots. Entries for all that a shard can hold leave few buckets that overflow, and a shard
-// seldom holds all of it.
-constexpr uint64_t kEntriesPerBucket = 8;
+// 8.5 entries for each bucket of 10 slots: a table that holds all it was made for has one bucket in
+// four that overflows, and a shard seldom holds all it has room for. In whole numbers:
+constexpr uint64_t kLoadEntries = 17;
+constexpr uint64_t kLoadBuckets = 2;
+static_assert(kLoadEntries * 100 == kLoadBuckets * Bucket::kSlotCount * 85);
 
 }  // namespace
 
 std::optional<Table> Table::create(uint32_t capacity, bool hugepages) {
-  uint64_t bucket_count = (capacity + kEntriesPerBucket - 1) / kEntriesPerBucket;
+  uint64_t bucket_count = (capacity * kLoadBuckets + kLoadEntries - 1) / kLoadEntries;
   if (bucket_count == 0) bucket_count = 1;
   auto region = base::Region::allocate(bucket_count * sizeof(Bucket), hugepages);
   if (!region) return std::nullopt;
@@ -32,7 +34,7 @@ bool Table::insert(uint64_t hash, uint32_t value) {
   MR_DCHECK(value != kNil);
   MR_DCHECK(locate(hash, value).bucket == nullptr);
   if (size_ == capacity_) return false;
-  // Ends: below capacity one slot in five is empty.
+  // Ends: below capacity three slots in twenty are empty.
   Bucket* bucket = buckets_ + home(hash);
   const uint16_t tag = tag_of(hash);
   uint32_t empty = slots_with_tag(*bucket, 0);

@@ -33,7 +33,7 @@ using base::kNil;
 
 class Table {
  public:
-  // Room for `capacity` entries, 8 bytes each. Nothing when there is no memory.
+  // Room for `capacity` entries, 7.53 bytes each. Nothing when there is no memory.
   [[nodiscard]] static std::optional<Table> create(uint32_t capacity, bool hugepages);
 
   // Where a hash begins to be looked for.

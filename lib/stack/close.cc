@@ -134,11 +134,8 @@ void Shard::Impl::enter_time_wait(uint32_t index) {
     destroy(index, CloseReason::kNormal);
     return;
   }
-  if (time_wait_.used() == time_wait_.capacity()) drop_oldest_time_wait();
-  const uint32_t record = time_wait_.allocate();
-  MR_ASSERT(record != kNil);
-  TimeWait& t = time_wait_[record];
-  t = TimeWait{};
+  if (time_wait_.full()) drop_oldest_time_wait();
+  TimeWait t;
   t.local = c.key.local.v4_value();
   t.peer = c.key.peer.v4_value();
   t.local_port = c.key.local_port;
@@ -146,26 +143,23 @@ void Shard::Impl::enter_time_wait(uint32_t index) {
   t.snd_nxt = c.snd_nxt;
   t.rcv_nxt = c.rcv_nxt;
   t.ts_recent = c.ts_recent;
-  t.deadline = ctx_.tick + tcp::to_ticks(config_.msl * 2);
-  if (c.has(tcp::kTimestamps)) t.link |= TimeWait::kTimestampsBit;
+  const uint32_t record = time_wait_.push(t, c.has(tcp::kTimestamps), ctx_.tick);
   const bool replaced = flows_.replace(flow_hash(c.key), flow_value(FlowKind::kConnection, index),
                                        flow_value(FlowKind::kTimeWait, record));
   MR_ASSERT(replaced);
-  push_time_wait(record);
-  ++time_wait_live_;
   counters_.add(Counter::kTcpExtTCPTimeWait);
   c.state = State::kTimeWait;
   release(index, CloseReason::kNormal);
 }
 
 void Shard::Impl::on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint64_t hash) {
-  TimeWait& t = time_wait_[index];
+  const TimeWait t = time_wait_[index];
   const wire::Segment& s = p.segment;
   if (s.has(wire::kRst)) {  // RFC 1337: nothing may cut TIME-WAIT short
     drop(Counter::kDropTcpUnacceptable);
     return;
   }
-  const bool timestamps = t.timestamps() && s.has_timestamps;
+  const bool timestamps = time_wait_.timestamps(index) && s.has_timestamps;
   const auto ts_ahead = static_cast<int32_t>(s.ts_value - t.ts_recent);
   if (s.has(wire::kSyn) && !s.has(wire::kAck)) {
     // RFC 6191 section 2: a SYN that is provably newer begins the next incarnation.
@@ -178,10 +172,9 @@ void Shard::Impl::on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint6
         counters_.add(Counter::kTcpExtListenOverflows);
         return;
       }
-      const SeqNum used = t.snd_nxt;
       erase_time_wait(index, hash);
       counters_.add(Counter::kTcpExtTCPTimeWaitRecycled);
-      remember_half_open(*listener, p, hash, used);
+      remember_half_open(*listener, p, hash, t.snd_nxt);
       return;
     }
   }
@@ -191,79 +184,69 @@ void Shard::Impl::on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint6
     return;
   }
   const bool old = timestamps && ts_ahead < 0;
-  if (s.has(wire::kFin) && s.seq + s.length() == t.rcv_nxt && !old) {
-    t.deadline = ctx_.tick + tcp::to_ticks(config_.msl * 2);
-  }
   counters_.add(Counter::kTcpExtTCPTimeWaitAck);
   wire::SegmentHeader h;
   h.seq = t.snd_nxt;
   h.ack = t.rcv_nxt;
   h.flags = wire::kAck;
   h.window = 0xffff;
-  if (t.timestamps()) {
+  if (time_wait_.timestamps(index)) {
     h.has_timestamps = true;
     h.ts_value = ctx_.tick + timestamp_offset(hash);
     h.ts_echo = t.ts_recent;
   }
   send_control(p.key, h);
+  if (s.has(wire::kFin) && s.seq + s.length() == t.rcv_nxt && !old) restart_time_wait(index, hash);
 }
 
 // The record stays in the queue, marked, until it comes to the front.
 void Shard::Impl::erase_time_wait(uint32_t index, uint64_t hash) {
   const bool erased = flows_.erase(hash, flow_value(FlowKind::kTimeWait, index));
   MR_ASSERT(erased);
-  time_wait_[index].link |= TimeWait::kErasedBit;
-  --time_wait_live_;
+  time_wait_.erase(index);
 }
 
-void Shard::Impl::push_time_wait(uint32_t index) {
-  TimeWait& t = time_wait_[index];
-  t.link |= TimeWait::kIndexMask;
-  if (time_wait_tail_ == TimeWait::kIndexMask) {
-    time_wait_head_ = index;
-  } else {
-    TimeWait& tail = time_wait_[time_wait_tail_];
-    tail.link = (tail.link & ~TimeWait::kIndexMask) | index;
-  }
-  time_wait_tail_ = index;
-}
-
-void Shard::Impl::pop_time_wait() {
-  time_wait_head_ = time_wait_[time_wait_head_].link & TimeWait::kIndexMask;
-  if (time_wait_head_ == TimeWait::kIndexMask) time_wait_tail_ = TimeWait::kIndexMask;
+// A late FIN begins 2 MSL anew: the record goes to the end of the queue.
+void Shard::Impl::restart_time_wait(uint32_t index, uint64_t hash) {
+  if (time_wait_.began_in(index, ctx_.tick)) return;
+  const TimeWait record = time_wait_[index];
+  time_wait_.erase(index);
+  if (time_wait_.full()) drop_oldest_time_wait();
+  const uint32_t moved = time_wait_.push(record, time_wait_.timestamps(index), ctx_.tick);
+  const bool replaced = flows_.replace(hash, flow_value(FlowKind::kTimeWait, index),
+                                       flow_value(FlowKind::kTimeWait, moved));
+  MR_ASSERT(replaced);
 }
 
 void Shard::Impl::drop_oldest_time_wait() {
-  const uint32_t index = time_wait_head_;
-  pop_time_wait();
-  if (!time_wait_[index].erased()) {
+  const uint32_t index = time_wait_.front();
+  if (!time_wait_.erased(index)) {
     erase_time_wait(index, flow_hash(time_wait_[index].key()));
     counters_.add(Counter::kTcpExtTCPTimeWaitOverflow);
   }
-  time_wait_.free(index);
+  time_wait_.pop();
 }
 
-// The queue is in the order of deadlines, but for records that a late FIN restarted: one of those
-// at the front goes to the back when a record behind it is due earlier. A record may so live longer
-// than 2 MSL, never shorter.
+// A batch at a time, so that their buckets, of which hardly any is in a cache, come together.
 void Shard::Impl::expire_time_wait(uint32_t budget) {
-  while (budget-- != 0 && time_wait_head_ != TimeWait::kIndexMask) {
-    const uint32_t index = time_wait_head_;
-    const TimeWait& t = time_wait_[index];
-    if (!t.erased() && !tcp::tick_reached(ctx_.tick, t.deadline)) {
-      const uint32_t next = t.link & TimeWait::kIndexMask;
-      if (next == TimeWait::kIndexMask ||
-          static_cast<int32_t>(time_wait_[next].deadline - t.deadline) >= 0) {
-        return;
+  constexpr uint32_t kBatch = 16;
+  std::array<uint32_t, kBatch> indices;
+  std::array<uint64_t, kBatch> hashes;
+  uint32_t count;
+  do {
+    count = 0;
+    for (; count < kBatch && budget != 0 && !time_wait_.empty(); --budget) {
+      const uint32_t index = time_wait_.front();
+      if (!time_wait_.erased(index)) {
+        if (!tcp::tick_reached(ctx_.tick, time_wait_.front_deadline())) break;
+        hashes[count] = flow_hash(time_wait_[index].key());
+        flows_.prefetch(hashes[count]);
+        indices[count++] = index;
       }
-      pop_time_wait();
-      push_time_wait(index);
-      continue;
+      time_wait_.pop();
     }
-    pop_time_wait();
-    if (!t.erased()) erase_time_wait(index, flow_hash(t.key()));
-    time_wait_.free(index);
-  }
+    for (uint32_t i = 0; i < count; ++i) erase_time_wait(indices[i], hashes[i]);
+  } while (count == kBatch);
 }
 
 }  // namespace millrace

@@ -21,6 +21,7 @@
 #include "stack/control_queue.h"
 #include "stack/rate_limit.h"
 #include "stack/statistics.h"
+#include "stack/time_wait_queue.h"
 #include "stack/used_cookies.h"
 #include "tcp/connection.h"
 #include "tcp/context.h"
@@ -220,9 +221,8 @@ class Shard::Impl {
   void on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint64_t hash);
   void erase_time_wait(uint32_t index, uint64_t hash);
   void expire_time_wait(uint32_t budget);
-  void pop_time_wait();
+  void restart_time_wait(uint32_t index, uint64_t hash);
   void drop_oldest_time_wait();
-  void push_time_wait(uint32_t index);
   void shutdown(ConnectionId id);
   void close(ConnectionId id);
   void abort(ConnectionId id);
@@ -300,7 +300,7 @@ class Shard::Impl {
 
   Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
        base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
-       base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
+       stack::TimeWaitQueue time_wait, base::Slab<tcp::Inbox> inboxes,
        base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
        stack::ControlQueue control, stack::UsedCookies used_cookies, stack::UsedCookies used_syns,
        tcp::FastOpen fast_open);
@@ -315,7 +315,7 @@ class Shard::Impl {
   tcp::Blocks blocks_;
   base::Slab<Connection> connections_;
   base::Slab<tcp::HalfOpen> half_open_;
-  base::Slab<tcp::TimeWait> time_wait_;
+  stack::TimeWaitQueue time_wait_;
   base::Slab<tcp::Inbox> inboxes_;
   base::Slab<tcp::Sender> senders_;
   base::Slab<tcp::Run> runs_;
@@ -350,10 +350,6 @@ class Shard::Impl {
   bool relieving_ = false;  // a round is under way
   uint32_t relief_tick_ = 0;
   uint32_t relief_cursor_ = 0;
-
-  uint32_t time_wait_head_ = tcp::TimeWait::kIndexMask;
-  uint32_t time_wait_tail_ = tcp::TimeWait::kIndexMask;
-  uint32_t time_wait_live_ = 0;
 
   std::array<uint64_t, 4> hash_key_{};
   tcp::IsnSecret isn_secret_;

@@ -138,10 +138,8 @@ bool Shard::Impl::reusable(uint32_t value, bool timestamps) const {
   if (!config_.time_wait_reuse || !timestamps || flow_kind(value) != FlowKind::kTimeWait) {
     return false;
   }
-  const tcp::TimeWait& record = time_wait_[flow_index(value)];
-  const uint32_t entered = record.deadline - tcp::to_ticks(config_.msl * 2);
-  return record.timestamps() && ctx_.tick - entered >= 1 &&
-         static_cast<int32_t>(ctx_.tick - entered) > 0;
+  const uint32_t index = flow_index(value);
+  return time_wait_.timestamps(index) && !time_wait_.began_in(index, ctx_.tick);
 }
 
 // RFC 6056 section 3.3.3: a place in the range that depends on the peer and a secret, and from
@@ -191,7 +189,7 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
         "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in TIME-WAIT);"
         " add source addresses, shorten msl, or connect less often",
         key.local.to_string(), peer.to_string(), config_.port_last - config_.port_first + 1,
-        config_.port_first, config_.port_last, time_wait_live_)};
+        config_.port_first, config_.port_last, time_wait_.live())};
   }
   const uint64_t hash = flow_hash(key);
   const uint32_t value = find_flow(key, hash);

@@ -22,7 +22,7 @@ constexpr uint32_t kUsedCookiesMin = 1024;
 
 Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
                   base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
-                  base::Slab<tcp::TimeWait> time_wait, base::Slab<tcp::Inbox> inboxes,
+                  stack::TimeWaitQueue time_wait, base::Slab<tcp::Inbox> inboxes,
                   base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
                   stack::ControlQueue control, stack::UsedCookies used_cookies,
                   stack::UsedCookies used_syns, tcp::FastOpen fast_open)
@@ -96,10 +96,12 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   auto blocks = tcp::Blocks::create(config.small_blocks_max, config.large_blocks_max, huge);
   auto connections = base::Slab<Connection>::create(config.connections_max, huge);
   auto half_open = base::Slab<tcp::HalfOpen>::create(config.half_open_max, huge);
-  auto time_wait = base::Slab<tcp::TimeWait>::create(config.time_wait_max, huge);
-  auto inboxes = base::Slab<tcp::Inbox>::create(config.connections_max, huge);
-  auto senders = base::Slab<tcp::Sender>::create(config.connections_max, huge);
-  auto runs = base::Slab<tcp::Run>::create(config.connections_max + config.flight_runs_max, huge);
+  auto time_wait =
+      stack::TimeWaitQueue::create(config.time_wait_max, tcp::to_ticks(config.msl * 2), huge);
+  // Most connections have none of these at most times: not worth large pages that are reserved.
+  auto inboxes = base::Slab<tcp::Inbox>::create(config.connections_max, false);
+  auto senders = base::Slab<tcp::Sender>::create(config.connections_max, false);
+  auto runs = base::Slab<tcp::Run>::create(config.connections_max + config.flight_runs_max, false);
   auto flows = flow::Table::create(
       config.connections_max + config.half_open_max + config.time_wait_max, huge);
   auto control = stack::ControlQueue::create(config.control_frames_max);
@@ -169,7 +171,7 @@ Instant Shard::Impl::next_deadline() const {
   consider(half_open_wheel_.next_expiry());
   consider(neighbors_.next_deadline());
   if (starved_ || relieving_) consider(relieving_ ? ctx_.tick : relief_tick_);
-  if (time_wait_head_ != tcp::TimeWait::kIndexMask) consider(time_wait_[time_wait_head_].deadline);
+  if (!time_wait_.empty()) consider(time_wait_.front_deadline());
   if (drain_deadline_) earliest = std::min(earliest, std::max(*drain_deadline_, now_));
   return earliest;
 }
@@ -185,7 +187,7 @@ ShardUse Shard::Impl::use() const {
   ShardUse use;
   use.connections = connections_.used();
   use.half_open = half_open_.used();
-  use.time_wait = time_wait_live_;
+  use.time_wait = time_wait_.live();
   use.listeners = static_cast<uint32_t>(
       std::count_if(listeners_.begin(), listeners_.end(), [](const auto& l) { return l.open; }));
   use.neighbors = neighbors_.used();

@@ -51,14 +51,8 @@ struct alignas(64) HalfOpen {
 };
 static_assert(sizeof(HalfOpen) == 64);
 
-// TIME-WAIT (RFC 9293 section 3.10.7.4), IPv4. Records of a shard expire in the order they were
-// made, as all live equally long, so a single link is enough: one that was restarted by a late FIN
-// or erased by a reuse is sorted out when it comes to the front.
+// TIME-WAIT (RFC 9293 section 3.10.7.4), IPv4.
 struct TimeWait {
-  static constexpr uint32_t kIndexMask = 0x3fff'ffff;
-  static constexpr uint32_t kTimestampsBit = 0x8000'0000;
-  static constexpr uint32_t kErasedBit = 0x4000'0000;
-
   uint32_t local = 0;  // IPv4 addresses as numbers
   uint32_t peer = 0;
   uint16_t local_port = 0;
@@ -66,15 +60,11 @@ struct TimeWait {
   SeqNum snd_nxt;
   SeqNum rcv_nxt;
   uint32_t ts_recent = 0;
-  uint32_t deadline = 0;       // tick
-  uint32_t link = kIndexMask;  // the next record, and two flags
 
   [[nodiscard]] FlowKey key() const {
     return {IpAddress::v4(local), IpAddress::v4(peer), local_port, peer_port};
   }
-  [[nodiscard]] bool timestamps() const { return (link & kTimestampsBit) != 0; }
-  [[nodiscard]] bool erased() const { return (link & kErasedBit) != 0; }
 };
-static_assert(sizeof(TimeWait) == 32);
+static_assert(sizeof(TimeWait) == 24);
 
 }  // namespace millrace::tcp

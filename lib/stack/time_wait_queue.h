@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The records of TIME-WAIT. In: a record and the tick at which it begins. Out: its index, and which
+// record is the oldest and due. All live equally long, so they expire in the order they came: a
+// ring of records, and beside it their deadlines, one for all that came within the same tick.
+//
+//   records    | . | d | e | . | x | g | h | . |        x was erased: it is passed over when it
+//                    ^ head                ^ tail       comes to the front
+//   deadlines  | 60001 x 2 | 60007 x 3 |
+//
+// So a record takes its 24 bytes, a bit that says whether timestamps were in use, and next to
+// nothing for its deadline, however many there are: only so many ticks fit into a lifetime.
+//
+// Must hold: an index stays what it is until its record is popped; ticks do not go back.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/fifo.h"
+#include "base/memory.h"
+#include "tcp/half_open.h"
+
+namespace millrace::stack {
+
+class TimeWaitQueue {
+ public:
+  // `lifetime` in ticks. Nothing when there is no memory. Requires: 1 <= capacity.
+  [[nodiscard]] static std::optional<TimeWaitQueue> create(uint32_t capacity, uint32_t lifetime,
+                                                           bool hugepages) {
+    auto records = base::Region::allocate(size_t{capacity} * sizeof(tcp::TimeWait), hugepages);
+    auto timestamps = base::Region::allocate((size_t{capacity} + 63) / 64 * 8, false);
+    if (!records || !timestamps) return std::nullopt;
+    return TimeWaitQueue(std::move(*records), std::move(*timestamps), capacity, lifetime);
+  }
+
+  // Erased records count until they are popped.
+  [[nodiscard]] bool empty() const { return used_ == 0; }
+  [[nodiscard]] bool full() const { return used_ == capacity_; }
+  [[nodiscard]] uint32_t live() const { return live_; }
+
+  // Requires: not full().
+  uint32_t push(const tcp::TimeWait& record, bool timestamps, uint32_t now) {
+    MR_DCHECK(!full());
+    const uint32_t deadline = now + lifetime_;
+    if (deadlines_.empty() || deadlines_.back().tick != deadline) {
+      // Without room for one more deadline the last ones live a little longer.
+      if (deadlines_.full()) {
+        deadlines_.back().tick = deadline;
+      } else {
+        static_cast<void>(deadlines_.push({deadline, 0}));
+      }
+    }
+    ++deadlines_.back().count;
+    const uint32_t index = tail_;
+    tail_ = after(tail_);
+    ++used_;
+    ++live_;
+    records_[index] = record;
+    const uint64_t bit = uint64_t{1} << (index % 64);
+    timestamps_[index / 64] &= ~bit;
+    if (timestamps) timestamps_[index / 64] |= bit;
+    return index;
+  }
+
+  // Requires: live. It keeps its place in the queue.
+  void erase(uint32_t index) {
+    MR_DCHECK(!erased(index));
+    records_[index].local = 0;
+    --live_;
+  }
+
+  [[nodiscard]] tcp::TimeWait& operator[](uint32_t index) { return records_[index]; }
+  [[nodiscard]] const tcp::TimeWait& operator[](uint32_t index) const { return records_[index]; }
+  [[nodiscard]] bool timestamps(uint32_t index) const {
+    return ((timestamps_[index / 64] >> (index % 64)) & 1) != 0;
+  }
+  [[nodiscard]] bool erased(uint32_t index) const { return records_[index].local == 0; }
+
+  // Whether the record began in this tick.
+  [[nodiscard]] bool began_in(uint32_t index, uint32_t now) const {
+    if (deadlines_.empty() || deadlines_.back().tick != now + lifetime_) return false;
+    const uint32_t from_end = (index < tail_ ? tail_ : tail_ + capacity_) - index;
+    return from_end <= deadlines_.back().count;
+  }
+
+  // The oldest, erased or not. Requires: not empty().
+  [[nodiscard]] uint32_t front() const {
+    MR_DCHECK(!empty());
+    return head_;
+  }
+  [[nodiscard]] uint32_t front_deadline() const { return deadlines_.front().tick; }
+  // Takes the front off the queue. Requires: not empty(). One that is not erased yet may still be
+  // read, and is erased before the next push().
+  void pop() {
+    MR_DCHECK(!empty());
+    head_ = after(head_);
+    --used_;
+    if (--deadlines_.front().count == 0) deadlines_.pop();
+  }
+
+ private:
+  struct Deadline {
+    uint32_t tick;
+    uint32_t count;  // of records
+  };
+
+  TimeWaitQueue(base::Region records, base::Region timestamps, uint32_t capacity, uint32_t lifetime)
+      : records_region_(std::move(records)),
+        timestamps_region_(std::move(timestamps)),
+        records_(reinterpret_cast<tcp::TimeWait*>(records_region_.data())),
+        timestamps_(reinterpret_cast<uint64_t*>(timestamps_region_.data())),
+        deadlines_(std::min(capacity, lifetime + 2)),
+        capacity_(capacity),
+        lifetime_(lifetime) {}
+
+  [[nodiscard]] uint32_t after(uint32_t index) const {
+    return index + 1 == capacity_ ? 0 : index + 1;
+  }
+
+  base::Region records_region_;
+  base::Region timestamps_region_;
+  tcp::TimeWait* records_;
+  uint64_t* timestamps_;  // one bit for each
+  base::Fifo<Deadline> deadlines_;
+  uint32_t capacity_;
+  uint32_t lifetime_;
+  uint32_t head_ = 0;
+  uint32_t tail_ = 0;
+  uint32_t used_ = 0;
+  uint32_t live_ = 0;
+};
+
+}  // namespace millrace::stack
