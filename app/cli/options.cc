@@ -67,8 +67,11 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
         return {};
       },
       "pin the worker to this CPU; the system chooses unless given");
-  add_flag(command, "--poll-always", o.poll_always,
-           "never leave the CPU to others, not even when idle: lower latency for a whole CPU");
+  add_choice(
+      command, "--idle", "HOW", o.idling, {"poll", "yield", "sleep"},
+      "without work: poll: never leave the CPU to others; yield: let them have it between "
+      "polls; sleep: sleep a quarter as long as nothing has come, 1ms at most, for a CPU that "
+      "others need");
   add_number(command, "--rx-descriptors", o.rx_descriptors, 64, 32768,
              "frames that the device can hold for us; a power of two");
   add_number(command, "--tx-descriptors", o.tx_descriptors, 64, 32768,
@@ -186,7 +189,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.eal_args = std::move(eal_args);
   config.verbose = options.verbose;
   config.cpu = options.cpu;
-  config.poll_always = options.poll_always;
+  config.idling = options.idling;
   config.rx_descriptors = options.rx_descriptors;
   config.tx_descriptors = options.tx_descriptors;
   config.mbufs = options.mbufs;

@@ -35,7 +35,7 @@ struct CommonOptions {
   MacAddress mac;  // zero: the device's own
   uint16_t mtu = 1500;
   int32_t cpu = -1;
-  bool poll_always = false;
+  Idling idling = Idling::kYield;
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   uint32_t mbufs = 0;      // 0: what the rings need

@@ -123,7 +123,7 @@ Result<void> Engine::Impl::add_shard(const EngineConfig& config, Program& progra
   const runtime::WorkerConfig worker_config{.index = 0,
                                             .cpu = config.cpu,
                                             .dpdk = port != nullptr,
-                                            .poll_always = config.poll_always,
+                                            .idling = config.idling,
                                             .drain_timeout = config.drain_timeout};
   worker = std::make_unique<runtime::Worker>(worker_config, *shard, program, wire());
   return {};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <rte_lcore.h>
+#include <rte_pause.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -24,12 +25,6 @@ constexpr Duration kLinkLookDown = milliseconds(10);  // and at one that is not,
 
 // Past the drain's deadline: what its aborts still send has to leave.
 constexpr Duration kDrainGrace = milliseconds(500);
-
-// A worker without work first keeps polling, then yields the CPU between polls to whoever shares
-// it, and after a long silence naps.
-constexpr uint32_t kIdleTurnsBeforeYield = 32;
-constexpr Duration kIdleBeforeNap = milliseconds(100);
-constexpr Duration kNap = microseconds(50);
 
 }  // namespace
 
@@ -68,7 +63,7 @@ void Worker::run() {
 
 Result<void> Worker::prepare() {
   pthread_setname_np(pthread_self(), fmt::format("millrace-{}", config_.index).c_str());
-  // Naps of 50 microseconds would be twice that long with the default slack.
+  // A sleep of 50 microseconds would be twice that long with the default slack.
   prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   if (config_.cpu >= 0) {
     cpu_set_t set;
@@ -112,13 +107,9 @@ bool Worker::turn() {
 
   frames_received_.add(frames_in);
   was_busy_ = frames_in + frames_out != 0;
-  if (was_busy_) {
-    busy_turns_.add(1);
-    idle_turns_ = 0;
-    busy_until_ = now;
-  } else if (++idle_turns_ > kIdleTurnsBeforeYield && !config_.poll_always) {
-    rest(now);
-  }
+  if (was_busy_) busy_turns_.add(1);
+  // What the device has not taken yet is offered again at once.
+  rest(now, idle_.after_turn(now, was_busy_ || wire_.pending()));
 
   if (quit_.load(std::memory_order_relaxed)) return false;
   if (!draining_) {
@@ -205,13 +196,25 @@ void Worker::measure(Instant now) {
   last_turn_ = now;
 }
 
-void Worker::rest(Instant now) {
-  sched_yield();
-  if (now - busy_until_ < kIdleBeforeNap) return;
-  const Duration nap = std::min(kNap, shard_.next_deadline() - now);
-  if (nap.ns <= 0) return;
-  const timespec t{.tv_sec = 0, .tv_nsec = nap.ns};
-  nanosleep(&t, nullptr);
+void Worker::rest(Instant now, const Rest& rest) {
+  switch (rest.kind) {
+    case Rest::Kind::kNone:
+      return;
+    case Rest::Kind::kPause:
+      rte_pause();
+      return;
+    case Rest::Kind::kYield:
+      sched_yield();
+      return;
+    case Rest::Kind::kSleep: {
+      const Duration length = sleep_length(rest, now, shard_.next_deadline());
+      if (length == Duration{}) return;
+      last_turn_ = Instant::never();  // the next turn is not late, it was not wanted before
+      const timespec t{.tv_sec = 0, .tv_nsec = length.ns};
+      nanosleep(&t, nullptr);
+      return;
+    }
+  }
 }
 
 WorkerStats Worker::stats() const {

@@ -20,21 +20,22 @@
 #include "millrace/shard.h"
 #include "nic/wire.h"
 #include "runtime/clock.h"
+#include "runtime/idling.h"
 
 namespace millrace::runtime {
 
 struct WorkerConfig {
   size_t index = 0;
-  int32_t cpu = -1;          // -1: the system's choice
-  bool dpdk = true;          // the thread uses mbufs, so DPDK must know it
-  bool poll_always = false;  // never give up the CPU
+  int32_t cpu = -1;  // -1: the system's choice
+  bool dpdk = true;  // the thread uses mbufs, so DPDK must know it
+  Idling idling = Idling::kYield;
   Duration drain_timeout = seconds(2);
 };
 
 class Worker {
  public:
   Worker(const WorkerConfig& config, Shard& shard, Program& program, nic::Wire& wire)
-      : config_(config), shard_(shard), program_(program), wire_(wire) {}
+      : config_(config), shard_(shard), program_(program), wire_(wire), idle_(config.idling) {}
   // Stops at once and waits.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -67,7 +68,7 @@ class Worker {
   void begin_drain(Instant now);
   bool drain_is_over(Instant now);
   void measure(Instant now);
-  void rest(Instant now);
+  void rest(Instant now, const Rest& rest);
 
   WorkerConfig config_;
   Shard& shard_;
@@ -87,9 +88,8 @@ class Worker {
   bool link_up_ = false;
   Instant link_look_{};  // when to look at the link again
   Instant last_turn_ = Instant::never();
-  Instant busy_until_{};   // the last turn that moved frames
-  bool was_busy_ = false;  // the last turn did
-  uint32_t idle_turns_ = 0;
+  bool was_busy_ = false;  // the last turn moved frames
+  IdlePolicy idle_;
   bool draining_ = false;
   Instant drain_deadline_ = Instant::never();
   bool drained_ = true;

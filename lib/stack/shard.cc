@@ -167,8 +167,8 @@ Instant Shard::Impl::next_deadline() const {
   const auto consider = [&](std::optional<uint32_t> tick) {
     if (tick) earliest = std::min(earliest, instant_of(*tick));
   };
-  consider(wheel_.next_expiry());
-  consider(half_open_wheel_.next_expiry());
+  consider(wheel_.next_work());
+  consider(half_open_wheel_.next_work());
   consider(neighbors_.next_deadline());
   if (starved_ || relieving_) consider(relieving_ ? ctx_.tick : relief_tick_);
   if (!time_wait_.empty()) consider(time_wait_.front_deadline());

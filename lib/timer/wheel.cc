@@ -57,18 +57,20 @@ bool Wheel::due(uint32_t now) const {
   return earliest && reached(now, *earliest);
 }
 
-std::optional<uint32_t> Wheel::next_expiry() const {
+// The earliest deadline; of a slot with more than `walk_max` nodes, the tick at which it begins.
+std::optional<uint32_t> Wheel::earliest(uint32_t walk_max) const {
   if (armed_count_ == 0) return std::nullopt;
   if (occupied(kReady) || occupied(kLate)) return horizon_;
   uint32_t distance = UINT32_MAX;
   // A slot that is half moved down may hold deadlines before and after those below it.
   for (uint32_t level = 1; level < kLevelCount; ++level) {
     const uint32_t list = current_list(level);
-    if (occupied(list)) distance = std::min(distance, earliest_distance(list));
+    if (occupied(list)) distance = std::min(distance, earliest_distance(list, position_, walk_max));
   }
   if (const std::optional<Slot> slot = first_ahead()) {
-    distance = std::min(distance,
-                        slot->level == 0 ? slot->start - position_ : earliest_distance(slot->list));
+    distance =
+        std::min(distance, slot->level == 0 ? slot->start - position_
+                                            : earliest_distance(slot->list, slot->start, walk_max));
   }
   return position_ + distance;
 }
@@ -186,10 +188,12 @@ std::optional<Wheel::Slot> Wheel::first_ahead() const {
   return std::nullopt;
 }
 
-// From the position to the earliest deadline of a list that is not empty.
-uint32_t Wheel::earliest_distance(uint32_t list) const {
+// From the position to the earliest deadline of a list that is not empty, or to `start` where the
+// list is too long to walk.
+uint32_t Wheel::earliest_distance(uint32_t list, uint32_t start, uint32_t walk_max) const {
   uint32_t distance = UINT32_MAX;
   for (uint32_t index = lists_[list].next; (index & kListBit) == 0; index = node(index).next) {
+    if (walk_max-- == 0) return start - position_;
     distance = std::min(distance, node(index).deadline - position_);
   }
   return distance;

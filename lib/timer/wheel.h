@@ -106,8 +106,12 @@ class Wheel {
 
   // The earliest armed deadline, exactly. When nodes are due already it is the tick of the last
   // advance(), whatever their deadlines were. Walks one slot when nothing is due before the
-  // position's level 0 ends (256 ticks at most): call it before sleeping, not every turn.
-  [[nodiscard]] std::optional<uint32_t> next_expiry() const;
+  // position's level 0 ends (256 ticks at most).
+  [[nodiscard]] std::optional<uint32_t> next_expiry() const { return earliest(UINT32_MAX); }
+
+  // When advance() has something to do, to fire or to move: never after the earliest deadline, and
+  // exactly that where few share its slot. Costs little, however many nodes are armed.
+  [[nodiscard]] std::optional<uint32_t> next_work() const { return earliest(kWalkMax); }
 
   [[nodiscard]] uint32_t armed_count() const { return armed_count_; }
 
@@ -115,6 +119,7 @@ class Wheel {
   static constexpr uint32_t kMovesPerFire = 4;
 
  private:
+  static constexpr uint32_t kWalkMax = 64;
   static constexpr uint32_t kLevelCount = 4;
   static constexpr uint32_t kLevelBits = 8;
   static constexpr uint32_t kSlotCount = 1u << kLevelBits;
@@ -175,7 +180,8 @@ class Wheel {
   [[nodiscard]] uint32_t current_list(uint32_t level) const;
   [[nodiscard]] uint32_t first_occupied(uint32_t level, uint32_t slot) const;
   [[nodiscard]] std::optional<Slot> first_ahead() const;
-  [[nodiscard]] uint32_t earliest_distance(uint32_t list) const;
+  [[nodiscard]] std::optional<uint32_t> earliest(uint32_t walk_max) const;
+  [[nodiscard]] uint32_t earliest_distance(uint32_t list, uint32_t start, uint32_t walk_max) const;
 
   std::byte* first_node_;
   size_t stride_;

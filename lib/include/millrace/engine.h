@@ -32,6 +32,13 @@ class Program {
   [[nodiscard]] virtual bool finished() const { return false; }
 };
 
+// What a worker without work does with its CPU.
+enum class Idling : uint8_t {
+  kPoll,   // keeps it: least latency, for a CPU that is ours alone
+  kYield,  // polls, but lets others have it first; naps for 50 us after 100 ms of silence
+  kSleep,  // polls for 50 us, then sleeps a quarter as long as it has been silent, 1 ms at most
+};
+
 struct EngineConfig {
   DeviceUri device;
   ShardConfig shard;     // mac all zero: the device's own; seed 0: one is drawn from the system
@@ -41,7 +48,7 @@ struct EngineConfig {
   uint32_t mbufs = 0;                 // 0: from the ring sizes
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
-  bool poll_always = false;  // true: an idle worker never yields its CPU to others
+  Idling idling = Idling::kYield;
   int32_t cpu =
       -1;  // pin the first worker here and the next ones after it; -1: the system's choice
   Duration drain_timeout = seconds(2);  // from stop() until what is left is aborted

@@ -51,7 +51,8 @@ class Shard {
   // What the descriptions point to is valid until the next call on this shard.
   [[nodiscard]] size_t transmit(Instant now, std::span<TxFrame> out);
 
-  // When advance() next has something to do; Instant::never() when no timer is armed.
+  // When advance() next has something to do; Instant::never() when no timer is armed. Where many
+  // timers lie close together that may be to sort them, some time before the first fires.
   [[nodiscard]] Instant next_deadline() const;
   // Whether transmit() would have something to say.
   [[nodiscard]] bool has_output() const;

@@ -149,18 +149,61 @@ TEST(Worker, EndsOnADeviceThatTakesNothing) {
   EXPECT_FALSE(worker.drained());
 }
 
-TEST(Worker, StopsWhenAsked) {
-  auto shard = make_shard();
+TEST(Worker, StopsWhenAskedHoweverItIdles) {
+  for (const Idling idling : {Idling::kPoll, Idling::kYield, Idling::kSleep}) {
+    auto shard = make_shard();
+    FakeWire wire;
+    EchoServer program;
+    WorkerConfig config = kQuick;
+    config.idling = idling;
+    Worker worker(config, *shard, program, wire);
+    ASSERT_TRUE(worker.start());
+    EXPECT_TRUE(worker.running());
+    worker.stop();
+    worker.join();
+    EXPECT_FALSE(worker.running());
+    EXPECT_TRUE(worker.drained());
+    EXPECT_EQ(program.stoppings, 1);
+  }
+}
+
+// Nothing ever comes, so all that ends its sleeps are the timers of the address resolution.
+TEST(Worker, TimersFireWhileItSleeps) {
+  class Lonely final : public App, public Program {
+   public:
+    Result<void> start(Shard& shard) override {
+      const auto id = shard.connect(Endpoint::parse("10.0.0.9:80").value(), *this);
+      if (!id) return id.error();
+      return {};
+    }
+    [[nodiscard]] bool finished() const override { return closed; }
+    void on_established(Shard& /*shard*/, ConnectionRef /*connection*/) override {}
+    size_t on_data(Shard& /*shard*/, ConnectionRef /*connection*/,
+                   std::span<const std::byte> data) override {
+      return data.size();
+    }
+    void on_closed(Shard& /*shard*/, ConnectionRef /*connection*/, CloseReason why) override {
+      closed = true;
+      reason = why;
+    }
+    bool closed = false;
+    CloseReason reason{};
+  };
+  ShardConfig shard_config = small_shard("10.0.0.1/24");
+  shard_config.interface.mac = MacAddress::parse("02:00:00:00:00:01").value();
+  shard_config.seed = 1;
+  shard_config.arp_timeout = milliseconds(20);
+  auto shard = Shard::create(shard_config, Clock::system().now());
+  ASSERT_TRUE(shard) << shard.error().message;
   FakeWire wire;
-  EchoServer program;
-  Worker worker(kQuick, *shard, program, wire);
+  Lonely program;
+  WorkerConfig config = kQuick;
+  config.idling = Idling::kSleep;
+  Worker worker(config, **shard, program, wire);
   ASSERT_TRUE(worker.start());
-  EXPECT_TRUE(worker.running());
-  worker.stop();
   worker.join();
-  EXPECT_FALSE(worker.running());
-  EXPECT_TRUE(worker.drained());
-  EXPECT_EQ(program.stoppings, 1);
+  EXPECT_EQ(program.reason, CloseReason::kNeighborUnreachable);
+  EXPECT_EQ(wire.sent, 1u + shard_config.arp_retries) << "our announcement, and each try";
 }
 
 }  // namespace

@@ -48,6 +48,19 @@ using Indices = std::vector<uint32_t>;
 
 // ---- examples ------------------------------------------------------------------------------
 
+TEST(TimerWheel, NextWorkIsExactAmongFewAndEarlyAmongMany) {
+  Objects objects(1000);
+  Wheel wheel = objects.wheel(0);
+  EXPECT_EQ(wheel.next_work(), std::nullopt);
+  for (uint32_t i = 0; i < 10; ++i) wheel.arm(i, 0x1'0080 + i);
+  EXPECT_EQ(wheel.next_work(), 0x1'0080u);
+  for (uint32_t i = 10; i < 1000; ++i) wheel.arm(i, 0x1'0090 + i);
+  EXPECT_EQ(wheel.next_work(), 0x1'0000u) << "where the slot begins in which they all lie";
+  EXPECT_EQ(wheel.next_expiry(), 0x1'0080u);
+  EXPECT_EQ(fired_at(wheel, 0x1'0000), Indices{});
+  EXPECT_EQ(wheel.next_work(), 0x1'0080u) << "sorted by now";
+}
+
 TEST(TimerWheel, RearmingLinksAnewOnlyForAnEarlierDeadline) {
   Objects objects(1);
   Wheel wheel = objects.wheel(100);
