@@ -2,6 +2,7 @@
 """millrace against millrace over shared memory, and the devices that have no kernel behind them."""
 
 import contextlib
+import signal
 import socket
 import time
 
@@ -130,6 +131,40 @@ def stopped_in_mid_load(lab):
         expect_equal(process.stop(5), 0, "the exit status")
         expect_equal(process.err(), "", "stderr")
     expect_equal(failures(report_of(client)), 0, "failures")
+
+
+@CASES.case("memif: neither end fails a connection when it is stopped for 100 ms", root=False)
+def paused_in_mid_load(lab):
+    path = lab.open_folder / "wire.sock"
+    server = lab.start(lab.millrace, "serve", "--device", f"memif:{path},server", "--address",
+                       f"{SERVER}/24", "--http", HTTP)
+    wait_until(path.exists, 10, "the server's socket")
+    for mode in ("cps", "rps"):
+        client = lab.start(lab.millrace, "load", mode, "--device", f"memif:{path}", "--address",
+                           f"{CLIENT}/24", "--target", f"{SERVER}:{HTTP}", "--duration", "3s",
+                           "--concurrency", 64, "--json")
+        for process in (server, client):
+            time.sleep(0.8)
+            process.popen.send_signal(signal.SIGSTOP)
+            time.sleep(0.1)
+            process.popen.send_signal(signal.SIGCONT)
+        expect_equal(client.wait(15), 0, f"the exit status of {mode}")
+        report = report_of(client)
+        expect_equal(failures(report), 0, f"failures of {mode}")
+        expect_equal(set(report["unexplained"].values()), {0}, f"what nothing explains in {mode}")
+    expect_equal(server.stop(), 0, "the server's exit status")
+    expect_equal(server.err(), "", "the server's stderr")
+
+
+@CASES.case("memif: a server that sleeps when it is idle answers all the same", root=False)
+def sleeping_server(lab):
+    with pair(lab, "memif", ["--http", HTTP, "--idle", "sleep"]) as client:
+        time.sleep(0.5)
+        for mode in ("cps", "rps"):
+            report = client(mode, HTTP, "--duration", "1s", "--concurrency", "4", "--idle",
+                            "sleep")
+            expect_equal(failures(report), 0, f"failures of {mode}")
+            expect(report["requests"]["completed"] > 100, f"{mode}: {report['requests']}")
 
 
 @CASES.case("memif: a server that is killed fails the load, a new one serves the next", root=False)
