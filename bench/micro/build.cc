@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "support/headers.h"
+
 namespace millrace::wire {
 namespace {
 
@@ -17,31 +19,6 @@ constexpr FlowKey kKey{IpAddress::v4(0x0a000001), IpAddress::v4(0x0a000002), 80,
 
 EthernetHeader ethernet() {
   return make_ethernet({{2, 0, 0, 0, 0, 2}}, {{2, 0, 0, 0, 0, 1}}, kEthertypeIpv4);
-}
-
-SegmentHeader plain() {
-  SegmentHeader header;
-  header.ack = SeqNum(1);
-  header.window = 4000;
-  header.flags = kAck;
-  return header;
-}
-
-SegmentHeader stamped() {
-  SegmentHeader header = plain();
-  header.has_timestamps = true;
-  header.ts_value = 1;
-  header.ts_echo = 2;
-  return header;
-}
-
-SegmentHeader syn() {
-  SegmentHeader header = stamped();
-  header.flags = kSyn | kAck;
-  header.mss = 1460;
-  header.sack_permitted = true;
-  header.window_shift = 7;
-  return header;
 }
 
 SegmentHeader sack() {
@@ -118,7 +95,7 @@ void build_arp_reply(benchmark::State& state) {
 BENCHMARK_CAPTURE(build, ack, plain());
 BENCHMARK_CAPTURE(build, ack_timestamps, stamped());
 BENCHMARK_CAPTURE(build, ack_timestamps_sack, sack());
-BENCHMARK_CAPTURE(build, syn_ack, syn());
+BENCHMARK_CAPTURE(build, syn_ack, syn_ack());
 BENCHMARK_CAPTURE(build_and_write, ack_timestamps, stamped(), 0, 0);
 BENCHMARK_CAPTURE(build_and_write, data_64, stamped(), 64, 1);
 BENCHMARK_CAPTURE(build_and_write, data_1448, stamped(), 1448, 1);

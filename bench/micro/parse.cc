@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "support/headers.h"
 #include "wire/build.h"
 #include "wire/frame.h"
 
@@ -61,31 +62,6 @@ void parse(benchmark::State& state, const SegmentHeader& header, uint16_t payloa
     if (p.kind != FrameKind::kTcp) state.SkipWithError("a frame was dropped");
   }
   state.SetItemsProcessed(state.iterations() * int64_t{kBurst});
-}
-
-SegmentHeader plain() {
-  SegmentHeader header;
-  header.ack = SeqNum(1);
-  header.window = 4000;
-  header.flags = kAck;
-  return header;
-}
-
-SegmentHeader stamped() {
-  SegmentHeader header = plain();
-  header.has_timestamps = true;
-  header.ts_value = 1;
-  header.ts_echo = 2;
-  return header;
-}
-
-SegmentHeader syn() {
-  SegmentHeader header = stamped();
-  header.flags = kSyn;
-  header.mss = 1460;
-  header.sack_permitted = true;
-  header.window_shift = 7;
-  return header;
 }
 
 SegmentHeader sack() {

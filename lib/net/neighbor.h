@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/slab.h"
@@ -34,6 +35,12 @@ struct Neighbor {
 
   [[nodiscard]] bool usable() const {
     return state == NeighborState::kReachable || state == NeighborState::kStale;
+  }
+  // The head of that list, which is the caller's now.
+  uint32_t take_pending() {
+    pending_count = 0;
+    pending_tail = base::kNil;
+    return std::exchange(pending_head, base::kNil);
   }
 };
 

@@ -99,9 +99,7 @@ void Shard::Impl::on_half_open_timer(uint32_t index) {
 // Frames that wait are lost; connections that wait are looked at by the next flush.
 void Shard::Impl::on_neighbor_failed(uint32_t index) {
   net::Neighbor& n = neighbors_[index];
-  uint32_t control = n.pending_head;
-  n.pending_head = n.pending_tail = kNil;
-  n.pending_count = 0;
+  uint32_t control = n.take_pending();
   while (control != kNil) {
     const uint32_t next = control_[control].next;
     control_.free(control, blocks_);

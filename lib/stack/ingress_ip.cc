@@ -39,9 +39,7 @@ void Shard::Impl::on_arp(const wire::ParsedFrame& p) {
 // flush.
 void Shard::Impl::on_neighbor_known(uint32_t index) {
   net::Neighbor& n = neighbors_[index];
-  uint32_t control = n.pending_head;
-  n.pending_head = n.pending_tail = kNil;
-  n.pending_count = 0;
+  uint32_t control = n.take_pending();
   while (control != kNil) {
     const uint32_t next = control_[control].next;
     std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());

@@ -9,9 +9,9 @@
 
 #include "base/random.h"
 #include "stack/impl.h"
+#include "tcp/handshake.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
-#include "tcp/user_timeout.h"
 
 namespace millrace {
 namespace {
@@ -348,12 +348,7 @@ Result<void> Shard::set_options(ConnectionId connection, const TcpOptions& optio
   Result<uint16_t> profile = impl_->profile_for(options);
   if (!profile) return profile.error();
   c->profile = *profile;
-  if (tcp::announced_user_timeout(options) != 0) c->set(tcp::kUserTimeoutDue);
-  if (options.pacing_rate_max != 0) {
-    c->set(tcp::kPaced);
-  } else {
-    c->clear(tcp::kPaced);
-  }
+  tcp::note_options(*c, options);
   if (!options.keepalive && !(c->state == State::kFinWait2)) c->clear(tcp::kIdleArmed);
   if (options.keepalive && c->state >= State::kEstablished) {
     c->idle_deadline = impl_->ctx_.tick + tcp::to_ticks(options.keepalive_idle);

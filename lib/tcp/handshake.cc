@@ -86,6 +86,15 @@ uint16_t announced_mss(const TcpOptions& options, const Context& ctx) {
   return options.mss_max == 0 ? ctx.local_mss : std::min(options.mss_max, ctx.local_mss);
 }
 
+void note_options(Connection& c, const TcpOptions& options) {
+  if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
+  if (options.pacing_rate_max != 0) {
+    c.set(kPaced);
+  } else {
+    c.clear(kPaced);
+  }
+}
+
 void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offset) {
   const TcpOptions& options = ctx.options(c);
   c.state = State::kSynSent;
@@ -97,8 +106,7 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   c.set(kSynDue);
   if (options.timestamps) c.set(kTimestamps);
   if (options.sack) c.set(kSack);
-  if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
-  if (options.pacing_rate_max != 0) c.set(kPaced);
+  note_options(c, options);
   ecn_open_active(c, options);
   if (options.fast_open) c.set(kFastOpen);
 }
@@ -206,9 +214,7 @@ HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptio
   }
   if (options.sack && s.sack_permitted) half.shift_and_flags |= HalfOpen::kSackBit;
   ecn_remember_syn(half, s, options);
-  if (options.fast_open && s.fast_open_length != 0) {
-    half.fast_open = 1;
-  }
+  if (options.fast_open && s.fast_open_length != 0) half.fast_open = 1;
   return half;
 }
 
@@ -262,8 +268,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   }
   c.quick_acks = options.quick_acks;
   if (half.sack()) c.set(kSack);
-  if (announced_user_timeout(options) != 0) c.set(kUserTimeoutDue);
-  if (options.pacing_rate_max != 0) c.set(kPaced);
+  note_options(c, options);
   c.snd_mss = effective_mss(half.mss, half.timestamps(), options, ctx);
   c.rcv_mss = kDefaultMss;
   c.total_retrans = half.retries;

@@ -19,6 +19,10 @@ inline constexpr uint16_t kTimestampOptionBytes = 12;
 // What we announce on SYN: what the MTU allows, within the option.
 uint16_t announced_mss(const TcpOptions& options, const Context& ctx);
 
+// Marks what the options in force ask of every segment, or of the next. When they are set, and when
+// they change.
+void note_options(Connection& c, const TcpOptions& options);
+
 // OPEN, active. Requires: c is fresh, its key and profile are set. The flush sends the SYN.
 void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offset);
 

@@ -11,11 +11,11 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "fuzz/script.h"
 #include "wire/build.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
@@ -24,14 +24,11 @@ namespace {
 
 using namespace millrace;
 using namespace millrace::wire;
+using fuzz::require;
 
 constexpr size_t kFrameMaxBytes = 9018;
 constexpr uint8_t kDeviceSaysGood = 1;
 constexpr uint8_t kIcmpSumPutRight = 2;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool within(std::span<const std::byte> outer, std::span<const std::byte> inner) {
   return inner.empty() || (inner.data() >= outer.data() &&

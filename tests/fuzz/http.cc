@@ -5,18 +5,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string_view>
 
+#include "fuzz/script.h"
+
 namespace {
 
+using millrace::fuzz::require;
 using millrace::http::Request;
 using millrace::http::RequestReader;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 struct Verdict {
   RequestReader::Outcome outcome = RequestReader::Outcome::kMore;

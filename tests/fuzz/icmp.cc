@@ -9,41 +9,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "fuzz/script.h"
 #include "millrace/host.h"
 #include "support/naive_frame.h"
 
 namespace millrace {
 namespace {
 
-void require(bool holds, int line = __builtin_LINE()) {
-  if (holds) return;
-  std::fprintf(stderr, "fuzz/icmp.cc:%d does not hold\n", line);
-  std::abort();
-}
-
-// The input. Past its end everything is 0.
-class Script {
- public:
-  Script(const uint8_t* data, size_t size) : data_(data), size_(size) {}
-  [[nodiscard]] bool over() const { return at_ >= size_; }
-  uint8_t byte() { return over() ? uint8_t{0} : data_[at_++]; }
-  uint16_t word() {
-    const uint16_t high = byte();
-    return static_cast<uint16_t>(high << 8 | byte());
-  }
-
- private:
-  const uint8_t* data_;
-  size_t size_;
-  size_t at_ = 0;
-};
+using fuzz::require;
+using fuzz::Script;
 
 constexpr uint32_t kOurIp = 0x0a000001;
 constexpr uint32_t kPeerIp = 0x0a000002;

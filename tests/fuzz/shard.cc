@@ -9,8 +9,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,40 +16,15 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz/script.h"
 #include "millrace/shard.h"
 #include "support/naive_frame.h"
 
 namespace millrace {
 namespace {
 
-void require(bool holds, int line = __builtin_LINE()) {
-  if (holds) return;
-  std::fprintf(stderr, "fuzz/shard.cc:%d does not hold\n", line);
-  std::abort();
-}
-
-// The script. Past its end everything is 0.
-class Script {
- public:
-  Script(const uint8_t* data, size_t size) : data_(data), size_(size) {}
-  [[nodiscard]] bool over() const { return at_ >= size_; }
-  uint8_t byte() { return over() ? uint8_t{0} : data_[at_++]; }
-  uint16_t word() {
-    const uint16_t high = byte();
-    return static_cast<uint16_t>(high << 8 | byte());
-  }
-  uint32_t below(uint32_t n) { return byte() % n; }
-  test::Bytes bytes(size_t count) {
-    test::Bytes out(count);
-    for (std::byte& b : out) b = std::byte{byte()};
-    return out;
-  }
-
- private:
-  const uint8_t* data_;
-  size_t size_;
-  size_t at_ = 0;
-};
+using fuzz::require;
+using fuzz::Script;
 
 constexpr uint32_t kOurIp = 0x0a000001;
 constexpr uint32_t kPeerIp = 0x0a000002;  // and the next kPeers - 1

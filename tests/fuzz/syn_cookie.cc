@@ -5,13 +5,15 @@
 #include "tcp/syn_cookie.h"
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
+
+#include "fuzz/script.h"
 
 namespace {
 
 using namespace millrace;
 using namespace millrace::tcp;
+using fuzz::require;
 using wire::SeqNum;
 
 struct Input {
@@ -21,10 +23,6 @@ struct Input {
   uint16_t local_port, peer_port, mss;
   uint8_t shift, flags;
 };
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void check_stamp(const Input& in) {
   const StampedOptions options{static_cast<uint8_t>(in.shift & 0xf), (in.flags & 1) != 0,

@@ -6,24 +6,22 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "fuzz/script.h"
+
 namespace {
 
 using namespace millrace::wire;
+using millrace::fuzz::require;
 
 struct Option {
   uint8_t kind;
   std::vector<uint8_t> value;
 };
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // Nothing when a length makes no sense.
 std::optional<std::vector<Option>> list(std::span<const uint8_t> bytes) {

@@ -5,28 +5,15 @@
 
 #include <string>
 
-#include "support/scene.h"
+#include "scene/marked.h"
 
 namespace millrace::test {
 namespace {
-
-constexpr int64_t kMss = 1460;
-
-std::string text(int64_t from, int64_t segments = 1) {
-  return std::to_string(1 + from * kMss) + ":" + std::to_string(1 + (from + segments) * kMss);
-}
-std::string acked(int64_t segments) { return " 1 ack " + std::to_string(1 + segments * kMss); }
 
 // The peer connects, and asks.
 void open_by_peer(Scene& s) {
   s.at(0).in("SEW 0 <mss 1460>").out("SE. 0 ack 1 notect").in(". 1 ack 1").silence();
 }
-// Segments `from` to `to` leave, new, open to marks.
-void expect_new_text(Scene& s, int64_t from, int64_t to) {
-  for (; from < to; ++from) s.out(text(from) + " ack 1 ect0");
-  s.silence();
-}
-
 // --- Agreement (section 6.1.1) ------------------------------------------------------------------
 
 TEST(SceneEcn, AListenerAgreesWhenItIsAsked) {

@@ -19,6 +19,18 @@ class TcpCongestion : public TcpFixture {
     c.snd_una = SeqNum(0xffff'0000);
     c.snd_nxt = c.snd_end = c.snd_una + bytes;
   }
+  // A full window is in flight when the first loss is noticed.
+  void lose_in_window(uint32_t bytes) {
+    in_flight(bytes);
+    c.cwnd = bytes;
+    open_sender(c, ctx);
+    congestion_on_loss(c, ctx, bytes);
+  }
+  // Recovery is over: the window is what it left.
+  void recover_in_window(uint32_t bytes) {
+    lose_in_window(bytes);
+    c.cwnd = c.ssthresh;
+  }
 };
 
 TEST_F(TcpCongestion, TheInitialWindowIsTenSegments) {
@@ -54,10 +66,7 @@ TEST_F(TcpCongestion, AvoidanceGrowsByOneSegmentPerWindow) {
 }
 
 TEST_F(TcpCongestion, ALossHalvesTheThresholdButNotBelowTwoSegments) {
-  in_flight(10'000);
-  c.cwnd = 10'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, c.flight());
+  lose_in_window(10'000);
   EXPECT_EQ(c.ssthresh, 5000u);
   in_flight(1000);
   congestion_on_loss(c, ctx, c.flight());
@@ -125,10 +134,7 @@ class TcpCubic : public TcpCongestion {
 };
 
 TEST_F(TcpCubic, ALossLeavesSevenTenths) {
-  in_flight(100'000);
-  c.cwnd = 100'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, c.flight());
+  lose_in_window(100'000);
   EXPECT_EQ(c.ssthresh, 70'000u);
   EXPECT_EQ(senders[c.sender].w_max, 100'000u);
   c.cwnd = 70'000;
@@ -140,11 +146,7 @@ TEST_F(TcpCubic, ALossLeavesSevenTenths) {
 
 TEST_F(TcpCubic, TheWindowFollowsTheCurve) {
   constexpr double kWmax = 1000;  // segments
-  in_flight(1'000'000);
-  c.cwnd = 1'000'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, c.flight());
-  c.cwnd = c.ssthresh;
+  recover_in_window(1'000'000);
   const double k = std::cbrt(kWmax * 0.3 / 0.4);
   // Long round trips, so that the Reno-friendly region is left at once.
   for (int round = 1; round <= 150; ++round) {
@@ -160,11 +162,7 @@ TEST_F(TcpCubic, TheWindowFollowsTheCurve) {
 }
 
 TEST_F(TcpCubic, WithShortRoundTripsItIsAsFastAsReno) {
-  in_flight(100'000);
-  c.cwnd = 100'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, c.flight());
-  c.cwnd = c.ssthresh;
+  recover_in_window(100'000);
   for (int round = 0; round < 50; ++round) round_trip(1);
   // 9/17 of a segment for each round trip: the cubic would have moved by next to nothing.
   EXPECT_NEAR(c.cwnd, 70'000 + 50 * 1000 * 9.0 / 17, 1500);
@@ -197,11 +195,7 @@ TEST_F(TcpCubic, TheThresholdIsSevenTenthsOfWhatWasInFlightNotOfTheWindow) {
 }
 
 TEST_F(TcpCubic, TheTimeToThePlateauIsTheCubeRoot) {
-  in_flight(1'000'000);
-  c.cwnd = 1'000'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, 1'000'000);
-  c.cwnd = c.ssthresh;
+  recover_in_window(1'000'000);
   round_trip(100);
   // K = cbrt((1000 - 700) / 0.4) = 9.086 s.
   EXPECT_NEAR(senders[c.sender].k_ms, 9086, 1);
@@ -209,11 +203,7 @@ TEST_F(TcpCubic, TheTimeToThePlateauIsTheCubeRoot) {
 }
 
 TEST_F(TcpCubic, TheWindowGrowsByHalfInARoundTripAtMost) {
-  in_flight(100'000);
-  c.cwnd = 100'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, 100'000);
-  c.cwnd = c.ssthresh;
+  recover_in_window(100'000);
   round_trip(100);
   // So far beyond the plateau that the curve is out of sight.
   senders[c.sender].epoch_tick -= 40'000;
@@ -227,11 +217,7 @@ TEST_F(TcpCubic, TheWindowGrowsByHalfInARoundTripAtMost) {
 
 TEST_F(TcpCubic, BackAtTheFormerWindowTheRenoFriendlyRegionGrowsLikeReno) {
   // Section 4.3: alpha is 9/17 up to the window from before the reduction, and 1 from there on.
-  in_flight(10'000);
-  c.cwnd = 10'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, 10'000);
-  c.cwnd = c.ssthresh;
+  recover_in_window(10'000);
   int rounds = 0;
   for (; c.cwnd < 10'000 && rounds < 100; ++rounds) round_trip(1);
   EXPECT_NEAR(rounds, 3 * 17 / 9.0, 1.5);
@@ -243,11 +229,7 @@ TEST_F(TcpCubic, BackAtTheFormerWindowTheRenoFriendlyRegionGrowsLikeReno) {
 
 TEST_F(TcpCubic, AnAppLimitedWindowStaysAndTheCurveWaits) {
   // Section 5.8: else the window would leap when the application has more to send.
-  in_flight(1'000'000);
-  c.cwnd = 1'000'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, 1'000'000);
-  c.cwnd = c.ssthresh;
+  recover_in_window(1'000'000);
   for (int i = 0; i < 10; ++i) round_trip(100);
   const uint32_t before = c.cwnd;
   for (int i = 0; i < 300; ++i) {  // 30 s with a tenth of the window in use
@@ -262,11 +244,7 @@ TEST_F(TcpCubic, AnAppLimitedWindowStaysAndTheCurveWaits) {
 }
 
 TEST_F(TcpCubic, IdleTimeDoesNotCount) {
-  in_flight(1'000'000);
-  c.cwnd = 1'000'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, 1'000'000);
-  c.cwnd = c.ssthresh;
+  recover_in_window(1'000'000);
   for (int i = 0; i < 10; ++i) round_trip(100);
   ctx.tick += 60'000;
   round_trip(100);
@@ -276,11 +254,7 @@ TEST_F(TcpCubic, IdleTimeDoesNotCount) {
 }
 
 TEST_F(TcpCubic, AnUndoGoesOnWithTheCurveAsItWas) {
-  in_flight(1'000'000);
-  c.cwnd = 1'000'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, 1'000'000);
-  c.cwnd = c.ssthresh;
+  recover_in_window(1'000'000);
   for (int i = 0; i < 20; ++i) round_trip(100);
   const Sender before = senders[c.sender];
   const uint32_t window = c.cwnd;
@@ -340,11 +314,7 @@ TEST_F(TcpCubic, ASmallWindowIsNotRaisedByIdleness) {
 }
 
 TEST_F(TcpCubic, AfterIdleTheWindowDoesNotLeapToWhereTheCurveWas) {
-  in_flight(100'000);
-  c.cwnd = 100'000;
-  open_sender(c, ctx);
-  congestion_on_loss(c, ctx, 100'000);
-  c.cwnd = c.ssthresh;
+  recover_in_window(100'000);
   for (int i = 0; i < 100; ++i) round_trip(10);
   ASSERT_GT(c.cwnd, 100'000u);
   c.rtt_began_us = ctx.now_us;
