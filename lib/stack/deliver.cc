@@ -3,6 +3,7 @@
 // with destroy(), where the application is called.
 #include "base/check.h"
 #include "stack/impl.h"
+#include "tcp/autotune.h"
 #include "tcp/input.h"
 #include "tcp/reassembly.h"
 #include "tcp/send_queue.h"
@@ -30,7 +31,11 @@ void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::Pars
     }
   }
   const bool in_order = !fx.data.empty() || fx.fin;
-  if (in_order && !c.has(tcp::kAborting)) deliver_in_order(index, fx);
+  if (in_order && !c.has(tcp::kAborting)) {
+    const wire::SeqNum before = c.rcv_nxt;
+    deliver_in_order(index, fx);
+    if (cause != nullptr) tcp::note_received(c, ctx_, before, cause->segment);
+  }
   if (c.state == State::kClosed) return;
   if (fx.time_wait) {
     end_after_reading(index, tcp::Inbox::kEndTimeWait);

@@ -320,6 +320,7 @@ class Shard::Impl {
   base::Slab<tcp::Sender> senders_;
   base::Slab<tcp::Run> runs_;
   std::optional<base::Region> aces_;        // tcp::Ace, by connection index
+  std::optional<base::Region> autotunes_;   // tcp::Autotune, the same
   std::optional<base::Region> statistics_;  // ConnectionStatistics, by connection index
   flow::Table flows_;
   timer::Wheel wheel_;

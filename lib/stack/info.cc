@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stack/impl.h"
+#include "tcp/autotune.h"
 #include "tcp/ecn.h"
 #include "tcp/mtu.h"
 #include "tcp/rack.h"
@@ -23,6 +24,10 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   info.snd_wnd = c.snd_wnd;
   info.rcv_nxt = c.rcv_nxt.raw();
   info.rcv_wnd = c.rcv_adv - c.rcv_nxt;
+  info.rcv_ssthresh = std::min(tcp::receive_limit(c, ctx_), 0xffffu << c.rcv_wscale());
+  const tcp::Autotune rate = tcp::receive_rate(c, ctx_);
+  info.rcv_rtt = microseconds(rate.rtt_us);
+  info.rcv_space = rate.taken;
   info.snd_cwnd = c.cwnd;
   info.snd_ssthresh = c.ssthresh;
   info.snd_mss = c.snd_mss;

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "stack/impl.h"
+#include "tcp/autotune.h"
 #include "tcp/handshake.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
@@ -121,9 +122,14 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
                std::move(*flows), std::move(*control), std::move(*used_cookies),
                std::move(*used_syns), std::move(*fast_open)));
   impl->aces_ = base::Region::allocate(size_t{config.connections_max} * sizeof(tcp::Ace), false);
-  if (!impl->aces_) return Error{"not enough memory; lower connections_max"};
+  impl->autotunes_ =
+      base::Region::allocate(size_t{config.connections_max} * sizeof(tcp::Autotune), false);
+  if (!impl->aces_ || !impl->autotunes_) {
+    return Error{"not enough memory; lower connections_max"};
+  }
   impl->ctx_.connections = impl->connections_.data();
   impl->ctx_.aces = reinterpret_cast<tcp::Ace*>(impl->aces_->data());
+  impl->ctx_.autotunes = reinterpret_cast<tcp::Autotune*>(impl->autotunes_->data());
   if (config.statistics) {
     auto statistics = base::Region::allocate(
         size_t{config.connections_max} * sizeof(stack::ConnectionStatistics), huge);
@@ -147,6 +153,7 @@ void Shard::Impl::set_time(Instant now) {
   if (now > now_) now_ = now;
   ctx_.tick = static_cast<uint32_t>(now_.ns / 1'000'000);
   ctx_.now_us = static_cast<uint32_t>(now_.ns / 1'000);
+  ctx_.memory_scarce = blocks_.scarce();
   if (ctx_.tick - budget_tick_ < 1000) return;
   budget_tick_ = ctx_.tick;
   resets_.refill();
@@ -347,6 +354,7 @@ Result<void> Shard::set_options(ConnectionId connection, const TcpOptions& optio
   if (c == nullptr) return Error{"the connection is closed"};
   Result<uint16_t> profile = impl_->profile_for(options);
   if (!profile) return profile.error();
+  tcp::change_receive_limit(*c, impl_->ctx_.options(*c), options);
   c->profile = *profile;
   tcp::note_options(*c, options);
   if (!options.keepalive && !(c->state == State::kFinWait2)) c->clear(tcp::kIdleArmed);

@@ -145,6 +145,20 @@ class Blocks {
     return static_cast<uint32_t>(n);
   }
 
+  // More than three quarters of either size are in use: who holds much is to hold no more.
+  [[nodiscard]] bool scarce() const {
+    return small_.used() > small_.capacity() - small_.capacity() / 4 ||
+           large_.used() > large_.capacity() - large_.capacity() / 4;
+  }
+  // No more than half of either size is.
+  [[nodiscard]] bool plenty() const {
+    return small_.used() <= small_.capacity() / 2 && large_.used() <= large_.capacity() / 2;
+  }
+  // What large blocks have room for.
+  [[nodiscard]] uint64_t free_bytes() const {
+    return uint64_t{large_.capacity() - large_.used()} * LargeBlock::kDataBytes;
+  }
+
   [[nodiscard]] uint32_t small_used() const { return small_.used(); }
   [[nodiscard]] uint32_t large_used() const { return large_.used(); }
 

@@ -17,6 +17,9 @@
 
 namespace millrace::tcp {
 
+// Connection::rcv_window of one that offers all of its receive buffer.
+inline constexpr uint8_t kWholeBuffer = 0xff;
+
 // Bits of Connection::flags.
 enum ConnectionFlag : uint32_t {
   kTimestamps = 1 << 0,  // negotiated (RFC 7323)
@@ -98,6 +101,19 @@ struct Ace {
   bool disbelieved = false;  // the peer's ACE fields mean nothing
 };
 
+// What a growing receive window is measured by (autotune.h). It lies outside of the connection, at
+// the same index, and is touched only where much arrives.
+struct Autotune {
+  uint32_t generation = 0;  // of the connection that this is about
+  uint32_t rtt_us = 0;      // 0: not known
+  // The round that is being measured: how far the application had read when it began.
+  SeqNum began_at;
+  uint32_t began_us = 0;
+  uint32_t taken = 0;  // bytes, in the round before
+  SeqNum edge;         // rcv_adv at edge_us
+  uint32_t edge_us = 0;
+};
+
 struct alignas(64) Connection {
   // --- Line 0: receiving.
   uint32_t flags = 0;
@@ -145,10 +161,11 @@ struct alignas(64) Connection {
   uint64_t cookie = 0;
   uint32_t sender = kNil;
   uint16_t app = 0;
-  uint8_t probes = 0;            // unanswered, zero-window or keep-alive
-  uint8_t snd_wnd_max_log2 = 0;  // the largest window seen, for silly-window avoidance
-  uint32_t total_retrans = 0;
-  uint32_t ts_offset = 0;  // ours (RFC 7323 section 5.4)
+  uint8_t probes = 0;                      // unanswered, zero-window or keep-alive
+  uint8_t snd_wnd_max_log2 = 0;            // the largest window seen, for silly-window avoidance
+  uint32_t total_retrans : 24 = 0;         // segments, modulo 2^24
+  uint32_t rcv_window : 8 = kWholeBuffer;  // packed (base/eighths.h): bytes that may be promised
+  uint32_t ts_offset = 0;                  // ours (RFC 7323 section 5.4)
 
   [[nodiscard]] bool has(uint32_t bits) const { return (flags & bits) != 0; }
   void set(uint32_t bits) { flags |= bits; }

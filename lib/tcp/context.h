@@ -17,10 +17,11 @@
 namespace millrace::tcp {
 
 struct Context {
-  uint32_t tick = 0;          // milliseconds
-  uint32_t now_us = 0;        // microseconds modulo 2^32
-  uint16_t local_mss = 1460;  // MTU without IP and TCP headers
-  uint16_t min_pmtu = 552;    // no path is taken to carry less (ShardConfig::min_pmtu)
+  uint32_t tick = 0;           // milliseconds
+  uint32_t now_us = 0;         // microseconds modulo 2^32
+  uint16_t local_mss = 1460;   // MTU without IP and TCP headers
+  bool memory_scarce = false;  // blocks->scarce(), as of when the time was set
+  uint16_t min_pmtu = 552;     // no path is taken to carry less (ShardConfig::min_pmtu)
   Counters* counters = nullptr;
   Blocks* blocks = nullptr;
   base::Slab<Inbox>* inboxes = nullptr;
@@ -31,9 +32,13 @@ struct Context {
   ChallengeBudget challenges;
   FastOpen* fast_open = nullptr;
   const Connection* connections = nullptr;  // the first of the shard's, and
-  Ace* aces = nullptr;                      // as many of these
+  Ace* aces = nullptr;                      // as many of these, and of
+  Autotune* autotunes = nullptr;            // these
 
   [[nodiscard]] Ace& ace(const Connection& c) const { return aces[&c - connections]; }
+  [[nodiscard]] Autotune& autotune(const Connection& c) const {
+    return autotunes[&c - connections];
+  }
   [[nodiscard]] const TcpOptions& options(const Connection& c) const {
     return (*profiles)[c.profile];
   }

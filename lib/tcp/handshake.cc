@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "tcp/autotune.h"
 #include "tcp/congestion.h"
 #include "tcp/ecn.h"
 #include "tcp/input.h"
@@ -45,6 +46,7 @@ void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
   const bool scale = options.window_scale && s.window_shift != wire::kNoWindowShift;
   c.set_window_shifts(scale ? peer_shift(s) : 0,
                       scale ? window_shift_for(options.receive_buffer_bytes) : 0);
+  begin_receive_limit(c, options);
   const bool timestamps = options.timestamps && s.has_timestamps;
   if (timestamps) {
     c.set(kTimestamps);
@@ -260,6 +262,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   const bool scale = half.window_shift() != HalfOpen::kNoShift;
   c.set_window_shifts(scale ? half.window_shift() : 0,
                       scale ? window_shift_for(options.receive_buffer_bytes) : 0);
+  begin_receive_limit(c, options);
   c.ts_offset = ts_offset;
   if (half.timestamps()) {
     c.set(kTimestamps);

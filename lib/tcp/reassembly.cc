@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "tcp/autotune.h"
+
 namespace millrace::tcp {
 namespace {
 
@@ -27,6 +29,12 @@ uint32_t next_stretch(Blocks& blocks, uint32_t stretch) {
 
 bool room_for_block(const Inbox& inbox) {
   return inbox.gap_blocks < kGapBlocksMax + inbox.gap_bytes / kGapBytesPerBlock;
+}
+
+// Where memory is scarce, a connection that holds much leaves the rest to others.
+bool may_hold_more(const Inbox& inbox, size_t more_bytes, const Context& ctx) {
+  const size_t held = inbox.unread_bytes + inbox.gap_bytes + more_bytes;
+  return held < kModerateWindow || !ctx.blocks->scarce();
 }
 
 // The last stretch that begins at or before `seq`, kNil when all begin behind it. False when it is
@@ -62,7 +70,7 @@ uint32_t insert_behind(Inbox& inbox, Context& ctx, uint32_t stretch, SeqNum seq,
   };
   // Bytes that continue the block before them share it.
   if (joins) advance(blocks.append(previous, data));
-  while (!data.empty() && room_for_block(inbox)) {
+  while (!data.empty() && room_for_block(inbox) && may_hold_more(inbox, 0, ctx)) {
     const uint32_t block = blocks.allocate(data.size(), seq);
     if (block == kNil) break;
     uint32_t& link = previous == kNil ? inbox.gap_head : blocks[previous].next;
@@ -215,7 +223,7 @@ size_t keep_unread(Connection& c, Context& ctx, std::span<const std::byte> data)
   Blocks& blocks = *ctx.blocks;
   size_t kept = 0;
   if (inbox->unread_tail != kNil) kept += blocks.append(inbox->unread_tail, data);
-  while (kept < data.size()) {
+  while (kept < data.size() && may_hold_more(*inbox, kept, ctx)) {
     const uint32_t block = blocks.allocate(data.size() - kept, SeqNum{});
     if (block == kNil) break;
     kept += blocks.append(block, data.subspan(kept));

@@ -10,9 +10,9 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 
+#include "base/eighths.h"
 #include "millrace/frame.h"
 #include "tcp/connection.h"
 #include "tcp/context.h"
@@ -24,22 +24,11 @@ namespace millrace::tcp {
 inline constexpr uint32_t kUserTimeoutMinSeconds = 100;
 inline constexpr uint32_t kUserTimeoutMaxSeconds = 24 * 3600;
 
-// (8 + low three bits) << the others, in eighths of a second, rounded up.
-constexpr uint8_t pack_user_timeout(uint32_t seconds) {
-  const auto shift = static_cast<uint32_t>(std::bit_width(seconds)) - 1;
-  const uint32_t eighths = static_cast<uint32_t>(
-      ((uint64_t{seconds} << 3) + (uint64_t{1} << shift) - 1) >> shift);  // 8..16
-  return static_cast<uint8_t>(shift * 8 + eighths - 8);
-}
-constexpr uint32_t unpack_user_timeout(uint8_t packed) {
-  return static_cast<uint32_t>((uint64_t{8} + (packed & 7)) << (packed >> 3) >> 3);
-}
-
 // In ticks; 0: none, the number of retransmissions decides.
 inline uint32_t user_timeout_ticks(const Connection& c, const Context& ctx) {
   const Duration own = ctx.options(c).user_timeout;
   if (own.ns != 0) return to_ticks(own);
-  return c.peer_user_timeout == 0 ? 0 : 1000 * unpack_user_timeout(c.peer_user_timeout);
+  return c.peer_user_timeout == 0 ? 0 : 1000 * base::unpack_eighths(c.peer_user_timeout);
 }
 
 // The option that `options` ask for; 0: none. In seconds, or from 2^15 on in minutes (RFC 5482
@@ -59,7 +48,7 @@ inline void take_user_timeout(Connection& c, const wire::Segment& s, const Conte
   const uint32_t value = s.user_timeout & 0x7fff;
   const uint32_t seconds = (s.user_timeout & 0x8000) != 0 ? value * 60 : value;
   c.peer_user_timeout =
-      pack_user_timeout(std::clamp(seconds, kUserTimeoutMinSeconds, kUserTimeoutMaxSeconds));
+      base::pack_eighths(std::clamp(seconds, kUserTimeoutMinSeconds, kUserTimeoutMaxSeconds));
 }
 
 // Puts the option on a segment that is about to leave; false when that has no room.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tcp/autotune.h"
 #include "wire/segment.h"
 
 namespace millrace::tcp {
@@ -10,16 +11,15 @@ namespace {
 
 // Where the window would end if all free memory were offered, as far as 16 bits can say.
 SeqNum free_edge(const Connection& c, const Context& ctx) {
-  const uint32_t buffer = ctx.options(c).receive_buffer_bytes;
+  const uint32_t limit = receive_limit(c, ctx);
   const uint32_t unread = c.inbox == kNil ? 0 : (*ctx.inboxes)[c.inbox].unread_bytes;
-  const uint32_t free = buffer > unread ? buffer - unread : 0;
+  const uint32_t free = limit > unread ? limit - unread : 0;
   return c.rcv_nxt + std::min(free, 0xffffu << c.rcv_wscale());
 }
 
 // How far the edge must move before it is moved at all.
 int32_t step_bytes(const Connection& c, const Context& ctx) {
-  const uint32_t buffer = ctx.options(c).receive_buffer_bytes;
-  return static_cast<int32_t>(std::min<uint32_t>(buffer / 2, ctx.local_mss));
+  return static_cast<int32_t>(std::min<uint32_t>(receive_limit(c, ctx) / 2, ctx.local_mss));
 }
 
 }  // namespace

@@ -131,15 +131,5 @@ TEST(SceneUserTimeout, AnUnacceptableSegmentSetsNothing) {
   EXPECT_EQ(in_force(s), Duration{});
 }
 
-// --- In one byte ------------------------------------------------------------------------------
-
-TEST(SceneUserTimeout, PackingRoundsUpByAnEighthAtMost) {
-  for (uint32_t n = 1; n <= tcp::kUserTimeoutMaxSeconds; ++n) {
-    const uint32_t back = tcp::unpack_user_timeout(tcp::pack_user_timeout(n));
-    ASSERT_GE(back, n);
-    ASSERT_LE(back, n + n / 8 + 1);
-  }
-}
-
 }  // namespace
 }  // namespace millrace::test

@@ -43,7 +43,8 @@ inline constexpr MacAddress kLocalMac{{2, 0, 0, 0, 0, 1}};
 inline constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
 
 // Where a scene begins. Scenes are plain by default: no window scaling, no timestamps, no SACK,
-// NewReno, no quick acknowledgements, and a receive buffer that fits the window field.
+// NewReno, no quick acknowledgements, and a receive buffer that fits the window field and is
+// offered whole.
 struct Stage {
   TcpOptions tcp;
   ShardConfig shard;
@@ -67,6 +68,10 @@ struct Stage {
   Stage& rtt(int64_t ms) { return rtt_ms = ms, *this; }
   Stage& nodelay() { return tcp.nodelay = true, *this; }
   Stage& receive_buffer(uint32_t bytes) { return tcp.receive_buffer_bytes = bytes, *this; }
+  Stage& autotuned(uint32_t bytes) {  // needs window scaling
+    tcp.receive_autotuning = true;
+    return receive_buffer(bytes);
+  }
   Stage& send_buffer(uint32_t bytes) { return tcp.send_buffer_bytes = bytes, *this; }
   Stage& ecn(Ecn mode) { return tcp.ecn = mode, *this; }
   Stage& statistics() { return shard.statistics = true, *this; }

@@ -12,6 +12,7 @@ Stage::Stage() {
   tcp.quick_acks = 0;
   tcp.congestion = CongestionControl::kNewReno;
   tcp.receive_buffer_bytes = 65535;
+  tcp.receive_autotuning = false;
   tcp.send_buffer_bytes = 65536;
   shard.interface.mac = kLocalMac;
   shard.interface.addresses = {Prefix{IpAddress::v4(kLocalIp), 24}};

@@ -36,13 +36,16 @@ enum class Ecn : uint8_t {
 
 // How one listener's or one connect()'s connections behave.
 struct TcpOptions {
-  uint32_t send_buffer_bytes = 256 * 1024;     // unacknowledged and unsent bytes held, at most
-  uint32_t receive_buffer_bytes = 256 * 1024;  // the largest window that is offered
-  uint16_t mss_max = 0;                        // at most; 0: what the MTU allows
-  bool window_scale = true;                    // RFC 7323 section 2
-  bool timestamps = true;                      // RFC 7323 section 3
-  bool sack = true;                            // RFC 2018
-  Ecn ecn = Ecn::kPassive;                     // RFC 3168, RFC 9768: marks instead of losses
+  uint32_t send_buffer_bytes = 256 * 1024;   // unacknowledged and unsent bytes held, at most
+  uint32_t receive_buffer_bytes = 6u << 20;  // the largest window that is offered
+  // The window begins with 64 KiB, or less where receive_buffer_bytes is, and grows with what the
+  // application takes in a round trip. False: all of receive_buffer_bytes from the start.
+  bool receive_autotuning = true;
+  uint16_t mss_max = 0;      // at most; 0: what the MTU allows
+  bool window_scale = true;  // RFC 7323 section 2
+  bool timestamps = true;    // RFC 7323 section 3
+  bool sack = true;          // RFC 2018
+  Ecn ecn = Ecn::kPassive;   // RFC 3168, RFC 9768: marks instead of losses
   // Whether a connection that we closed first leaves a TIME-WAIT record. Without one, and with
   // timestamps on both sides, its ports can be used again at once: ISNs and timestamps only grow,
   // so old segments are never taken for new ones; but a FIN that the peer repeats is answered by

@@ -47,7 +47,10 @@ struct TcpInfo {
   uint32_t snd_nxt = 0;
   uint32_t snd_wnd = 0;  // scaled
   uint32_t rcv_nxt = 0;
-  uint32_t rcv_wnd = 0;  // scaled
+  uint32_t rcv_wnd = 0;       // scaled
+  uint32_t rcv_ssthresh = 0;  // the largest window that would be offered now
+  uint32_t rcv_space = 0;     // what the application took in a round trip; 0 until measured, and
+  Duration rcv_rtt;           // that round trip, as arrivals show it; only of a window that grows
   uint32_t snd_cwnd = 0;
   uint32_t snd_ssthresh = 0;  // UINT32_MAX until the first loss
   uint16_t snd_mss = 0;

@@ -31,6 +31,7 @@ class TcpFixture : public ::testing::Test {
     ctx.profiles = &profiles;
     ctx.connections = &c;
     ctx.aces = &ace;
+    ctx.autotunes = &autotune;
     c.state = State::kEstablished;
     c.snd_mss = 1000;
     c.rcv_mss = 1000;
@@ -49,6 +50,7 @@ class TcpFixture : public ::testing::Test {
   base::Slab<tcp::Run> runs;
   std::vector<TcpOptions> profiles;
   Ace ace;
+  Autotune autotune;
   Context ctx;
   Connection c;
 };
