@@ -110,9 +110,14 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_number(command, "--keepalive-probes", o.keepalive_probes, 1, 255,
              "unanswered probes before a connection is dead");
   add_size(command, "--send-buffer", o.send_buffer_bytes, 4096, 1u << 30,
-           "bytes per connection that are sent and not yet acknowledged, or wait to be sent");
+           "bytes per connection that are sent and not yet acknowledged, or wait to be sent; above "
+           "256k only as far as the congestion window asks for it");
   add_size(command, "--receive-buffer", o.receive_buffer_bytes, 1024, 1u << 29,
            "bytes per connection that wait to be read; the largest window that is offered");
+  add_flag(
+      command, "--fixed-window", o.fixed_window,
+      "offer all of --receive-buffer from the start, and not a window that begins with 64k and "
+      "grows with what is taken in a round trip");
   add_number(command, "--mss", o.mss, 0, 8960,
              "largest segment's payload that we announce and send, in bytes; 0: what the MTU "
              "allows");
@@ -224,6 +229,7 @@ TcpOptions to_tcp_options(const CommonOptions& options, bool nodelay) {
   tcp.nodelay = nodelay;
   tcp.send_buffer_bytes = static_cast<uint32_t>(options.send_buffer_bytes);
   tcp.receive_buffer_bytes = static_cast<uint32_t>(options.receive_buffer_bytes);
+  tcp.receive_autotuning = !options.fixed_window;
   tcp.mss_max = options.mss;
   tcp.rto_min = options.rto_min;
   tcp.backlog = options.backlog;

@@ -54,8 +54,9 @@ struct CommonOptions {
   Duration keepalive;  // 0: off, else the idle time before the first probe
   Duration keepalive_interval = seconds(75);
   uint16_t keepalive_probes = 10;
-  uint64_t send_buffer_bytes = 256 * 1024;
-  uint64_t receive_buffer_bytes = 256 * 1024;
+  uint64_t send_buffer_bytes = 6u << 20;
+  uint64_t receive_buffer_bytes = 6u << 20;
+  bool fixed_window = false;
   uint16_t mss = 0;  // 0: what the MTU allows
   Duration rto_min = milliseconds(200);
   bool no_timestamps = false;

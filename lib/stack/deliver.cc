@@ -42,7 +42,7 @@ void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::Pars
     return;
   }
   if (fx.acked && c.has(tcp::kWantsWritable) && !c.has(tcp::kAborting) &&
-      tcp::send_space(c, ctx_) >= ctx_.options(c).send_buffer_bytes / 3) {
+      tcp::send_space(c, ctx_) >= tcp::send_limit(c, ctx_) / 3) {
     c.clear(tcp::kWantsWritable);
     app_of(c).on_writable(*facade_, ref(index));
     if (c.state == State::kClosed) return;  // it read the last bytes that it waited for

@@ -103,7 +103,7 @@ struct Ace {
 
 // What a growing receive window is measured by (autotune.h). It lies outside of the connection, at
 // the same index, and is touched only where much arrives.
-struct Autotune {
+struct alignas(32) Autotune {
   uint32_t generation = 0;  // of the connection that this is about
   uint32_t rtt_us = 0;      // 0: not known
   // The round that is being measured: how far the application had read when it began.
@@ -113,6 +113,7 @@ struct Autotune {
   SeqNum edge;         // rcv_adv at edge_us
   uint32_t edge_us = 0;
 };
+static_assert(sizeof(Autotune) == 32);
 
 struct alignas(64) Connection {
   // --- Line 0: receiving.

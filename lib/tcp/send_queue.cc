@@ -6,6 +6,8 @@
 namespace millrace::tcp {
 namespace {
 
+constexpr uint32_t kModerateBuffer = 256 * 1024;
+
 void link_tail(Connection& c, Context& ctx, uint32_t block) {
   if (c.send_tail == kNil) {
     c.send_head = block;
@@ -18,8 +20,16 @@ void link_tail(Connection& c, Context& ctx, uint32_t block) {
 
 }  // namespace
 
+uint32_t send_limit(const Connection& c, const Context& ctx) {
+  const uint32_t buffer = ctx.options(c).send_buffer_bytes;
+  if (buffer <= kModerateBuffer) return buffer;
+  // One window in flight, and the next behind it.
+  const uint32_t wanted = ctx.memory_scarce ? 0 : 2 * c.cwnd;
+  return std::min(buffer, std::max(wanted, kModerateBuffer));
+}
+
 size_t send_space(const Connection& c, const Context& ctx) {
-  const uint32_t limit = ctx.options(c).send_buffer_bytes;
+  const uint32_t limit = send_limit(c, ctx);
   // SYN and FIN are counted as bytes here while they are in flight; one byte does no harm.
   const int32_t queued = SeqNum::distance(c.snd_una, c.snd_end);
   const uint32_t used = queued > 0 ? static_cast<uint32_t>(queued) : 0;

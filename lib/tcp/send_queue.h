@@ -14,7 +14,8 @@
 
 namespace millrace::tcp {
 
-// Room in the send buffer.
+// How much the send buffer may hold now, and the room that is left of it.
+uint32_t send_limit(const Connection& c, const Context& ctx);
 size_t send_space(const Connection& c, const Context& ctx);
 
 // Copies what fits; returns how many bytes that was (less than offered when the buffer or the

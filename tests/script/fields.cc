@@ -33,6 +33,7 @@ struct Setting {
 constexpr Setting<TcpOptions> kOptions[] = {
     {"send_buffer_bytes", &TcpOptions::send_buffer_bytes},
     {"receive_buffer_bytes", &TcpOptions::receive_buffer_bytes},
+    {"receive_autotuning", &TcpOptions::receive_autotuning},
     {"mss_max", &TcpOptions::mss_max},
     {"window_scale", &TcpOptions::window_scale},
     {"timestamps", &TcpOptions::timestamps},
@@ -135,6 +136,9 @@ constexpr InfoField kInfo[] = {
     {"snd_wnd", Kind::kCount, read<&TcpInfo::snd_wnd>},
     {"rcv_nxt", Kind::kPeerSeq, read<&TcpInfo::rcv_nxt>},
     {"rcv_wnd", Kind::kCount, read<&TcpInfo::rcv_wnd>},
+    {"rcv_ssthresh", Kind::kCount, read<&TcpInfo::rcv_ssthresh>},
+    {"rcv_space", Kind::kCount, read<&TcpInfo::rcv_space>},
+    {"rcv_rtt", Kind::kTime, read<&TcpInfo::rcv_rtt>},
     {"snd_cwnd", Kind::kCount, read<&TcpInfo::snd_cwnd>},
     {"snd_ssthresh", Kind::kCount, read<&TcpInfo::snd_ssthresh>},
     {"snd_mss", Kind::kCount, read<&TcpInfo::snd_mss>},

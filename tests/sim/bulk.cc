@@ -283,6 +283,7 @@ BulkPlan goodput_plan(CongestionControl congestion, double loss, Duration round_
   BulkPlan plan;
   plan.options.congestion = congestion;
   plan.options.send_buffer_bytes = plan.options.receive_buffer_bytes = kBufferBytes;
+  plan.options.receive_autotuning = false;
   plan.round_trip = round_trip;
   const double product = static_cast<double>(plan.bits_per_second) * round_trip.seconds() / 8;
   plan.queue_frames = std::max(128u, static_cast<uint32_t>(product / kBulkWireBytes));
@@ -293,6 +294,16 @@ BulkPlan goodput_plan(CongestionControl congestion, double loss, Duration round_
   plan.warm_up = milliseconds(500) + round_trip * (loss == 0 ? 25 : 100);
   plan.length = round_trip * 4000;
   plan.bytes_max = uint64_t{150'000} * kBulkSegmentBytes;
+  return plan;
+}
+
+BulkPlan default_plan() {
+  BulkPlan plan;
+  plan.bits_per_second = 300'000'000;
+  plan.round_trip = milliseconds(100);
+  plan.queue_frames = 2500;  // a bandwidth-delay product
+  plan.warm_up = {};
+  plan.length = seconds(5);
   return plan;
 }
 

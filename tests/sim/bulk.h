@@ -64,6 +64,9 @@ constexpr double payload_bits_per_second(uint64_t bits_per_second) {
 BulkPlan goodput_plan(CongestionControl congestion, double loss, Duration round_trip,
                       uint32_t overtaken_by, uint64_t seed);
 
+// The options that a connection has by default, over 300 Mbit/s and 100 ms.
+BulkPlan default_plan();
+
 BulkResult run_bulk(const BulkPlan& plan);
 
 // What theory expects of a sender that loss alone limits, in bytes per second of payload.

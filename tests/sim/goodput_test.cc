@@ -64,5 +64,35 @@ TEST(Goodput, SlowStartIntoALongQueueIsRepairedWithinARoundTripOrTwo) {
   EXPECT_EQ(result.count(Counter::kTcpExtTCPTimeouts), 0u);
 }
 
+// --- Windows and buffers that grow by themselves ------------------------------------------------
+
+double default_bits_per_second(const BulkPlan& plan) {
+  const BulkResult result = run_bulk(plan);
+  EXPECT_TRUE(result.ok()) << result.failure;
+  return result.bits_per_second();
+}
+
+TEST(Goodput, TheDefaultsFillAFastLongPath) {
+  BulkPlan plan = default_plan();
+  plan.warm_up = seconds(5);
+  EXPECT_GT(default_bits_per_second(plan), 0.97 * payload_bits_per_second(plan.bits_per_second));
+  plan.options.timestamps = false;
+  EXPECT_GT(default_bits_per_second(plan), 0.97 * payload_bits_per_second(plan.bits_per_second));
+}
+
+TEST(Goodput, AWindowOf64KibFillsATinyPartOfIt) {
+  BulkPlan plan = default_plan();
+  plan.options.receive_buffer_bytes = 65'535;
+  EXPECT_LT(default_bits_per_second(plan), 0.02 * payload_bits_per_second(plan.bits_per_second));
+}
+
+TEST(Goodput, AWindowThatGrowsIsNoSlowerThanOneThatIsLargeFromTheStart) {
+  BulkPlan plan = default_plan();
+  plan.length = seconds(2);  // most of that is slow start
+  const double grown = default_bits_per_second(plan);
+  plan.options.receive_autotuning = false;
+  EXPECT_GT(grown, 0.9 * default_bits_per_second(plan));
+}
+
 }  // namespace
 }  // namespace millrace::sim

@@ -179,6 +179,7 @@ TcpOptions draw_options(Random& random) {
   if (random.chance(0.4)) {
     options.receive_buffer_bytes = static_cast<uint32_t>(random.between(1000, 70'000));
   }
+  if (random.chance(0.3)) options.receive_autotuning = false;
   if (random.chance(0.4)) {
     options.send_buffer_bytes = static_cast<uint32_t>(random.between(1000, 70'000));
   }

@@ -36,7 +36,9 @@ enum class Ecn : uint8_t {
 
 // How one listener's or one connect()'s connections behave.
 struct TcpOptions {
-  uint32_t send_buffer_bytes = 256 * 1024;   // unacknowledged and unsent bytes held, at most
+  // Unacknowledged and unsent bytes held, at most; above 256 KiB only up to twice the congestion
+  // window, which is what a connection needs to fill its path.
+  uint32_t send_buffer_bytes = 6u << 20;
   uint32_t receive_buffer_bytes = 6u << 20;  // the largest window that is offered
   // The window begins with 64 KiB, or less where receive_buffer_bytes is, and grows with what the
   // application takes in a round trip. False: all of receive_buffer_bytes from the start.

@@ -75,7 +75,8 @@ TEST(Echo, TakesNoMoreThanItCanSendBack) {
     left.remove_prefix(pair.say(deaf, left));
     pair.pass(milliseconds(50));
   }
-  // The client's window and the server's send buffer, 256 KiB each, are all that can be on its way.
+  // The client's window, 64 KiB that do not grow, and the server's send buffer of 256 KiB are all
+  // that can be on its way.
   EXPECT_LE(pair.counts().bytes_in.get(), 512u * 1024u);
   EXPECT_GT(left.size(), 0u);
   const std::string heard = pair.converse(deaf, left, kZeroWindowPatience);

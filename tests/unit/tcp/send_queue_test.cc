@@ -56,6 +56,26 @@ TEST_F(TcpSendQueue, HoldsNoMoreThanTheSendBuffer) {
   EXPECT_TRUE(all_given_back());
 }
 
+TEST_F(TcpSendQueue, Above256KibItHoldsTwiceTheCongestionWindowUpToTheSendBuffer) {
+  for (const auto& [cwnd, limit] : {std::pair{10'000u, 262'144u},
+                                    {131'072, 262'144},
+                                    {500'000, 1'000'000},
+                                    {1'000'000, 1'500'000}}) {
+    options().send_buffer_bytes = 1'500'000;
+    c.cwnd = cwnd;
+    EXPECT_EQ(send_space(c, ctx), limit);
+    options().send_buffer_bytes = 200'000;
+    EXPECT_EQ(send_space(c, ctx), 200'000u);
+  }
+}
+
+TEST_F(TcpSendQueue, WhenMemoryIsScarceItHoldsNoMoreThanThat) {
+  options().send_buffer_bytes = 1'500'000;
+  c.cwnd = 500'000;
+  ctx.memory_scarce = true;
+  EXPECT_EQ(send_space(c, ctx), 262'144u);
+}
+
 TEST_F(TcpSendQueue, AShortMessageCostsOneSmallBlock) {
   EXPECT_EQ(append(c, ctx, text(0, 64)), 64u);
   EXPECT_EQ(blocks.small_used(), 1u);
