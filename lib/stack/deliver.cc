@@ -34,7 +34,7 @@ void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::Pars
   if (in_order && !c.has(tcp::kAborting)) {
     const wire::SeqNum before = c.rcv_nxt;
     deliver_in_order(index, fx);
-    if (cause != nullptr) tcp::note_received(c, ctx_, before, cause->segment);
+    if (cause != nullptr) tcp::note_received(c, ctx_, before, cause->segment.ts_echo);
   }
   if (c.state == State::kClosed) return;
   if (fx.time_wait) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "stack/impl.h"
+#include "tcp/autotune.h"
 #include "tcp/close.h"
 #include "tcp/input.h"
 #include "tcp/predicted.h"
@@ -159,6 +160,7 @@ bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
       if (c.state != State::kClosed) mark_dirty(index);
       return true;
     }
+    tcp::note_received(c, ctx_, s.seq, s.ts_echo);
   }
   if (s.has(wire::kFin)) on_peer_fin(index);
   if (c.state == State::kClosed) return true;

@@ -17,13 +17,12 @@ bool round_is_over(const Autotune& a, const Context& ctx) {
   return a.rtt_us != 0 && ctx.now_us - a.began_us >= a.rtt_us;
 }
 
-void learn_round_trip(const Connection& c, Autotune& a, const wire::Segment& s,
-                      const Context& ctx) {
+void learn_round_trip(const Connection& c, Autotune& a, uint32_t ts_echo, const Context& ctx) {
   const auto lower_to = [&](uint32_t us) {
     if (a.rtt_us == 0 || us < a.rtt_us) a.rtt_us = us;
   };
-  if (c.has(kTimestamps) && s.has_timestamps) {
-    const uint32_t ms = ctx.tick + c.ts_offset - s.ts_echo;
+  if (c.has(kTimestamps)) {
+    const uint32_t ms = ctx.tick + c.ts_offset - ts_echo;
     if (ms < 2) {  // a clock of milliseconds cannot tell more
       lower_to(2000);
     } else if (ms <= kRoundTripMaxMs) {
@@ -69,7 +68,7 @@ void change_receive_limit(Connection& c, const TcpOptions& before, const TcpOpti
   }
 }
 
-void measure_received(Connection& c, Context& ctx, const wire::Segment& s) {
+void measure_received(Connection& c, Context& ctx, uint32_t ts_echo) {
   Autotune& a = ctx.autotune(c);
   const uint32_t unread = c.inbox == kNil ? 0 : (*ctx.inboxes)[c.inbox].unread_bytes;
   const SeqNum at = c.rcv_nxt - unread;
@@ -82,7 +81,7 @@ void measure_received(Connection& c, Context& ctx, const wire::Segment& s) {
          .edge_us = ctx.now_us};
     return;
   }
-  learn_round_trip(c, a, s, ctx);
+  learn_round_trip(c, a, ts_echo, ctx);
   if (!round_is_over(a, ctx)) return;
   const uint32_t taken = at - a.began_at;
   if (taken != 0) grow(c, ctx, taken, a.taken);

@@ -29,7 +29,6 @@
 #include "base/eighths.h"
 #include "tcp/connection.h"
 #include "tcp/context.h"
-#include "wire/segment.h"
 
 namespace millrace::tcp {
 
@@ -48,13 +47,14 @@ void begin_receive_limit(Connection& c, const TcpOptions& options);
 // The options have changed: what is offered by now stays, where the new ones allow for it.
 void change_receive_limit(Connection& c, const TcpOptions& before, const TcpOptions& now);
 
-// `s` has moved rcv_nxt from `before`, and the application was offered the text.
-void measure_received(Connection& c, Context& ctx, const wire::Segment& s);
-inline void note_received(Connection& c, Context& ctx, SeqNum before, const wire::Segment& s) {
+// Text has moved rcv_nxt from `before`, and the application was offered it. `ts_echo` came with it,
+// where timestamps were agreed on.
+void measure_received(Connection& c, Context& ctx, uint32_t ts_echo);
+inline void note_received(Connection& c, Context& ctx, SeqNum before, uint32_t ts_echo) {
   if (c.rcv_window == kWholeBuffer) return;
   const uint32_t step_log2 = base::log2_of_eighths(c.rcv_window) - 4;
   if ((before.raw() ^ c.rcv_nxt.raw()) >> step_log2 == 0) return;
-  measure_received(c, ctx, s);
+  measure_received(c, ctx, ts_echo);
 }
 
 // What was measured so far; all 0 when nothing was.

@@ -29,15 +29,15 @@ class TcpAutotune : public TcpFixture {
     c.rcv_adv = c.rcv_nxt + 0xffff;
     begin_receive_limit(c, options());
   }
-  void arrive(uint32_t bytes, const wire::Segment& s = {}) {
+  void arrive(uint32_t bytes, uint32_t ts_echo = 0) {
     const SeqNum before = c.rcv_nxt;
     c.rcv_nxt += bytes;
-    note_received(c, ctx, before, s);
+    note_received(c, ctx, before, ts_echo);
   }
   // Comes in one burst of segments, and is taken and acknowledged at once.
-  void arrive_all(uint32_t bytes, const wire::Segment& s = {}) {
-    for (; bytes > c.rcv_mss; bytes -= c.rcv_mss) arrive(c.rcv_mss, s);
-    arrive(bytes, s);
+  void arrive_all(uint32_t bytes, uint32_t ts_echo = 0) {
+    for (; bytes > c.rcv_mss; bytes -= c.rcv_mss) arrive(c.rcv_mss, ts_echo);
+    arrive(bytes, ts_echo);
     c.rcv_adv = max(c.rcv_adv, c.rcv_nxt + window());
   }
   void wait_ms(uint32_t ms) {
@@ -175,10 +175,7 @@ class TcpReceiveRtt : public TcpAutotune {
   void echo(uint32_t ms) {
     c.set(kTimestamps);
     wait_ms(1000);
-    wire::Segment s;
-    s.has_timestamps = true;
-    s.ts_echo = ctx.tick + c.ts_offset - ms;
-    arrive(4 * kKib, s);
+    arrive(4 * kKib, ctx.tick + c.ts_offset - ms);
     c.rcv_adv = c.rcv_nxt + window();
   }
 };
@@ -318,12 +315,10 @@ TEST_F(TcpAutotune, ItNeverShrinksAndNeverLeavesTheBuffer) {
     const uint32_t buffer = 1 + random.below(8'000'000);
     begin(buffer);
     c.srtt_us8 = random.below(2) * (random.below(100'000) + 1) * 8;
+    c.flags = random.below(2) * kTimestamps;
     uint32_t before = window();
     for (int step = 0; step < 300; ++step) {
-      wire::Segment s;
-      s.has_timestamps = random.below(2) != 0;
-      s.ts_echo = ctx.tick - random.below(300);
-      arrive_all(1 + random.below(window()), s);
+      arrive_all(1 + random.below(window()), ctx.tick - random.below(300));
       if (random.below(2) != 0) wait_ms(random.below(200));
       ASSERT_GE(window(), before) << "seed " << seed;
       ASSERT_LE(window(), buffer) << "seed " << seed;
