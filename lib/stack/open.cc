@@ -332,7 +332,11 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
 
   if (s.has(wire::kSyn) && !s.has(wire::kAck) && s.seq == half.irs) {
     counters_.add(Counter::kTcpExtTCPSynRetrans);
-    tcp::ecn_on_repeated_syn(half, s, options);
+    if (!tcp::ecn_on_repeated_syn(half, s, options)) {
+      send_reset(p);
+      forget_half_open(index);
+      return;
+    }
     send_syn_ack(half, options, hash);
     return;
   }

@@ -121,9 +121,9 @@ void ecn_on_syn_ack(Connection& c, const wire::Segment& s, const Context& ctx) {
   if (asked == EcnMode::kNone) return;
   const bool gave_up_asking = c.total_retrans > syn_retries(c);
   enter(c, ctx, answer_of(s, asked));
-  // RFC 3168 section 6.1.1, RFC 9768 section 3.1.5: who has sent a SYN that does not ask must not
-  // send ECT.
-  if (gave_up_asking) c.clear(kEct);
+  // RFC 3168 section 6.1.1: who has sent a SYN that does not ask must not send ECT. In the accurate
+  // mode only a listener must not (RFC 9768 section 3.1.5): we know that the peer is in it, too.
+  if (gave_up_asking && c.has(kEcn)) c.clear(kEct);
   if (c.has(kAccEcn)) {
     ctx.ace(c).syn_ecn = s.ecn & 3;
     c.set(kAceHandshake);
@@ -181,20 +181,21 @@ wire::Flags ecn_syn_ack_flags(const HalfOpen& half) {
   return wire::ace_flags(kReflected[half.syn_ecn]);
 }
 
-void ecn_on_repeated_syn(HalfOpen& half, const wire::Segment& s, const TcpOptions& options) {
+bool ecn_on_repeated_syn(HalfOpen& half, const wire::Segment& s, const TcpOptions& options) {
   const EcnMode asked = answer_to(s, options);
   switch (half.ecn()) {
     case HalfOpen::kEcnNone:
-      return;
+      return true;
     case HalfOpen::kEcnClassic:
-      if (asked != EcnMode::kClassic) half.syn_ecn = HalfOpen::kClassicNoEct;
-      return;
+      if (asked == EcnMode::kNone) half.syn_ecn = HalfOpen::kClassicNoEct;
+      return asked != EcnMode::kAccurate;
     case HalfOpen::kEcnAccurate:
     case HalfOpen::kEcnAccurateNoEct:
-      if (asked != EcnMode::kAccurate) half.set_ecn(HalfOpen::kEcnAccurateNoEct);
+      if (asked == EcnMode::kNone) half.set_ecn(HalfOpen::kEcnAccurateNoEct);
       half.syn_ecn = s.ecn & 3;
-      return;
+      return asked != EcnMode::kClassic;
   }
+  return true;
 }
 
 void ecn_fit_cookie(HalfOpen& half) {
@@ -258,8 +259,6 @@ void ecn_on_first_ack(Connection& c, const wire::Segment& s, const Context& ctx)
 void ecn_on_repeated_syn_ack(Connection& c, const wire::Segment& s, const Context& ctx) {
   const bool repeated = c.has(kAccEcn) && s.has(wire::kAck) && s.seq + 1 == c.rcv_nxt;
   if (!repeated) return;
-  // RFC 9768 section 3.1.5: the server has given up on ECN, and may have sent this one first.
-  if ((s.flags & kEcnFlags) == 0) stop_sending_ect(c, ctx);
   // The field of the latest is what is reflected; a mark counts once (section 3.2.2.2).
   Ace& a = ctx.ace(c);
   a.syn_ecn = s.ecn & 3;

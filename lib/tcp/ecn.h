@@ -50,9 +50,11 @@ wire::Flags ecn_syn_ack_flags(const Connection& c, const Context& ctx);
 // A SYN for a listener, and what the SYN-ACK for it says.
 void ecn_remember_syn(HalfOpen& half, const wire::Segment& s, const TcpOptions& options);
 wire::Flags ecn_syn_ack_flags(const HalfOpen& half);
-// The same SYN again. When it asks for something else than before, the mode stays and ECT is not
-// sent: the peer may have given up on ECN, or something on the path rewrites what it says.
-void ecn_on_repeated_syn(HalfOpen& half, const wire::Segment& s, const TcpOptions& options);
+// The same SYN again. When it does not ask any more, the mode stays and ECT is not sent. False: it
+// asks for the other kind of feedback, and the peer is to be reset, as the ends could not know
+// which SYN each of them goes by (RFC 9768 section 3.1.5).
+[[nodiscard]] bool ecn_on_repeated_syn(HalfOpen& half, const wire::Segment& s,
+                                       const TcpOptions& options);
 // A SYN cookie has one bit for it, in the timestamp: RFC 3168 or nothing.
 void ecn_fit_cookie(HalfOpen& half);
 // What an acknowledgement from SYN-RECEIVED says beside its ACK bit.
@@ -65,7 +67,8 @@ wire::Flags ecn_flags_of_no_meaning(const Connection& c);
 // `s` completes the handshake of `half`. Call when cwnd is set.
 void ecn_open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s,
                       const Context& ctx);
-// The peer's SYN-ACK again: our acknowledgement of it was lost (RFC 9768 section 3.2.2.1).
+// The peer's SYN-ACK again: our acknowledgement of it was lost (RFC 9768 section 3.2.2.1). What its
+// flags say counts no more (section 3.1.5).
 void ecn_on_repeated_syn_ack(Connection& c, const wire::Segment& s, const Context& ctx);
 
 // --- Receiving ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 
 #include "scene/marked.h"
 
@@ -112,16 +113,27 @@ TEST(SceneAccEcn, ASynAsksOnceMoreAndThenNoLonger) {
   s.claim(s.info().ecn == EcnMode::kNone, "none").counter("TcpExtTCPECNFallback", 1);
 }
 
-TEST(SceneAccEcn, WhoHasAskedAndNotAskedCountsMarksButSendsNoEct) {
-  // Section 3.1.5: the answer is to the first SYN, which was only late.
+TEST(SceneAccEcn, WhoHasAskedAndNotAskedIsInTheModeOfTheAnswer) {
+  // Section 3.1.5: the answer is to the first SYN, which was only late, so the listener knows.
   Scene s(connector());
   s.at(0).app("connect").out("S7 0");
   s.at(1000).out("S7 0");
   s.at(3000).out("S0 0");
   s.at(3001).in("S2. 0 ack 1 <mss 1460>").out(".2 1 ack 1");
-  s.at(3002).app("write 100").out("P.5 1:101 ack 1 notect");
+  s.at(3002).app("write 100").out("P.5 1:101 ack 1 ect0");
   s.at(3003).in(".5 1:11 ack 101 ce").out(".6 101 ack 11 notect");
-  s.claim(s.info().ecn == EcnMode::kAccurate && !s.info().ecn_ect, "one way only");
+  s.claim(s.info().ecn == EcnMode::kAccurate && s.info().ecn_ect, "both ways");
+}
+
+TEST(SceneAccEcn, WhoHasAskedAndNotAskedSendsNoEctInTheClassicMode) {
+  // RFC 3168 section 6.1.1.
+  Scene s(connector());
+  s.at(0).app("connect").out("S7 0");
+  s.at(1000).out("S7 0");
+  s.at(3000).out("S0 0");
+  s.at(3001).in("S1. 0 ack 1 <mss 1460>").out(".0 1 ack 1");
+  s.at(3002).app("write 100").out("P.0 1:101 ack 1 notect");
+  s.claim(s.info().ecn == EcnMode::kClassic && !s.info().ecn_ect, "one way only");
 }
 
 TEST(SceneAccEcn, ASynAckAgreesOnceMoreAndThenNoLonger) {
@@ -141,21 +153,41 @@ TEST(SceneAccEcn, TheLastSynIsReflected) {
   s.at(501).in(".2 1 ack 1").app("write 100").out("P.5 1:101 ack 1 ect0");
 }
 
-TEST(SceneAccEcn, ASynThatAsksForSomethingElseChangesNoModeButEndsEct) {
-  for (const char* second : {"S0 0 <mss 1460>", "S3 0 <mss 1460>"}) {
-    Scene s(listener());
-    s.at(0).in("S7 0 <mss 1460>").out("S2. 0 ack 1 notect");
-    s.at(500).in(second).out("S2. 0 ack 1 notect");
-    s.at(501).in(".2 1 ack 1").app("write 100").out("P.5 1:101 ack 1 notect");
-    s.claim(s.info().ecn == EcnMode::kAccurate, second);
-  }
+TEST(SceneAccEcn, ASynThatDoesNotAskAnyMoreChangesNoModeButEndsEct) {
+  Scene s(listener());
+  s.at(0).in("S7 0 <mss 1460>").out("S2. 0 ack 1 notect");
+  s.at(500).in("S0 0 <mss 1460>").out("S2. 0 ack 1 notect");
+  s.at(501).in(".2 1 ack 1").app("write 100").out("P.5 1:101 ack 1 notect");
+  s.claim(s.info().ecn == EcnMode::kAccurate, "as the first SYN asked");
   Scene classic(listener());
   classic.at(0).in("S3 0 <mss 1460>").out("S1. 0 ack 1 notect");
-  classic.at(500).in("S7 0 <mss 1460>").out("S1. 0 ack 1 notect");
+  classic.at(500).in("S0 0 <mss 1460>").out("S1. 0 ack 1 notect");
   classic.at(501).in(". 1 ack 1").app("write 100").out("P. 1:101 ack 1 notect");
   Scene none(listener());
   none.at(0).in("S0 0 <mss 1460>").out("S0. 0 ack 1 notect");
   none.at(500).in("S7 0 <mss 1460>").out("S0. 0 ack 1 notect");
+}
+
+TEST(SceneAccEcn, WhoAsksForBothKindsIsReset) {
+  // Section 3.1.5: neither end could know which SYN the other has gone by.
+  for (const auto& [first, answer, second] : {std::tuple{"S7 0", "S2. 0 ack 1", "S3 0"},
+                                              {"S3 0", "S1. 0 ack 1", "S7 0"},
+                                              {"S3 0", "S1. 0 ack 1", "S4 0"}}) {
+    Scene s(listener());
+    s.at(0).in(first).out(answer);
+    s.at(500).in(second).out("R. =0 ack 1").silence().half_open(0);
+    s.at(501).in(".2 1 ack 1").out("R 1").silence();  // to a peer that has seen the SYN-ACK
+  }
+  // A SYN of another peer's, which took the same ports, is none of that.
+  Scene s(listener());
+  s.at(0).in("S7 0").out("S2. 0 ack 1");
+  s.at(500).in("S3 70000").out(".5 1 ack 1").half_open(1);
+}
+
+TEST(SceneAccEcn, AListenerThatKnowsOnlyTheClassicKindTakesBothForIt) {
+  Scene s(server().ecn(Ecn::kClassic));
+  s.at(0).in("S7 0 <mss 1460>").out("S1. 0 ack 1 notect");
+  s.at(500).in("S3 0 <mss 1460>").out("S1. 0 ack 1 notect").half_open(1);
 }
 
 TEST(SceneAccEcn, ASynAckThatComesAgainIsReflectedAgain) {
@@ -172,11 +204,13 @@ TEST(SceneAccEcn, AnAcknowledgementOfTextSaysTheCountThoughASynAckCameAgain) {
   s.at(1).in_burst({"S2. 0 ack 1 <mss 1460>", ".5 1:11 ack 1 ect0"}).out(".5 1 ack 11 notect");
 }
 
-TEST(SceneAccEcn, ASynAckWithoutAgreementBehindOneThatHadItEndsEct) {
+TEST(SceneAccEcn, ASynAckWithoutAgreementBehindOneThatHadItChangesNothing) {
+  // Section 3.1.5: once established, the flags of SYN-ACKs are ignored.
+
   Scene s(connector());
   s.at(0).app("connect").out("S7 0").in("S2. 0 ack 1 <mss 1460>").out(".2 1 ack 1");
   s.at(3000).in("S0. 0 ack 1 <mss 1460>").out(".2 1 ack 1 notect");
-  s.at(3010).app("write 100").out("P.5 1:101 ack 1 notect").counter("TcpExtTCPECNFallback", 1);
+  s.at(3010).app("write 100").out("P.5 1:101 ack 1 ect0").counter("TcpExtTCPECNFallback", 0);
 }
 
 TEST(SceneAccEcn, ASimultaneousOpenAgreesWhenBothAsk) {

@@ -224,7 +224,9 @@ std::optional<std::string> Observer::check_ecn(const Side& me, const Side& peer,
   if (p.ecn != 0) {
     if (*me.ecn == EcnMode::kNone) return "ECT uninvited";
     if (!new_text) return "ECT on what is not new text";
-    if (me.ace_not_said) return "ECT by an end that gave up on it";
+    // RFC 9768 section 3.1.5: a listener that agrees is known to count, whatever else was asked.
+    const bool knows = me.opened_actively && *me.ecn == EcnMode::kAccurate;
+    if (me.ace_not_said && !knows) return "ECT by an end that gave up on it";
   }
   switch (*me.ecn) {
     case EcnMode::kNone:
