@@ -12,6 +12,7 @@ constexpr uint32_t kReliefTicks = 10;
 }  // namespace
 
 void Shard::Impl::advance() {
+  ctx_.share_max = blocks_.scarce() ? tcp::kScarceShare : UINT32_MAX;
   wheel_.advance(ctx_.tick, config_.timers_per_turn, [this](uint32_t index) { on_timer(index); });
   half_open_wheel_.advance(ctx_.tick, config_.timers_per_turn,
                            [this](uint32_t index) { on_half_open_timer(index); });

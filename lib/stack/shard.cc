@@ -153,7 +153,6 @@ void Shard::Impl::set_time(Instant now) {
   if (now > now_) now_ = now;
   ctx_.tick = static_cast<uint32_t>(now_.ns / 1'000'000);
   ctx_.now_us = static_cast<uint32_t>(now_.ns / 1'000);
-  ctx_.memory_scarce = blocks_.scarce();
   if (ctx_.tick - budget_tick_ < 1000) return;
   budget_tick_ = ctx_.tick;
   resets_.refill();
@@ -294,10 +293,11 @@ size_t Shard::send(ConnectionId connection, std::span<const std::byte> data) {
     if (c->state != State::kSynSent) impl_->mark_dirty(connection.index);
     return data.size();
   }
-  const size_t room = std::min(data.size(), tcp::send_space(*c, impl_->ctx_));
   const size_t taken = tcp::append(*c, impl_->ctx_, data);
-  if (taken < data.size()) c->set(tcp::kWantsWritable);
-  if (taken < room) impl_->starve();
+  if (taken < data.size()) {
+    c->set(tcp::kWantsWritable);
+    if (tcp::send_space(*c, impl_->ctx_) != 0) impl_->starve();  // there is room, but no block
+  }
   if (taken != 0 && c->state != State::kSynSent) impl_->mark_dirty(connection.index);
   return taken;
 }
@@ -305,10 +305,11 @@ size_t Shard::send(ConnectionId connection, std::span<const std::byte> data) {
 size_t Shard::send_static(ConnectionId connection, std::span<const std::byte> data) {
   tcp::Connection* c = impl_->find(connection);
   if (c == nullptr || data.empty() || !may_send(*c)) return 0;
-  const size_t room = std::min(data.size(), tcp::send_space(*c, impl_->ctx_));
   const size_t taken = tcp::append_external(*c, impl_->ctx_, data);
-  if (taken < data.size()) c->set(tcp::kWantsWritable);
-  if (taken < room) impl_->starve();
+  if (taken < data.size()) {
+    c->set(tcp::kWantsWritable);
+    if (tcp::send_space(*c, impl_->ctx_) != 0) impl_->starve();  // there is room, but no block
+  }
   if (taken != 0 && c->state != State::kSynSent) impl_->mark_dirty(connection.index);
   return taken;
 }

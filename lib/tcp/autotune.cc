@@ -50,9 +50,11 @@ void grow(Connection& c, const Context& ctx, uint64_t taken, uint64_t taken_befo
 }  // namespace
 
 void begin_receive_limit(Connection& c, const TcpOptions& options) {
-  const bool tuned = options.receive_autotuning && c.rcv_wscale() != 0;
-  c.rcv_window =
-      tuned ? packed_window(kModerateWindow, options.receive_buffer_bytes) : kWholeBuffer;
+  constexpr uint8_t kModerate = base::pack_eighths(kModerateWindow);
+  static_assert(base::unpack_eighths(kModerate) == kModerateWindow);
+  const bool grows = options.receive_autotuning && c.rcv_wscale() != 0 &&
+                     options.receive_buffer_bytes > kModerateWindow;
+  c.rcv_window = grows ? kModerate : kWholeBuffer;
 }
 
 void change_receive_limit(Connection& c, const TcpOptions& before, const TcpOptions& now) {

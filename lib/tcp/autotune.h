@@ -32,14 +32,14 @@
 
 namespace millrace::tcp {
 
-// What a SYN can offer. It is also what each connection may hold when memory is scarce.
-inline constexpr uint32_t kModerateWindow = 0x10000;
+// What a SYN can offer.
+inline constexpr uint32_t kModerateWindow = kScarceShare;
 
 // Bytes that may be unread, ahead of a gap, or promised.
 inline uint32_t receive_limit(const Connection& c, const Context& ctx) {
   const uint32_t limit = c.rcv_window == kWholeBuffer ? ctx.options(c).receive_buffer_bytes
                                                       : base::unpack_eighths(c.rcv_window);
-  return ctx.memory_scarce ? std::min(limit, kModerateWindow) : limit;
+  return std::min(limit, ctx.share_max);
 }
 
 // The window at first. Requires: the window shifts are agreed on.

@@ -17,6 +17,9 @@
 
 namespace millrace::tcp {
 
+// What each connection may still hold, in either direction, when blocks are scarce.
+inline constexpr uint32_t kScarceShare = 0x10000;
+
 // Connection::rcv_window of one that offers all of its receive buffer.
 inline constexpr uint8_t kWholeBuffer = 0xff;
 

@@ -17,11 +17,13 @@
 namespace millrace::tcp {
 
 struct Context {
-  uint32_t tick = 0;           // milliseconds
-  uint32_t now_us = 0;         // microseconds modulo 2^32
-  uint16_t local_mss = 1460;   // MTU without IP and TCP headers
-  bool memory_scarce = false;  // blocks->scarce(), as of when the time was set
-  uint16_t min_pmtu = 552;     // no path is taken to carry less (ShardConfig::min_pmtu)
+  uint32_t tick = 0;          // milliseconds
+  uint32_t now_us = 0;        // microseconds modulo 2^32
+  uint16_t local_mss = 1460;  // MTU without IP and TCP headers
+  // What one connection may come to hold in either direction: less than its options say when
+  // blocks are scarce. Looked at once in a turn.
+  uint32_t share_max = UINT32_MAX;
+  uint16_t min_pmtu = 552;  // no path is taken to carry less (ShardConfig::min_pmtu)
   Counters* counters = nullptr;
   Blocks* blocks = nullptr;
   base::Slab<Inbox>* inboxes = nullptr;

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "tcp/autotune.h"
-
 namespace millrace::tcp {
 namespace {
 
@@ -34,7 +32,7 @@ bool room_for_block(const Inbox& inbox) {
 // Where memory is scarce, a connection that holds much leaves the rest to others.
 bool may_hold_more(const Inbox& inbox, size_t more_bytes, const Context& ctx) {
   const size_t held = inbox.unread_bytes + inbox.gap_bytes + more_bytes;
-  return held < kModerateWindow || !ctx.blocks->scarce();
+  return held < kScarceShare || !ctx.blocks->scarce();
 }
 
 // The last stretch that begins at or before `seq`, kNil when all begin behind it. False when it is

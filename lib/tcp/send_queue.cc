@@ -21,11 +21,9 @@ void link_tail(Connection& c, Context& ctx, uint32_t block) {
 }  // namespace
 
 uint32_t send_limit(const Connection& c, const Context& ctx) {
-  const uint32_t buffer = ctx.options(c).send_buffer_bytes;
-  if (buffer <= kModerateBuffer) return buffer;
   // One window in flight, and the next behind it.
-  const uint32_t wanted = ctx.memory_scarce ? 0 : 2 * c.cwnd;
-  return std::min(buffer, std::max(wanted, kModerateBuffer));
+  const uint32_t wanted = std::max(2 * c.cwnd, kModerateBuffer);
+  return std::min({wanted, ctx.options(c).send_buffer_bytes, ctx.share_max});
 }
 
 size_t send_space(const Connection& c, const Context& ctx) {

@@ -2,6 +2,7 @@
 #include "tcp/window.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "tcp/autotune.h"
 #include "wire/segment.h"
@@ -10,31 +11,30 @@ namespace millrace::tcp {
 namespace {
 
 // Where the window would end if all free memory were offered, as far as 16 bits can say.
-SeqNum free_edge(const Connection& c, const Context& ctx) {
-  const uint32_t limit = receive_limit(c, ctx);
+SeqNum free_edge(const Connection& c, const Context& ctx, uint32_t limit) {
   const uint32_t unread = c.inbox == kNil ? 0 : (*ctx.inboxes)[c.inbox].unread_bytes;
   const uint32_t free = limit > unread ? limit - unread : 0;
   return c.rcv_nxt + std::min(free, 0xffffu << c.rcv_wscale());
 }
 
 // How far the edge must move before it is moved at all.
-int32_t step_bytes(const Connection& c, const Context& ctx) {
-  return static_cast<int32_t>(std::min<uint32_t>(receive_limit(c, ctx) / 2, ctx.local_mss));
+int32_t step_bytes(const Context& ctx, uint32_t limit) {
+  return static_cast<int32_t>(std::min<uint32_t>(limit / 2, ctx.local_mss));
 }
 
 }  // namespace
 
 uint8_t window_shift_for(uint32_t buffer_bytes) {
-  uint8_t shift = 0;
-  while (shift < wire::kWindowShiftMax && (buffer_bytes >> shift) > 0xffff) ++shift;
-  return shift;
+  const int shift = static_cast<int>(std::bit_width(buffer_bytes)) - 16;
+  return static_cast<uint8_t>(std::clamp<int>(shift, 0, wire::kWindowShiftMax));
 }
 
 uint16_t announce_window(Connection& c, Context& ctx) {
-  const SeqNum free = free_edge(c, ctx);
+  const uint32_t limit = receive_limit(c, ctx);
+  const SeqNum free = free_edge(c, ctx, limit);
   const uint8_t shift = c.rcv_wscale();
   const uint32_t unit = uint32_t{1} << shift;
-  const bool move = SeqNum::distance(c.rcv_adv, free) >= step_bytes(c, ctx);
+  const bool move = SeqNum::distance(c.rcv_adv, free) >= step_bytes(ctx, limit);
   const uint32_t window = (move ? free : max(c.rcv_adv, c.rcv_nxt)) - c.rcv_nxt;
   uint32_t scaled = window >> shift;
   // Rounding down would take back part of what was promised, so a kept edge is rounded up; but
@@ -52,7 +52,7 @@ uint16_t announce_window(Connection& c, Context& ctx) {
 }
 
 uint16_t announce_window_on_syn(Connection& c, Context& ctx) {
-  const SeqNum edge = max(free_edge(c, ctx), c.rcv_adv);
+  const SeqNum edge = max(free_edge(c, ctx, receive_limit(c, ctx)), c.rcv_adv);
   const uint32_t window = std::min(edge - c.rcv_nxt, 0xffffu);
   c.rcv_adv = max(c.rcv_adv, c.rcv_nxt + window);
   return static_cast<uint16_t>(window);
@@ -60,7 +60,8 @@ uint16_t announce_window_on_syn(Connection& c, Context& ctx) {
 
 bool window_update_due(const Connection& c, const Context& ctx) {
   if (peer_has_closed(c.state)) return false;  // nothing can come any more
-  return SeqNum::distance(c.rcv_adv, free_edge(c, ctx)) >= step_bytes(c, ctx);
+  const uint32_t limit = receive_limit(c, ctx);
+  return SeqNum::distance(c.rcv_adv, free_edge(c, ctx, limit)) >= step_bytes(ctx, limit);
 }
 
 }  // namespace millrace::tcp

@@ -287,9 +287,9 @@ TEST_F(TcpAutotune, OneConnectionIsPromisedAQuarterOfWhatIsFree) {
 
 TEST_F(TcpAutotune, WhenMemoryIsScarceNoFurtherPromiseIsMadeBeyond64KiB) {
   c.rcv_window = base::pack_eighths(512 * kKib);
-  ctx.memory_scarce = true;
+  ctx.share_max = kScarceShare;
   EXPECT_EQ(window(), 64 * kKib);
-  ctx.memory_scarce = false;
+  ctx.share_max = UINT32_MAX;
   EXPECT_EQ(window(), 512 * kKib);
 }
 

@@ -69,11 +69,11 @@ TEST_F(TcpSendQueue, Above256KibItHoldsTwiceTheCongestionWindowUpToTheSendBuffer
   }
 }
 
-TEST_F(TcpSendQueue, WhenMemoryIsScarceItHoldsNoMoreThanThat) {
+TEST_F(TcpSendQueue, WhenMemoryIsScarceItHolds64Kib) {
   options().send_buffer_bytes = 1'500'000;
   c.cwnd = 500'000;
-  ctx.memory_scarce = true;
-  EXPECT_EQ(send_space(c, ctx), 262'144u);
+  ctx.share_max = kScarceShare;
+  EXPECT_EQ(send_space(c, ctx), 65'536u);
 }
 
 TEST_F(TcpSendQueue, AShortMessageCostsOneSmallBlock) {
