@@ -64,7 +64,7 @@ TEST(Throughput, UpCountsWhatTheServerHasRead) {
   // What was in the send buffers when the time was up had not arrived.
   const uint64_t buffered = run.get(Count::kBytesSent) - run.program().acknowledged_bytes();
   EXPECT_GT(buffered, 0u);
-  EXPECT_LE(buffered, 3u * 256 * 1024);
+  EXPECT_LE(buffered, 3u * TcpOptions{}.send_buffer_bytes);
   EXPECT_EQ(run.program().received_bytes(), 0u);
   EXPECT_TRUE(succeeded(run.outcome()));
   run.expect_nothing_left();
