@@ -22,7 +22,7 @@ sys.dont_write_bytecode = True
 from run import HEADS, LEFT, cells, wire_lines
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-GROWTH = (0, 1_000, 100_000, 1_000_000, 10_000_000)  # connections; 4 GiB for the last
+IDLE = (1, 1_000, 100_000, 1_000_000, 10_000_000)  # connections; 4 GiB for the last
 
 
 def markdown(heads, rows, left):
@@ -69,12 +69,13 @@ def profile_part(text):
     return f"```\n{found.group(0).strip()}\n```"
 
 
-def growth_part(rows):
-    first = rows[0]["ns"]
-    shown = [(f"{row['connections']:,}", f"{row['ns']:,.0f}", f"{row['ns'] / first:.2f}",
-              f"{row['idle_bytes']:,.0f}" if row["connections"] >= 100_000 else "-")
-             for row in rows]
-    return markdown(("connections", "ns", "of the first", "bytes each"), shown, 0)
+def growth_part(rows, memory):
+    times = [(f"{row['idle']:,}", f"{row['none_ns']:,.0f}", f"{row['ns']:,.0f}",
+              f"{row['ratio']:.3f}", f"{row['bar']:.2f}") for row in rows]
+    bytes_each = [(row["name"], f"{row['count']:,}", f"{row['resident_bytes']:.1f}",
+                   f"{row['bar']:,}") for row in memory]
+    return markdown(("idle connections", "ns, none idle", "ns", "ratio", "bar"), times, 0) \
+        + "\n\n" + markdown(("bytes each, all in", "count", "resident", "bar"), bytes_each, 1)
 
 
 def growth_plot(rows):
@@ -100,7 +101,7 @@ def growth_plot(rows):
                  + " ".join(f"{x:.0f},{y:.0f}" for x, y in points) + '"/>')
     for (x, y), row in zip(points, rows):
         parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="#1b6ca8"/>')
-        parts.append(text(x, bottom + 18, f"{row['connections']:,}"))
+        parts.append(text(x, bottom + 18, f"{row['idle']:,}"))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -144,9 +145,10 @@ def main():
             run([sys.executable, ROOT / "bench/whole/run.py", options.build, "--seconds",
                  options.seconds, "--json", whole])
         text = replaced(text, "whole", whole_part(json.loads(whole.read_text(encoding="utf-8"))))
-    grown = run([pathlib.Path(options.build) / "bench/macro/growth", *GROWTH])
-    growth = [json.loads(line) for line in grown.splitlines()]
-    text = replaced(text, "growth", growth_part(growth))
+    crowd = pathlib.Path(options.build) / "bench/macro/crowd"
+    growth = json.loads(run([crowd, "time", "--json", *IDLE]))["connect_request_close"]
+    memory = json.loads(run([crowd, "memory", "--json", 1_000_000]))["memory"]
+    text = replaced(text, "growth", growth_part(growth, memory))
     options.file.with_name("growth.svg").write_text(growth_plot(growth), encoding="utf-8")
     options.file.write_text(text, encoding="utf-8")
     print(f"written: {options.file}")
