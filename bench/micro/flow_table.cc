@@ -65,7 +65,7 @@ class Tables {
       : count_(count),
         memory_(std::move(*base::Region::allocate(size_t{count} * sizeof(Record), true))),
         records_(reinterpret_cast<Record*>(memory_.data())),
-        ours_(std::move(*Table::create(count, true))) {
+        ours_(std::move(*Table::create(count, 0, true))) {
     bench::start_eal(kRivalMegabytes);
     rte_hash_parameters parameters{};
     parameters.name = "rival";
@@ -235,7 +235,7 @@ void longest_insert(benchmark::State& state) {
   for (uint32_t i = 0; i < count; ++i) hashes[i] = hash_of(key_of(0, i));
   std::vector<uint32_t> shortest(count, std::numeric_limits<uint32_t>::max());
   for (auto _ : state) {
-    auto table = Table::create(count, true);
+    auto table = Table::create(count, 0, true);
     MR_ASSERT(table);
     for (int round = 0; round < 3; ++round) {
       Clock::time_point before = Clock::now();

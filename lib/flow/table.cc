@@ -2,25 +2,33 @@
 // The flow table's changes: once per connection, so out of line. The lookup is in the header.
 #include "flow/table.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::flow {
 namespace {
 
-// 8.5 entries for each bucket of 10 slots: a table that holds all it was made for has one bucket in
-// four that overflows, and a shard seldom holds all it has room for. In whole numbers:
-constexpr uint64_t kLoadEntries = 17;
-constexpr uint64_t kLoadBuckets = 2;
-static_assert(kLoadEntries * 100 == kLoadBuckets * Bucket::kSlotCount * 85);
+// Of 10 slots. In buckets for entries that are looked up again and again one in forty overflows;
+// one in four where entries are seldom asked for, and their number is what matters.
+constexpr uint64_t kBusyLoadPercent = 55;
+constexpr uint64_t kQuietLoadPercent = 85;
+
+constexpr uint64_t buckets_for(uint64_t entries, uint64_t load_percent) {
+  const uint64_t entries_per_100_buckets = Bucket::kSlotCount * load_percent;
+  return (entries * 100 + entries_per_100_buckets - 1) / entries_per_100_buckets;
+}
 
 }  // namespace
 
-std::optional<Table> Table::create(uint32_t capacity, bool hugepages) {
-  uint64_t bucket_count = (capacity * kLoadBuckets + kLoadEntries - 1) / kLoadEntries;
-  if (bucket_count == 0) bucket_count = 1;
+std::optional<Table> Table::create(uint32_t busy, uint32_t quiet, bool hugepages) {
+  const uint64_t capacity = uint64_t{busy} + quiet;
+  if (capacity > kCapacityMax) return std::nullopt;
+  const uint64_t bucket_count = std::max<uint64_t>(
+      buckets_for(busy, kBusyLoadPercent) + buckets_for(quiet, kQuietLoadPercent), 1);
   auto region = base::Region::allocate(bucket_count * sizeof(Bucket), hugepages);
   if (!region) return std::nullopt;
-  return Table(std::move(*region), static_cast<uint32_t>(bucket_count), capacity);
+  return Table(std::move(*region), static_cast<uint32_t>(bucket_count),
+               static_cast<uint32_t>(capacity));
 }
 
 Table::Table(base::Region region, uint32_t bucket_count, uint32_t capacity)
@@ -34,7 +42,7 @@ bool Table::insert(uint64_t hash, uint32_t value) {
   MR_DCHECK(value != kNil);
   MR_DCHECK(locate(hash, value).bucket == nullptr);
   if (size_ == capacity_) return false;
-  // Ends: below capacity three slots in twenty are empty.
+  // Ends: at capacity three slots in twenty are empty.
   Bucket* bucket = buckets_ + home(hash);
   const uint16_t tag = tag_of(hash);
   uint32_t empty = slots_with_tag(*bucket, 0);

@@ -11,8 +11,8 @@
 //
 // A lookup goes on to the next bucket only where the filter beside the count lets it, so nearly
 // every lookup, hit or miss, touches one cache line. Erasing takes the counts back along the same
-// way. No tombstones, and no rehash: the size is fixed when the table is made, at most 80 % of the
-// slots are ever used, and no operation costs more than its own probes.
+// way. No tombstones, and no rehash: the size is fixed when the table is made, between 55 and 85 %
+// of the slots are used when it is full, and no operation costs more than its own probes.
 //
 // An overflow count that reaches 65535 stays there. Lookups remain right: those that miss in such a
 // bucket go one further than they need to. With a keyed hash it does not happen.
@@ -33,8 +33,12 @@ using base::kNil;
 
 class Table {
  public:
-  // Room for `capacity` entries, 7.53 bytes each. Nothing when there is no memory.
-  [[nodiscard]] static std::optional<Table> create(uint32_t capacity, bool hugepages);
+  static constexpr uint64_t kCapacityMax = uint64_t{1} << 31;
+
+  // Room for so many entries that are asked for often, 11.64 bytes each, and so many that seldom
+  // are, 7.53 bytes each; which is which the table need not be told. Nothing when there is no
+  // memory or they are more than kCapacityMax.
+  [[nodiscard]] static std::optional<Table> create(uint32_t busy, uint32_t quiet, bool hugepages);
 
   // Where a hash begins to be looked for.
   using Home = const Bucket*;

@@ -19,7 +19,7 @@ namespace millrace::flow {
 namespace {
 
 Table make_table(uint32_t capacity) {
-  auto table = Table::create(capacity, false);
+  auto table = Table::create(0, capacity, false);
   MR_ASSERT(table);
   return std::move(*table);
 }
