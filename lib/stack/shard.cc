@@ -103,8 +103,8 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   auto inboxes = base::Slab<tcp::Inbox>::create(config.connections_max, false);
   auto senders = base::Slab<tcp::Sender>::create(config.connections_max, false);
   auto runs = base::Slab<tcp::Run>::create(config.connections_max + config.flight_runs_max, false);
-  auto flows = flow::Table::create(
-      config.connections_max + config.half_open_max, config.time_wait_max, huge);
+  auto flows = flow::Table::create(config.connections_max + config.half_open_max,
+                                   config.time_wait_max, huge);
   auto control = stack::ControlQueue::create(config.control_frames_max);
   auto used_cookies = stack::UsedCookies::create(std::max(config.half_open_max, kUsedCookiesMin));
   auto used_syns = stack::UsedCookies::create(std::max(config.half_open_max, kUsedCookiesMin));
