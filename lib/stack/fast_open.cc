@@ -14,8 +14,8 @@ namespace {
 
 // A SYN as UsedCookies knows it: an old duplicate of one that began a connection must not begin
 // another.
-tcp::Cookie syn_of(uint64_t hash, const wire::Segment& s) {
-  return {.mss = 0, .whole = true, .flow_tag = hash, .tag = uint64_t{1} << 32 | s.seq.raw()};
+tcp::Cookie syn_of(uint64_t hash, wire::SeqNum irs) {
+  return {.mss = 0, .whole = true, .flow_tag = hash, .tag = uint64_t{1} << 32 | irs.raw()};
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ bool Shard::Impl::open_fast(stack::Listener& listener, const wire::ParsedFrame& 
     counters_.add(Counter::kTcpExtTCPFastOpenPassiveFail);
     return false;
   }
-  if (s.payload_bytes == 0 || used_syns_.contains(syn_of(hash, s))) return false;
+  if (s.payload_bytes == 0 || used_syns_.contains(syn_of(hash, s.seq))) return false;
   const uint64_t pending =
       uint64_t{listener.fast_open} + listener.fast_open_resets + listener.fast_open_resets_before;
   if (pending >= options.fast_open_queue) {
@@ -54,7 +54,7 @@ bool Shard::Impl::open_fast(stack::Listener& listener, const wire::ParsedFrame& 
   tcp::open_fast(c, half, s, ctx_, timestamp_offset(hash));
   const bool inserted = flows_.insert(hash, flow_value(FlowKind::kConnection, index));
   MR_ASSERT(inserted);
-  used_syns_.insert(syn_of(hash, s));
+  note_used_syn(hash, s.seq);
   ++listener.fast_open;
   ++fast_open_pending_;
   counters_.add(Counter::kTcpPassiveOpens);
@@ -67,6 +67,10 @@ bool Shard::Impl::open_fast(stack::Listener& listener, const wire::ParsedFrame& 
   fx.dirty = true;
   apply(index, fx, &p);
   return true;
+}
+
+void Shard::Impl::note_used_syn(uint64_t hash, wire::SeqNum irs) {
+  used_syns_.insert(syn_of(hash, irs));
 }
 
 // The handshake is through, or the connection is over before. Clears kFastOpen.

@@ -208,6 +208,7 @@ class Shard::Impl {
 
   // --- fast_open.cc: data on SYN.
   bool open_fast(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash);
+  void note_used_syn(uint64_t hash, wire::SeqNum irs);
   void end_fast_open(uint32_t index, bool reset);
   void recount_fast_open();
   void on_fast_open_minute();

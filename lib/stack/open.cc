@@ -405,6 +405,8 @@ bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index, stack:
                          ? flows_.insert(hash, value)
                          : flows_.replace(hash, flow_value(FlowKind::kHalfOpen, half_index), value);
   MR_ASSERT(known);
+  // The SYN may have had a Fast Open cookie, for which there was no room then.
+  if (ctx_.options(c).fast_open) note_used_syn(hash, half.irs);
   if (half_index != kNil) free_half_open(half_index, listener);
 
   begin_path(c);

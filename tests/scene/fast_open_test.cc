@@ -278,6 +278,19 @@ TEST(SceneFastOpen, ARepeatedSynAfterTheHandshakeIsChallenged) {
   s.at(1).in("S 0:100 <mss 1460,fo *>").out(". 1 ack 101").received(100).connections(1);
 }
 
+TEST(SceneFastOpen, ADuplicateOfASynThatBeganOneWithoutItBeginsNothingEither) {
+  // There was no room for it then, and there is when the duplicate comes.
+  Scene s(fast_server().tune([](TcpOptions& o) { o.fast_open_queue = 1; }));
+  get_cookie(s);
+  s.at(0).flow(5001).in("S 0:100 <mss 1460,fo *>").out("S. 0 ack 101");
+  s.flow(5002).in("S 0:100 <mss 1460,fo *>").out("S. 0 ack 1");
+  s.at(1).in("F. 1:101 ack 1").out(". 1 ack 102").app("read").app("shutdown").out("F. 1 ack 102");
+  s.at(2).in(". 102 ack 2").silence().closed("normal");
+  s.flow(5001).in(". 101 ack 1").silence().state("ESTABLISHED").flow(5002);
+  s.at(3).reincarnate(0).in("S 0:100 <mss 1460,fo *>").out("S. 0 ack 1").half_open(1);
+  s.counter("TcpExtTCPFastOpenPassive", 1).in("R 1").silence();
+}
+
 TEST(SceneFastOpen, ADuplicateAfterTheEndBeginsNothing) {
   Scene s(fast_server());
   get_cookie(s);
