@@ -596,7 +596,7 @@ TEST(Sim, PredictionChangesNothing) {
 // that waited for memory in vain, segments taken after abort(), a window announced unscaled.
 TEST(Sim, SeedsThatFailedOnce) {
   for (const uint64_t seed :
-       {3, 43, 58, 164, 606, 723, 1877, 11978, 13529, 15141, 23486, 74485, 217692}) {
+       {3, 43, 58, 164, 606, 723, 1877, 11978, 13529, 15141, 23486, 74485, 217692, 254603}) {
     const Outcome outcome = play(swarm_scenario(seed, Faults::kDrawn));
     EXPECT_TRUE(outcome.ok()) << outcome.failure;
   }

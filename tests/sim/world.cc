@@ -492,7 +492,8 @@ void World::judge(const End& end) {
     good = end.established ? permit({kNormal, kPeerReset, kFinWait2Timeout})
                            : permit({kPeerReset, kRefused});
   } else if (scenario_.tight()) {
-    good = permit({kNormal, kPeerReset, kRefused, kNoResources, kTimedOut, kConnectTimeout});
+    good = permit(
+        {kNormal, kPeerReset, kRefused, kNoResources, kTimedOut, kConnectTimeout, slow_peer});
   } else if (coverage_.tuples_reused != 0 && scenario_.cookies()) {
     // A listener that stores nothing cannot tell text that overtook the first from that of the
     // tuple's last connection, and answers with RST.
