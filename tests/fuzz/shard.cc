@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A whole shard, its peers and its application at the mercy of the input. The bytes are a script:
 // raw frames, segments with right checksums and numbers near those that matter, ARP and ICMP, steps
-// of time, socket verbs (also from within events), turns that send only a part.
+// of time, socket verbs (also from within events), turns that send only a part; and bursts of the
+// segments that an open connection expects, which header prediction is for.
 // Must hold: every frame sent is sound, and its payload the application's; what is delivered is
 // what the peer sent at that place; each connection ends once and is then silent; nothing grows
-// past its bound; when it is over, all is given back.
+// past its bound; when it is over, all is given back. And the same script does the same to a shard
+// without prediction, frame by frame and event by event.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -17,70 +19,21 @@
 #include <vector>
 
 #include "fuzz/script.h"
+#include "fuzz/shard_world.h"
 #include "millrace/shard.h"
 #include "support/naive_frame.h"
 
 namespace millrace {
 namespace {
 
-using fuzz::require;
-using fuzz::Script;
-
-constexpr uint32_t kOurIp = 0x0a000001;
-constexpr uint32_t kPeerIp = 0x0a000002;  // and the next kPeers - 1
-constexpr uint32_t kPeers = 2;
-constexpr uint32_t kPorts = 3;  // of each peer: 1000, 1001, ...
-constexpr MacAddress kOurMac{{2, 0, 0, 0, 0, 1}};
-constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
-constexpr uint16_t kFirstPort = 80;
-constexpr uint32_t kLocalPorts = 3;  // two listeners and the port that connect() uses
-constexpr size_t kConnectionsMax = 6;
-
-ShardConfig config() {
-  ShardConfig c;
-  c.interface.mac = kOurMac;
-  c.interface.addresses = {{IpAddress::v4(kOurIp), 24}};
-  c.interface.mtu = 1000;
-  c.connections_max = kConnectionsMax;
-  c.half_open_max = 4;
-  c.time_wait_max = 4;
-  c.listeners_max = 3;
-  c.neighbors_max = 4;
-  c.profiles_max = 6;
-  c.small_blocks_max = 40;
-  c.large_blocks_max = 10;
-  c.control_frames_max = 8;
-  c.timers_per_turn = 4;
-  c.frames_per_connection_per_turn = 4;
-  c.rst_per_second = 20;
-  c.challenge_ack_per_second = 10;
-  c.icmp_per_second = 10;
-  c.msl = seconds(2);
-  c.port_first = kFirstPort + 2;
-  c.port_last = kFirstPort + 2;
-  c.seed = 7;
-  return c;
-}
-
-// What a stream holds at a place: what we send counts from its start, what peers send by sequence
-// number, so that any cut, copy or overlap of segments agrees with any other.
-std::byte ours_at(uint32_t offset) { return static_cast<std::byte>(offset * 37 + (offset >> 8)); }
-std::byte theirs_at(uint32_t seq) { return static_cast<std::byte>(seq * 53 + (seq >> 8) + 1); }
-
-// Bytes for send_static(), which must outlive the shard: enough for any offset modulo 65536.
-const std::vector<std::byte>& stream() {
-  static const std::vector<std::byte> bytes = [] {
-    std::vector<std::byte> all(1 << 17);
-    for (uint32_t i = 0; i < all.size(); ++i) all[i] = ours_at(i);
-    return all;
-  }();
-  return bytes;
-}
+using namespace fuzz;
 
 class Fuzzed final : private App {
  public:
-  explicit Fuzzed(Script script) : script_(script) {
-    auto shard = Shard::create(config(), now_);
+  // With `model`, the run must do what that one did.
+  Fuzzed(Script script, bool prediction, const Transcript* model = nullptr)
+      : script_(script), transcript_(model) {
+    auto shard = Shard::create(config(prediction), now_);
     require(bool{shard});
     shard_ = std::move(*shard);
     listeners_[0] = listen(0);
@@ -94,20 +47,25 @@ class Fuzzed final : private App {
       check_bounds();
     }
     finish();
+    transcript_.end(shard_->counters());
   }
+  [[nodiscard]] const Transcript& transcript() const { return transcript_; }
 
  private:
   // What our shard and a peer have said on a tuple.
   struct Flow {
-    uint32_t iss = 0;      // ours
+    uint32_t iss = 0;      // ours: of the connection, or of the SYN that was sent last
     uint32_t snd_nxt = 0;  // behind the last of ours
     uint32_t rcv_nxt = 0;  // what we acknowledged last
     uint32_t peer_iss = 0;
     uint32_t echo = 0;  // our last timestamp
     bool opened = false;
+    bool connected = false;  // a connection is established: no SYN is its any more
   };
+  using Tuple = std::array<uint32_t, 3>;  // the peer's address and port, our port
   struct Socket {
     ConnectionId id;
+    Tuple tuple{};
     uint32_t sent = 0;      // bytes that the shard has accepted
     uint32_t expected = 0;  // the next byte's sequence number
     bool established = false;
@@ -148,8 +106,12 @@ class Fuzzed final : private App {
       case 10:
         if (Socket* s = choose()) verb(*s);
         break;
-      default:
+      case 11:
+      case 12:
         segment();
+        break;
+      default:
+        expected_burst();
         break;
     }
     if (frames_at_once_ == 0) transmit(SIZE_MAX);
@@ -180,6 +142,58 @@ class Fuzzed final : private App {
 
   void segment() { inject(sound_segment().first); }
 
+  // What a connection expects next, several times, and perhaps among it what it does not.
+  void expected_burst() {
+    const Socket* s = choose();
+    if (s == nullptr || !s->established) return segment();
+    const auto info = shard_->info(s->id);
+    const uint8_t how = script_.byte();
+    uint32_t seq = info->rcv_nxt;
+    uint32_t ack = info->snd_una;
+    std::vector<Received> burst(1 + (how & 3));
+    for (Received& received : burst) {
+      received.verdict = kVerdicts[how >> 2 & 3];
+      const uint8_t which = script_.byte();
+      if ((which & 0xe0) == 0xe0) {
+        received.frame = sound_segment().first;
+        continue;
+      }
+      test::NaiveTcp t = segment_of(s->tuple);
+      t.flags = test::kAck | ((which & 1) != 0 ? test::kPsh : 0);
+      if ((which & 0x1e) == 0x1e) t.flags |= test::kFin;
+      t.seq = seq;
+      if ((how & 0x10) == 0) ack = info->snd_nxt;
+      if ((how & 0x60) == 0x60) ack += std::min<uint32_t>(script_.byte(), info->snd_nxt - ack);
+      t.ack = ack;
+      t.window = (how & 0x80) != 0 ? script_.word() : uint16_t{0xffff};
+      if (info->timestamps) {
+        if ((which & 0x40) != 0) timestamp_ += script_.below(4);
+        t.timestamps = test::NaiveTcp::Timestamps{timestamp_, flows_[s->tuple].echo};
+      }
+      if ((which & 0x20) != 0) t.payload.resize(size_t{script_.byte()} * (1 + (which >> 1 & 3)));
+      fill_payload(t);
+      seq += static_cast<uint32_t>(t.payload.size()) + ((t.flags & test::kFin) != 0 ? 1 : 0);
+      received.frame = test::build(t);
+    }
+    receive(burst);
+  }
+
+  static test::NaiveTcp segment_of(const Tuple& tuple) {
+    test::NaiveTcp t;
+    t.destination_mac = kOurMac;
+    t.source_mac = kPeerMac;
+    t.source_ip = tuple[0];
+    t.destination_ip = kOurIp;
+    t.source_port = static_cast<uint16_t>(tuple[1]);
+    t.destination_port = static_cast<uint16_t>(tuple[2]);
+    return t;
+  }
+
+  static void fill_payload(test::NaiveTcp& t) {
+    const uint32_t begin = t.seq + ((t.flags & test::kSyn) != 0 ? 1 : 0);
+    for (uint32_t i = 0; i < t.payload.size(); ++i) t.payload[i] = theirs_at(begin + i);
+  }
+
   // A segment on one of the tuples, its numbers at or near those that the peer should use.
   std::pair<test::Bytes, Flow*> sound_segment() {
     static constexpr std::array<uint8_t, 8> kFlags = {test::kAck,
@@ -193,14 +207,10 @@ class Fuzzed final : private App {
     static constexpr std::array<int32_t, 8> kNear = {0, 0, 0, 1, -1, 100, -100, 1 << 30};
     const uint32_t peer = script_.below(kPeers);
     const uint8_t how = script_.byte();
-    test::NaiveTcp t;
-    t.destination_mac = kOurMac;
-    t.source_mac = kPeerMac;
-    t.source_ip = kPeerIp + peer;
-    t.destination_ip = kOurIp;
-    t.source_port = static_cast<uint16_t>(1000 + (how & 3) % kPorts);
-    t.destination_port = static_cast<uint16_t>(kFirstPort + (how >> 2 & 3) % kLocalPorts);
-    Flow& flow = flows_[{t.source_ip, t.source_port, t.destination_port}];
+    const Tuple tuple = {kPeerIp + peer, 1000 + (how & 3) % kPorts,
+                         kFirstPort + (how >> 2 & 3) % kLocalPorts};
+    test::NaiveTcp t = segment_of(tuple);
+    Flow& flow = flows_[tuple];
     const uint8_t what = script_.byte();
     t.flags = what < 0xf0 ? kFlags[what & 7] : script_.byte();
     const uint8_t where = script_.byte();
@@ -215,9 +225,7 @@ class Fuzzed final : private App {
     if ((how & 0x10) != 0) t.ack = flow.snd_nxt - script_.word();
     t.window = (how & 0x20) != 0 ? script_.word() : uint16_t{0xffff};
     if ((how & 0x40) != 0) t.payload.resize(script_.byte() * (1 + script_.below(4)));
-    for (uint32_t i = 0; i < t.payload.size(); ++i) {
-      t.payload[i] = theirs_at(t.seq + i + (first ? 1 : 0));
-    }
+    fill_payload(t);
     if ((how & 0x80) != 0) options(t, first, flow);
     return {test::build(t), &flow};
   }
@@ -389,13 +397,31 @@ class Fuzzed final : private App {
 
   // --- The wire ---------------------------------------------------------------------------------
 
-  // In memory of its own, given back at once: a view that is kept, or one byte too far, is noticed.
-  void inject(const test::Bytes& frame) {
-    const auto memory = std::make_unique<std::byte[]>(frame.size());
-    std::copy(frame.begin(), frame.end(), memory.get());
-    const RxFrame received{.data = memory.get(), .length = static_cast<uint32_t>(frame.size())};
-    shard_->receive(now_, {&received, 1});
+  struct Received {
+    test::Bytes frame;
+    ChecksumVerdict verdict = ChecksumVerdict::kUnknown;
+  };
+  static constexpr std::array<ChecksumVerdict, 4> kVerdicts = {
+      ChecksumVerdict::kUnknown, ChecksumVerdict::kGood, ChecksumVerdict::kGood,
+      ChecksumVerdict::kBad};
+
+  // Each in memory of its own, given back at once: a view that is kept, or one byte too far, is
+  // noticed.
+  void receive(const std::vector<Received>& burst) {
+    std::vector<std::unique_ptr<std::byte[]>> memory;
+    std::vector<RxFrame> frames;
+    for (const Received& r : burst) {
+      memory.push_back(std::make_unique<std::byte[]>(r.frame.size()));
+      std::copy(r.frame.begin(), r.frame.end(), memory.back().get());
+      frames.push_back({.data = memory.back().get(),
+                        .length = static_cast<uint32_t>(r.frame.size()),
+                        .ip_checksum = r.verdict,
+                        .l4_checksum = r.verdict});
+    }
+    shard_->receive(now_, frames);
   }
+
+  void inject(const test::Bytes& frame) { receive({{frame}}); }
 
   void transmit(size_t frames_max) {
     std::array<TxFrame, 4> frames;
@@ -422,6 +448,7 @@ class Fuzzed final : private App {
   void sent(test::Bytes frame) {
     const test::NaiveFrame seen = test::decode(frame);
     require(seen.problem.empty());
+    transcript_.note(frame);
     last_sent_ = std::move(frame);
     if (!seen.tcp) return;
     const test::NaiveTcp& t = *seen.tcp;
@@ -433,13 +460,15 @@ class Fuzzed final : private App {
     const bool syn = (t.flags & test::kSyn) != 0;
     require((t.flags & test::kAck) != 0 || syn);
     if (syn) {
-      flow.iss = t.seq;
+      // It may answer with a cookie, and leave after another cookie's connection was made.
+      if (!flow.connected) flow.iss = t.seq;
       flow.opened = true;
       const bool answers = (t.flags & test::kAck) != 0;
       if (t.fast_open && answers && !t.fast_open->empty())
         cookies_[t.destination_ip] = *t.fast_open;
       require(t.payload.empty() || (t.fast_open && !answers));
     }
+    require(t.payload.empty() || syn || flow.connected);
     const uint32_t begin = t.seq - flow.iss - (syn ? 0 : 1);
     for (uint32_t i = 0; i < t.payload.size(); ++i) {
       require(t.payload[i] == stream()[(begin + i) & 0xffff]);
@@ -479,7 +508,8 @@ class Fuzzed final : private App {
   }
 
   void on_established(Shard& shard, ConnectionRef ref) override {
-    if (ref.cookie == 0) {
+    const bool accepted = ref.cookie == 0;
+    if (accepted) {
       const uint64_t cookie = next_cookie_++;
       require(shard.set_cookie(ref.id, cookie) && shard.cookie(ref.id) == cookie);
       ref.cookie = cookie;
@@ -487,7 +517,13 @@ class Fuzzed final : private App {
     }
     Socket& s = socket(ref);
     require(!std::exchange(s.established, true));
-    s.expected = shard.info(ref.id)->rcv_nxt;
+    const auto info = shard.info(ref.id);
+    s.expected = info->rcv_nxt;
+    s.tuple = {info->key.peer.v4_value(), info->key.peer_port, info->key.local_port};
+    Flow& flow = flows_[s.tuple];
+    require(!std::exchange(flow.connected, true));
+    if (accepted) flow.iss = info->snd_nxt - 1;
+    transcript_.note(Event::kEstablished, ref.cookie);
     meddle();
   }
 
@@ -499,12 +535,14 @@ class Fuzzed final : private App {
     }
     const size_t taken = appetite_ == 0 ? data.size() : data.size() * (appetite_ - 1u) / 15;
     s.expected += static_cast<uint32_t>(taken);
+    transcript_.note(Event::kData, ref.cookie, data.size());
     meddle();
     return taken;
   }
 
   void on_writable(Shard& /*shard*/, ConnectionRef ref) override {
     require(socket(ref).established);
+    transcript_.note(Event::kWritable, ref.cookie);
     meddle();
   }
 
@@ -512,13 +550,17 @@ class Fuzzed final : private App {
     Socket& s = socket(ref);
     require(s.established && !std::exchange(s.peer_closed, true));
     require(shard.unread(ref.id) == 0);
+    transcript_.note(Event::kPeerClosed, ref.cookie);
     if (script_.below(2) == 0) shard.shutdown(ref.id);
     meddle();
   }
 
-  void on_closed(Shard& shard, ConnectionRef ref, CloseReason /*reason*/) override {
-    const ConnectionId id = socket(ref).id;
+  void on_closed(Shard& shard, ConnectionRef ref, CloseReason reason) override {
+    const Socket& s = socket(ref);
+    const ConnectionId id = s.id;
     require(!shard.alive(id));
+    if (s.established) flows_[s.tuple].connected = false;
+    transcript_.note(Event::kClosed, ref.cookie, static_cast<uint64_t>(reason));
     require(shard.send(id, std::span(stream()).first(1)) == 0 && !shard.info(id));
     shard.resume(id);
     shard.abort(id);
@@ -573,7 +615,7 @@ class Fuzzed final : private App {
   Instant now_ = Instant{} + seconds(1);
   std::unique_ptr<Shard> shard_;
   std::array<std::optional<ListenerId>, 2> listeners_;
-  std::map<std::array<uint32_t, 3>, Flow> flows_;
+  std::map<Tuple, Flow> flows_;
   std::map<uint64_t, Socket> sockets_;  // by cookie
   uint64_t next_cookie_ = 1;
   uint32_t timestamp_ = 1000;
@@ -583,6 +625,7 @@ class Fuzzed final : private App {
   bool meddling_ = false;
   std::map<uint32_t, test::Bytes> cookies_;  // Fast Open: the last that each peer was given
   test::Bytes last_sent_;
+  Transcript transcript_;
 };
 
 }  // namespace
@@ -590,6 +633,9 @@ class Fuzzed final : private App {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > 4096) return 0;
-  millrace::Fuzzed(millrace::Script(data, size)).run();
+  const millrace::Script script(data, size);
+  millrace::Fuzzed predicting(script, true);
+  predicting.run();
+  millrace::Fuzzed(script, false, &predicting.transcript()).run();
   return 0;
 }
