@@ -426,15 +426,17 @@ uint32_t next_lost(const Connection& c, Sender& r, const Context& ctx, uint32_t 
                    SeqNum& begin) {
   const base::Slab<Run>& runs = *ctx.runs;
   uint32_t index = r.lost_cursor;
+  uint32_t previous = r.lost_previous;
   if (index == kNil) {
-    r.lost_previous = kNil;
+    previous = kNil;
     index = r.head;
   }
   while (index != kNil && (runs[index].flags & kLost) == 0) {
-    r.lost_previous = std::exchange(index, runs[index].next);
+    previous = std::exchange(index, runs[index].next);
   }
-  if (index == kNil) return 0;
+  if (index == kNil) return 0;  // the cursor stays, and what lies before it
   r.lost_cursor = index;
+  r.lost_previous = previous;
   begin = runs[index].begin;
   bytes_max = with_fin(c, begin, bytes_max);
   // Neighbours that are lost too fill the segment, so that small segments are sent again as one.
