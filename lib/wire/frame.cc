@@ -186,7 +186,7 @@ bool plain_checksums_right(const RxFrame& frame) {
   const std::byte* tcp = ip + kIpv4HeaderBytes;
   if (checksum_bad(frame.ip_checksum, [&] { return sum_ipv4_header(ip); })) return false;
   const auto l4_bytes = static_cast<uint16_t>(load_be16(ip + 2) - kIpv4HeaderBytes);
-  const size_t header_bytes = load8(tcp + 12) >> 4 << 2;
+  const size_t header_bytes = (load8(tcp + 12) >> 4) * size_t{4};
   return !checksum_bad(frame.l4_checksum, [&] {
     const uint64_t pseudo =
         sum_pseudo_header(load32(ip + 12), load32(ip + 16), kProtocolTcp, l4_bytes);
