@@ -58,12 +58,15 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
     }
     if (filled != 0 || doomed_.head == kNil) break;
   }
-  if (filled == 0) return 0;
-  uint64_t bytes = 0;
-  for (const TxFrame& frame : out.first(filled)) bytes += frame.total_bytes();
-  counters_.add(Counter::kFramesOut, filled);
-  counters_.add(Counter::kBytesOut, bytes);
+  if (filled != 0) count_out(out.first(filled));
   return filled;
+}
+
+void Shard::Impl::count_out(std::span<const TxFrame> frames) {
+  uint64_t bytes = 0;
+  for (const TxFrame& frame : frames) bytes += frame.total_bytes();
+  counters_.add(Counter::kFramesOut, frames.size());
+  counters_.add(Counter::kBytesOut, bytes);
 }
 
 namespace {
@@ -288,8 +291,7 @@ const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
   way.source = interface_.source_for(destination);
   way.neighbor = neighbors_.acquire(*hop, ctx_.tick);
   way.forgotten = neighbors_.forgotten();
-  way.host = destination.is_v4() && !destination.is_unspecified() && !destination.is_multicast() &&
-             !interface_.is_broadcast(destination) && !interface_.is_local(destination);
+  way.host = is_host(destination);
   return &way;
 }
 

@@ -196,7 +196,10 @@ class Shard::Impl {
   uint32_t new_connection();
   Result<uint16_t> profile_for(const TcpOptions& options);
   Result<uint16_t> app_for(App& app);
+  bool is_host(const IpAddress& address) const;
   Error no_way(const Endpoint& peer) const;
+  Error no_route(const IpAddress& address) const;
+  Error no_neighbor() const;
   bool choose_port(FlowKey& key, bool timestamps);
   bool reusable(uint32_t value, bool timestamps) const;
 
@@ -245,6 +248,7 @@ class Shard::Impl {
 
   // --- egress.cc: frames out.
   size_t transmit(std::span<TxFrame> out);
+  void count_out(std::span<const TxFrame> frames);
   size_t flush(uint32_t index, std::span<TxFrame> out);
   size_t flush_any(uint32_t index, std::span<TxFrame> out, size_t filled);
   void discard_output(uint32_t index);
@@ -273,10 +277,15 @@ class Shard::Impl {
   // Where packets to `destination` go; null when there is no route. Its neighbour is kNil when all
   // entries for those are in use.
   const stack::Way* way_to(const IpAddress& destination) {
+    const stack::Way* way = known_way(destination);
+    return way != nullptr ? way : find_way(destination);
+  }
+  // The same, but null when it would have to be looked up.
+  const stack::Way* known_way(const IpAddress& destination) {
     const stack::Way& way = way_slot(destination);
     if (way.destination != destination || way.neighbor == kNil ||
         way.forgotten != neighbors_.forgotten()) [[unlikely]] {
-      return find_way(destination);
+      return nullptr;
     }
     neighbors_.use(way.neighbor, ctx_.tick);
     return &way;

@@ -155,24 +155,40 @@ bool Shard::Impl::choose_port(FlowKey& key, bool timestamps) {
   return false;
 }
 
+// Whether one can connect to `address`, as far as it shows.
+bool Shard::Impl::is_host(const IpAddress& address) const {
+  return address.is_v4() && !address.is_unspecified() && !address.is_multicast() &&
+         !interface_.is_broadcast(address) && !interface_.is_local(address);
+}
+
 // Why nobody can connect to `peer`.
 Error Shard::Impl::no_way(const Endpoint& peer) const {
   if (interface_.is_local(peer.address)) {
     return Error{fmt::format("{} is our own address; millrace has no loopback inside a shard",
                              peer.address.to_string())};
   }
-  if (!peer.address.is_v4() || peer.address.is_unspecified() || peer.address.is_multicast() ||
-      interface_.is_broadcast(peer.address) || peer.port == 0) {
+  if (!is_host(peer.address) || peer.port == 0) {
     return Error{fmt::format("{} cannot be connected to; give a host's IPv4 address and a port",
                              peer.to_string())};
   }
-  return Error{fmt::format("no route to {}; add a gateway or a route", peer.address.to_string())};
+  return no_route(peer.address);
+}
+
+Error Shard::Impl::no_route(const IpAddress& address) const {
+  return Error{fmt::format("no route to {}; add a gateway or a route", address.to_string())};
+}
+
+Error Shard::Impl::no_neighbor() const {
+  return Error{
+      fmt::format("all {} neighbours are in use; raise neighbors_max", config_.neighbors_max)};
 }
 
 Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64_t cookie,
                                           const TcpOptions& options, const Endpoint& local) {
   if (drain_deadline_) return Error{"the shard is stopping: no new connections"};
-  const stack::Way* way = way_to(peer.address);
+  const stack::Way* way = known_way(peer.address);
+  // Who is no host is not asked for a link-layer address.
+  if (way == nullptr && is_host(peer.address)) way = find_way(peer.address);
   if (way == nullptr || !way->host || peer.port == 0) return no_way(peer);
   const bool any_local = local.address.is_unspecified();
   if (!any_local && !interface_.is_local(local.address)) {
@@ -198,10 +214,7 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   }
 
   const uint32_t neighbor = way->neighbor;
-  if (neighbor == kNil) {
-    return Error{
-        fmt::format("all {} neighbours are in use; raise neighbors_max", config_.neighbors_max)};
-  }
+  if (neighbor == kNil) return no_neighbor();
   const uint32_t index = new_connection();
   if (index == kNil) {
     return Error{fmt::format("all {} connections are in use; raise connections_max",

@@ -2,8 +2,6 @@
 // Segments of no connection: handed to whoever asked for them, and made for whoever sends them.
 #include "millrace/raw.h"
 
-#include <fmt/format.h>
-
 #include "stack/impl.h"
 #include "wire/build.h"
 
@@ -32,17 +30,10 @@ void build_raw(TxFrame& frame, const RawPath& path, const RawSegment& s) {
 
 // Each call takes the entry it finds: what no connection refers to is forgotten in time.
 Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer) {
-  const std::optional<IpAddress> hop = peer.is_v4() ? interface_.next_hop(peer) : std::nullopt;
-  if (!hop) {
-    return Error{fmt::format("no route to {}; add a gateway or a route", peer.to_string())};
-  }
-  const uint32_t index = neighbors_.acquire(*hop, ctx_.tick);
-  if (index == kNil) {
-    return Error{
-        fmt::format("all {} neighbours are in use; raise neighbors_max", config_.neighbors_max)};
-  }
-  const net::Neighbor& neighbor = neighbors_[index];
-  if (neighbor.state == net::NeighborState::kFailed) neighbors_.retry(index, ctx_.tick);
+  const stack::Way* way = peer.is_v4() ? way_to(peer) : nullptr;
+  if (way == nullptr) return no_route(peer);
+  if (way->neighbor == kNil) return no_neighbor();
+  const net::Neighbor& neighbor = neighbors_[way->neighbor];
   if (!neighbor.usable()) return std::optional<RawPath>{};
   return std::optional<RawPath>{{neighbor.ethernet, config_.interface.ttl}};
 }
@@ -67,11 +58,8 @@ bool Shard::Impl::offer_raw(const wire::ParsedFrame& p) {
 size_t Shard::Impl::transmit_raw(std::span<TxFrame> out) {
   if (out.empty()) return 0;
   const size_t filled = raw_->transmit(*facade_, out);
-  uint64_t bytes = 0;
-  for (const TxFrame& frame : out.first(filled)) bytes += frame.total_bytes();
   counters_.add(Counter::kTcpOutSegs, filled);
-  counters_.add(Counter::kFramesOut, filled);
-  counters_.add(Counter::kBytesOut, bytes);
+  count_out(out.first(filled));
   return filled;
 }
 

@@ -53,6 +53,8 @@ TEST(SceneOpen, AnAddressThatIsNoHostsIsRefused) {
             "10.0.0.1 is our own address; millrace has no loopback inside a "
             "shard");
   s.silence().connections(1);
+  // Nobody is asked for the link-layer address of such a one, either: the peer is the only entry.
+  EXPECT_EQ(s.host().shard().use().neighbors, 1u);
 }
 
 TEST(SceneOpen, TheLocalAddressMayBeChosen) {
