@@ -146,6 +146,7 @@ class Shard::Impl {
   // --- ingress_ip.cc: ARP and ICMP in.
   void on_arp(const wire::ParsedFrame& p);
   void on_icmp(const wire::ParsedFrame& p);
+  void on_icmp_v6(const wire::ParsedFrame& p);
   void on_other_ip(const wire::ParsedFrame& p);
   void on_neighbor_known(uint32_t neighbor);
 

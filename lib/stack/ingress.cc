@@ -132,6 +132,9 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
       case FrameKind::kIcmp:
         if (for_us_by_ip(p)) on_icmp(p);
         break;
+      case FrameKind::kIcmpV6:
+        on_icmp_v6(p);
+        break;
       case FrameKind::kOtherIp:
         if (for_us_by_ip(p)) on_other_ip(p);
         break;

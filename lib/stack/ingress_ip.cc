@@ -82,11 +82,22 @@ void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
   counters_.add(Counter::kIcmpIgnored);
 }
 
+void Shard::Impl::on_icmp_v6(const wire::ParsedFrame& p) {
+  if (!for_us_by_ip(p)) return;
+  Counter reason = Counter::kDropIcmpMalformed;
+  const std::optional<wire::IcmpMessage> message = wire::parse_icmp_v6(p, reason);
+  if (!message) {
+    drop(reason);
+    return;
+  }
+  on_icmp_error(*message);
+}
+
 // RFC 1122 section 3.2.2.1: protocol or port unreachable, never about a multicast, at a bounded
 // rate.
 void Shard::Impl::on_other_ip(const wire::ParsedFrame& p) {
   drop(Counter::kDropIpProtocol);
-  if (!icmp_.take()) return;
+  if (!p.key.peer.is_v4() || !icmp_.take()) return;
   const size_t quoted = std::min<size_t>(p.ip_bytes, p.ip_header_bytes + size_t{8});
   std::array<std::byte, 4 + 68> body{};
   std::copy_n(p.ip, quoted, body.begin() + 4);

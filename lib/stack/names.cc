@@ -96,6 +96,7 @@ constexpr std::array<std::string_view, kCounterCount> kCounterNames = {
     "DropIpChecksum",
     "DropIpTruncated",
     "DropIpFragment",
+    "DropIpExtension",
     "DropIpNotForUs",
     "DropIpSourceInvalid",
     "DropIpProtocol",

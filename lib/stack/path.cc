@@ -4,7 +4,7 @@
 // (tcp/mtu.h).
 //
 //                            no connection yet         a connection
-//   fragmentation needed     ignored: a SYN fits       smaller segments (RFC 1191)
+//   too big                  ignored: a SYN fits       smaller segments (RFC 1191, RFC 8201)
 //   other unreachables       the attempt ends          ignored, hard or soft (RFC 5927 section 5.2;
 //                                                      RFC 1122 section 4.2.3.9)
 //   protocol, port, half open: the entry is forgotten
@@ -16,9 +16,10 @@ namespace millrace {
 
 using stack::flow_index;
 using stack::flow_kind;
+using wire::IcmpError;
 
 void Shard::Impl::on_icmp_error(const wire::IcmpMessage& message) {
-  if (!message.quotes_tcp) return;
+  if (!message.quotes_tcp || message.error == IcmpError::kNone) return;
   const uint32_t value = flows_.find(flow_hash(message.quoted),
                                      [&](uint32_t v) { return is_key_of(v, message.quoted); });
   if (value == kNil || flow_kind(value) == FlowKind::kTimeWait) return;
@@ -34,7 +35,7 @@ void Shard::Impl::on_icmp_error(const wire::IcmpMessage& message) {
     return;
   }
   const bool connecting = c.state == State::kSynSent || c.state == State::kSynReceived;
-  if (message.code != wire::kUnreachableFragmentationNeeded) {
+  if (message.error != IcmpError::kTooBig) {
     if (connecting) destroy(index, CloseReason::kUnreachable);
     return;
   }
@@ -50,9 +51,7 @@ void Shard::Impl::on_half_open_error(uint32_t index, const wire::IcmpMessage& me
     counters_.add(Counter::kTcpExtOutOfWindowIcmps);
     return;
   }
-  if (message.code == wire::kUnreachableProtocol || message.code == wire::kUnreachablePort) {
-    forget_half_open(index);
-  }
+  if (message.error == IcmpError::kRefused) forget_half_open(index);
 }
 
 // Requires: the connection is open and has sent nothing but its SYN.

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A SegmentHeader into Ethernet, IPv4 and TCP headers. In: values that the stack decided on. Out:
-// a TxFrame whose TCP checksum the device or write_frame() completes. RFC 791, RFC 9293 section
-// 3.1.
+// A SegmentHeader into Ethernet, IP and TCP headers. In: values that the stack decided on. Out:
+// a TxFrame whose TCP checksum the device or write_frame() completes. RFC 791, RFC 8200, RFC
+// 9293 section 3.1.
 #include "wire/build.h"
 
 #include "wire/bytes.h"
-#include "wire/checksum.h"
-#include "wire/ipv4.h"
+#include "wire/tcp.h"
 #include "wire/tcp_options.h"
 
 namespace millrace::wire {
-
-static_assert(kEthernetHeaderBytes + kIpv4HeaderBytes + kTcpHeaderBytes + kTcpOptionsMaxBytes <=
-              TxFrame::kMaxHeaderBytes);
 
 EthernetHeader make_ethernet(const MacAddress& destination, const MacAddress& source,
                              uint16_t ethertype) {
@@ -29,9 +25,9 @@ size_t tcp_header_bytes(const SegmentHeader& header) {
 
 void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
                const SegmentHeader& header) {
-  constexpr size_t kOptionsAt = kEthernetHeaderBytes + kIpv4HeaderBytes + kTcpHeaderBytes;
-  const size_t options = write_tcp_options(out.header.data() + kOptionsAt, header);
-  write_tcp_headers(out, ethernet, ip, key, header.seq, header.ack, header.flags, header.window,
+  const size_t options =
+      write_tcp_options(out.header.data() + tcp_at(key) + kTcpHeaderBytes, header);
+  write_tcp_headers(out, ethernet, ip, key, {header.seq, header.ack, header.flags, header.window},
                     static_cast<uint32_t>(kTcpHeaderBytes + options));
 }
 

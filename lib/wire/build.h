@@ -21,22 +21,23 @@ EthernetHeader make_ethernet(const MacAddress& destination, const MacAddress& so
                              uint16_t ethertype);
 inline constexpr uint16_t kEthertypeIpv4 = 0x0800;
 inline constexpr uint16_t kEthertypeArp = 0x0806;
+inline constexpr uint16_t kEthertypeIpv6 = 0x86dd;
 
 // What of the IP header does not come from the flow.
 struct IpFields {
-  uint8_t ttl = 64;
+  uint8_t ttl = 64;  // or hop limit
   uint8_t tos = 0;
-  uint16_t id = 0;  // DF is always set, so RFC 6864 lets the id be anything
+  uint16_t id = 0;  // of IPv4: DF is always set, so RFC 6864 lets the id be anything
 };
 
 // Bytes of the TCP header with the options that `header` carries: a multiple of 4, at most 60.
 size_t tcp_header_bytes(const SegmentHeader& header);
 
 // Writes Ethernet, IP and TCP headers into out.header and sets all other fields of out but the
-// payload ones. Requires: out.payload, out.payload_spans and out.payload_bytes are set; key is
-// IPv4. Ensures: the IP checksum is complete; the TCP checksum field holds the pseudo-header sum.
-// Options are laid out as Linux does: on SYN MSS, SACK-permitted + timestamps (or NOP NOP TS), NOP
-// WS; else NOP NOP TS; SACK blocks behind NOP NOP.
+// payload ones. Requires: out.payload, out.payload_spans and out.payload_bytes are set; both
+// addresses of key are of one family. Ensures: the IP checksum is complete; the TCP checksum field
+// holds the pseudo-header sum. Options are laid out as Linux does: on SYN MSS, SACK-permitted +
+// timestamps (or NOP NOP TS), NOP WS; else NOP NOP TS; SACK blocks behind NOP NOP.
 void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
                const SegmentHeader& header);
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Ethernet, IPv4 and TCP headers of one received frame, decoded and checked in the order that the
+// Ethernet, IP and TCP headers of one received frame, decoded and checked in the order that the
 // header file lists. Straight code for what nearly every frame is (IPv4 without options, TCP);
 // every check is a branch that is never taken, and what follows it is out of the way.
-// RFC 791, RFC 1122 section 3.2.1, RFC 9293 section 3.1, RFC 6890 (sources that cannot be).
+// RFC 791, RFC 1122 section 3.2.1, RFC 8200, RFC 9293 section 3.1, RFC 6890 (sources that cannot
+// be).
 #include "wire/frame.h"
 
 #include <algorithm>
 
 #include "wire/bytes.h"
 #include "wire/checksum.h"
+#include "wire/ipv6.h"
 #include "wire/plain.h"
 #include "wire/tcp_options.h"
 
@@ -16,6 +18,7 @@ namespace millrace::wire {
 namespace {
 
 constexpr uint16_t kIpv4InMemory = 0x0008;  // ethertypes as load16() sees them
+constexpr uint16_t kIpv6InMemory = 0xdd86;
 constexpr uint16_t kArpInMemory = 0x0608;
 constexpr uint16_t kFragmentInMemory = 0xff3f;  // more-fragments and offset; not DF
 constexpr uint8_t kVersion4NoOptions = 0x45;
@@ -56,21 +59,18 @@ bool checksum_bad(ChecksumVerdict verdict, Sum sum) {
   return verdict == ChecksumVerdict::kBad || fold(sum()) != kSumGood;
 }
 
-// Requires: out.ip and the addresses of out.key are set; `l4_bytes` lie behind the IP header.
-inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4_bytes,
-                           ParsedFrame& out) {
+// Requires: out.ip and the addresses of out.key are set; `l4_bytes` lie behind the IP header, and
+// `pseudo()` is the sum of their pseudo-header.
+template <class Pseudo>
+inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4_bytes, uint8_t ecn,
+                           Pseudo&& pseudo, ParsedFrame& out) {
   if (l4_bytes < kTcpHeaderBytes) [[unlikely]]
     return drop(out, Counter::kDropTcpTruncated);
   const size_t header_bytes = (load8(tcp + 12) >> 4) * size_t{4};
   if (header_bytes < kTcpHeaderBytes || header_bytes > l4_bytes) [[unlikely]] {
     return drop(out, Counter::kDropTcpOffset);
   }
-  const auto sum = [&] {
-    const std::byte* addresses = out.ip + 12;
-    return sum_bytes({tcp, l4_bytes},
-                     sum_pseudo_header(load32(addresses), load32(addresses + 4), kProtocolTcp,
-                                       static_cast<uint16_t>(l4_bytes)));
-  };
+  const auto sum = [&] { return sum_bytes({tcp, l4_bytes}, pseudo()); };
   if (checksum_bad(frame.l4_checksum, sum)) [[unlikely]] {
     return drop(out, Counter::kDropTcpChecksum);
   }
@@ -89,7 +89,7 @@ inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4
       .ack = SeqNum(load_be32(tcp + 8)),
       .window = load_be16(tcp + 14),
       .payload_bytes = static_cast<uint16_t>(l4_bytes - header_bytes),
-      .ecn = static_cast<uint8_t>(load8(out.ip + 1) & 3),
+      .ecn = ecn,
       .payload = tcp + header_bytes,
       .flags = flags,
   };
@@ -144,15 +144,58 @@ inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
 
   out.protocol = protocol;
   out.ip_bytes = total_bytes;
-  out.ip_header_bytes = static_cast<uint8_t>(header_bytes);
+  out.ip_header_bytes = static_cast<uint16_t>(header_bytes);
   out.key.local = IpAddress::v4(swap_bytes(destination));
   out.key.peer = IpAddress::v4(swap_bytes(source));
   if (protocol == kProtocolTcp) [[likely]] {
-    return parse_tcp(frame, ip + header_bytes, total_bytes - header_bytes, out);
+    const size_t l4_bytes = total_bytes - header_bytes;
+    const auto pseudo = [&] {
+      return sum_pseudo_header(source, destination, protocol, static_cast<uint16_t>(l4_bytes));
+    };
+    return parse_tcp(frame, ip + header_bytes, l4_bytes, load8(ip + 1) & 3, pseudo, out);
   }
   out.key.local_port = 0;
   out.key.peer_port = 0;
   return out.kind = protocol == kProtocolIcmp ? FrameKind::kIcmp : FrameKind::kOtherIp;
+}
+
+// Requires: as parse_ipv4(). On the wire an IPv4-mapped address is nobody's: inside it would name a
+// host of IPv4.
+FrameKind parse_ipv6(const RxFrame& frame, ParsedFrame& out) {
+  const std::byte* ip = out.ip;
+  const size_t room = frame.length - kEthernetHeaderBytes;
+  if (room > 0 && load8(ip) >> 4 != 6) return drop(out, Counter::kDropIpVersion);
+  if (room < kIpv6HeaderBytes) return drop(out, Counter::kDropIpHeader);
+  const size_t total_bytes = kIpv6HeaderBytes + load_be16(ip + 4);
+  if (total_bytes > std::min<size_t>(room, UINT16_MAX)) return drop(out, Counter::kDropIpTruncated);
+  out.key.peer = load_address(ip + 8);
+  out.key.local = load_address(ip + 24);
+  const Ipv6Payload payload = walk_extensions(ip, total_bytes);
+  if (payload.dropped) return drop(out, payload.reason);
+  const IpAddress& source = out.key.peer;
+  const bool anonymous = source.is_unspecified() && payload.protocol != kProtocolIcmpV6;
+  if (source.is_multicast() || source.is_loopback() || source.is_v4() || anonymous) {
+    return drop(out, Counter::kDropIpSourceInvalid);
+  }
+  if (out.key.local.is_v4() || out.key.local.is_unspecified()) {
+    return drop(out, Counter::kDropIpNotForUs);
+  }
+  if (source == out.key.local) return drop(out, Counter::kDropLand);
+
+  out.protocol = payload.protocol;
+  out.ip_bytes = static_cast<uint16_t>(total_bytes);
+  out.ip_header_bytes = payload.header_bytes;
+  if (payload.protocol == kProtocolTcp) {
+    const size_t l4_bytes = total_bytes - payload.header_bytes;
+    const auto pseudo = [&] {
+      return sum_pseudo_header_v6(ip + 8, kProtocolTcp, static_cast<uint16_t>(l4_bytes));
+    };
+    const auto ecn = static_cast<uint8_t>((load8(ip + 1) >> 4) & 3);
+    return parse_tcp(frame, ip + payload.header_bytes, l4_bytes, ecn, pseudo, out);
+  }
+  out.key.local_port = 0;
+  out.key.peer_port = 0;
+  return out.kind = payload.protocol == kProtocolIcmpV6 ? FrameKind::kIcmpV6 : FrameKind::kOtherIp;
 }
 
 MacAddress load_mac(const std::byte* from) {
@@ -214,6 +257,7 @@ FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out) {
   const auto ethertype = static_cast<uint16_t>(source_and_type >> 48);
   if (ethertype == kIpv4InMemory) [[likely]]
     return parse_ipv4(frame, out);
+  if (ethertype == kIpv6InMemory) return parse_ipv6(frame, out);
   if (ethertype != kArpInMemory) return drop(out, Counter::kDropEthertype);
   out.protocol = 0;
   out.ip_bytes =

@@ -20,6 +20,12 @@ bool is_error(uint8_t type) {
          type == kIcmpParameterProblem;
 }
 
+IcmpError unreachable(uint8_t code) {
+  if (code == kUnreachableFragmentationNeeded) return IcmpError::kTooBig;
+  const bool refused = code == kUnreachableProtocol || code == kUnreachablePort;
+  return refused ? IcmpError::kRefused : IcmpError::kUnreachable;
+}
+
 // Reads the packet that an error quotes. False when it is not even an IPv4 header, or TCP with
 // less than the RFC promises. The quote's checksums are not looked at: routers on the way may have
 // changed it, and may have quoted it in part.
@@ -62,9 +68,9 @@ std::optional<IcmpMessage> parse_icmp(const ParsedFrame& parsed, Counter& drop) 
   message.code = load8(icmp + 1);
   message.body = {icmp + 4, bytes - 4};
   if (!is_error(message.type)) return message;
-  if (message.type == kIcmpDestinationUnreachable &&
-      message.code == kUnreachableFragmentationNeeded) {
-    message.next_hop_mtu = load_be16(icmp + 6);
+  if (message.type == kIcmpDestinationUnreachable) {
+    message.error = unreachable(message.code);
+    if (message.error == IcmpError::kTooBig) message.next_hop_mtu = load_be16(icmp + 6);
   }
   if (!read_quote({icmp + kIcmpHeaderBytes, bytes - kIcmpHeaderBytes}, message)) {
     drop = Counter::kDropIcmpMalformed;

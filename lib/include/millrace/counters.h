@@ -103,6 +103,7 @@ enum class Counter : uint8_t {
   kDropIpChecksum,
   kDropIpTruncated,
   kDropIpFragment,
+  kDropIpExtension,  // an IPv6 extension header that is not sound, or asks for it
   kDropIpNotForUs,
   kDropIpSourceInvalid,
   kDropIpProtocol,
