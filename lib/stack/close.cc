@@ -135,15 +135,8 @@ void Shard::Impl::enter_time_wait(uint32_t index) {
     return;
   }
   if (time_wait_.full()) drop_oldest_time_wait();
-  TimeWait t;
-  t.local = c.key.local.v4_value();
-  t.peer = c.key.peer.v4_value();
-  t.local_port = c.key.local_port;
-  t.peer_port = c.key.peer_port;
-  t.snd_nxt = c.snd_nxt;
-  t.rcv_nxt = c.rcv_nxt;
-  t.ts_recent = c.ts_recent;
-  const uint32_t record = time_wait_.push(t, c.has(tcp::kTimestamps), ctx_.tick);
+  const uint32_t record = time_wait_.push(c.key, {c.snd_nxt, c.rcv_nxt, c.ts_recent},
+                                          c.has(tcp::kTimestamps), ctx_.tick);
   const bool replaced = flows_.replace(flow_hash(c.key), flow_value(FlowKind::kConnection, index),
                                        flow_value(FlowKind::kTimeWait, record));
   MR_ASSERT(replaced);
@@ -209,10 +202,12 @@ void Shard::Impl::erase_time_wait(uint32_t index, uint64_t hash) {
 // A late FIN begins 2 MSL anew: the record goes to the end of the queue.
 void Shard::Impl::restart_time_wait(uint32_t index, uint64_t hash) {
   if (time_wait_.began_in(index, ctx_.tick)) return;
+  const FlowKey key = time_wait_.key(index);
   const TimeWait record = time_wait_[index];
+  const bool timestamps = time_wait_.timestamps(index);
   time_wait_.erase(index);
   if (time_wait_.full()) drop_oldest_time_wait();
-  const uint32_t moved = time_wait_.push(record, time_wait_.timestamps(index), ctx_.tick);
+  const uint32_t moved = time_wait_.push(key, record, timestamps, ctx_.tick);
   const bool replaced = flows_.replace(hash, flow_value(FlowKind::kTimeWait, index),
                                        flow_value(FlowKind::kTimeWait, moved));
   MR_ASSERT(replaced);
@@ -221,7 +216,7 @@ void Shard::Impl::restart_time_wait(uint32_t index, uint64_t hash) {
 void Shard::Impl::drop_oldest_time_wait() {
   const uint32_t index = time_wait_.front();
   if (!time_wait_.erased(index)) {
-    erase_time_wait(index, flow_hash(time_wait_[index].key()));
+    erase_time_wait(index, flow_hash(time_wait_.key(index)));
     counters_.add(Counter::kTcpExtTCPTimeWaitOverflow);
   }
   time_wait_.pop();
@@ -239,7 +234,7 @@ void Shard::Impl::expire_time_wait(uint32_t budget) {
       const uint32_t index = time_wait_.front();
       if (!time_wait_.erased(index)) {
         if (!tcp::tick_reached(ctx_.tick, time_wait_.front_deadline())) break;
-        hashes[count] = flow_hash(time_wait_[index].key());
+        hashes[count] = flow_hash(time_wait_.key(index));
         flows_.prefetch(hashes[count]);
         indices[count++] = index;
       }

@@ -3,6 +3,7 @@
 // above it. A frame walks down this page once.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -21,7 +22,7 @@
 #include "stack/control_queue.h"
 #include "stack/rate_limit.h"
 #include "stack/statistics.h"
-#include "stack/time_wait_queue.h"
+#include "stack/time_waits.h"
 #include "stack/used_cookies.h"
 #include "tcp/connection.h"
 #include "tcp/context.h"
@@ -39,7 +40,8 @@ namespace stack {
 
 using base::kNil;
 
-// What a flow-table value means: the top two bits say which slab the index is of.
+// What a flow-table value means: the top two bits say which slab the index is of. Places in
+// TIME-WAIT have 31 bits and so two of their four values.
 enum class FlowKind : uint32_t { kConnection = 0, kHalfOpen = 1, kTimeWait = 2 };
 inline constexpr uint32_t kFlowIndexBits = 30;
 inline constexpr uint32_t kFlowIndexMask = (1u << kFlowIndexBits) - 1;
@@ -47,9 +49,13 @@ constexpr uint32_t flow_value(FlowKind kind, uint32_t index) {
   return (static_cast<uint32_t>(kind) << kFlowIndexBits) | index;
 }
 constexpr FlowKind flow_kind(uint32_t value) {
-  return static_cast<FlowKind>(value >> kFlowIndexBits);
+  return static_cast<FlowKind>(std::min(value >> kFlowIndexBits, uint32_t{2}));
 }
-constexpr uint32_t flow_index(uint32_t value) { return value & kFlowIndexMask; }
+constexpr uint32_t flow_index(uint32_t value) {
+  return value &
+         (flow_kind(value) == FlowKind::kTimeWait ? kFlowIndexMask * 2 + 1 : kFlowIndexMask);
+}
+static_assert(TimeWaits::kPlaceBits == kFlowIndexBits + 1);
 
 struct Listener {
   Endpoint local;
@@ -311,10 +317,9 @@ class Shard::Impl {
 
   Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
        base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
-       stack::TimeWaitQueue time_wait, base::Slab<tcp::Inbox> inboxes,
-       base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
-       stack::ControlQueue control, stack::UsedCookies used_cookies, stack::UsedCookies used_syns,
-       tcp::FastOpen fast_open);
+       stack::TimeWaits time_wait, base::Slab<tcp::Inbox> inboxes, base::Slab<tcp::Sender> senders,
+       base::Slab<tcp::Run> runs, flow::Table flows, stack::ControlQueue control,
+       stack::UsedCookies used_cookies, stack::UsedCookies used_syns, tcp::FastOpen fast_open);
 
   Shard* facade_ = nullptr;
   RawHandler* raw_ = nullptr;
@@ -326,7 +331,7 @@ class Shard::Impl {
   tcp::Blocks blocks_;
   base::Slab<Connection> connections_;
   base::Slab<tcp::HalfOpen> half_open_;
-  stack::TimeWaitQueue time_wait_;
+  stack::TimeWaits time_wait_;
   base::Slab<tcp::Inbox> inboxes_;
   base::Slab<tcp::Sender> senders_;
   base::Slab<tcp::Run> runs_;

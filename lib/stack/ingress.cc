@@ -45,7 +45,7 @@ bool Shard::Impl::is_key_of(uint32_t value, const FlowKey& key) const {
     case FlowKind::kHalfOpen:
       return half_open_[flow_index(value)].key == key;
     case FlowKind::kTimeWait:
-      return time_wait_[flow_index(value)].key() == key;
+      return time_wait_.key(flow_index(value)) == key;
   }
   return false;
 }

@@ -157,7 +157,7 @@ bool Shard::Impl::choose_port(FlowKey& key, bool timestamps) {
 
 // Whether one can connect to `address`, as far as it shows.
 bool Shard::Impl::is_host(const IpAddress& address) const {
-  return address.is_v4() && !address.is_unspecified() && !address.is_multicast() &&
+  return !address.is_unspecified() && !address.is_multicast() && !address.is_loopback() &&
          !interface_.is_broadcast(address) && !interface_.is_local(address);
 }
 
@@ -168,7 +168,7 @@ Error Shard::Impl::no_way(const Endpoint& peer) const {
                              peer.address.to_string())};
   }
   if (!is_host(peer.address) || peer.port == 0) {
-    return Error{fmt::format("{} cannot be connected to; give a host's IPv4 address and a port",
+    return Error{fmt::format("{} cannot be connected to; give a host's address and a port",
                              peer.to_string())};
   }
   return no_route(peer.address);
@@ -200,6 +200,10 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   if (!app_index) return app_index.error();
 
   FlowKey key{any_local ? way->source : local.address, peer.address, local.port, peer.port};
+  if (key.local.is_v4() != key.peer.is_v4() || key.local.is_unspecified()) {
+    return Error{fmt::format("{} cannot be reached: we have no address of its family",
+                             peer.address.to_string())};
+  }
   if (key.local_port == 0 && !choose_port(key, options.timestamps)) {
     return Error{fmt::format(
         "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in TIME-WAIT);"

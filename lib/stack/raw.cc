@@ -30,7 +30,7 @@ void build_raw(TxFrame& frame, const RawPath& path, const RawSegment& s) {
 
 // Each call takes the entry it finds: what no connection refers to is forgotten in time.
 Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer) {
-  const stack::Way* way = peer.is_v4() ? way_to(peer) : nullptr;
+  const stack::Way* way = way_to(peer);
   if (way == nullptr) return no_route(peer);
   if (way->neighbor == kNil) return no_neighbor();
   const net::Neighbor& neighbor = neighbors_[way->neighbor];

@@ -23,7 +23,7 @@ constexpr uint32_t kUsedCookiesMin = 1024;
 
 Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
                   base::Slab<Connection> connections, base::Slab<tcp::HalfOpen> half_open,
-                  stack::TimeWaitQueue time_wait, base::Slab<tcp::Inbox> inboxes,
+                  stack::TimeWaits time_wait, base::Slab<tcp::Inbox> inboxes,
                   base::Slab<tcp::Sender> senders, base::Slab<tcp::Run> runs, flow::Table flows,
                   stack::ControlQueue control, stack::UsedCookies used_cookies,
                   stack::UsedCookies used_syns, tcp::FastOpen fast_open)
@@ -78,8 +78,11 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   ctx_.runs = &runs_;
   ctx_.profiles = &profiles_;
   ctx_.min_pmtu = config.min_pmtu;
-  ctx_.local_mss =
-      static_cast<uint16_t>(config.interface.mtu - wire::kIpv4HeaderBytes - wire::kTcpHeaderBytes);
+  const auto mss = [&](size_t ip_bytes) {
+    return static_cast<uint16_t>(config.interface.mtu - ip_bytes - wire::kTcpHeaderBytes);
+  };
+  ctx_.local_mss = mss(wire::kIpv4HeaderBytes);
+  ctx_.local_mss_v6 = mss(wire::kIpv6HeaderBytes);
   ctx_.challenges = tcp::ChallengeBudget(config.challenge_ack_per_second, random.next());
   ctx_.fast_open = &fast_open_;
   const bool drawn = config.fast_open_key == std::array<uint64_t, 2>{};
@@ -98,7 +101,7 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   auto connections = base::Slab<Connection>::create(config.connections_max, huge);
   auto half_open = base::Slab<tcp::HalfOpen>::create(config.half_open_max, huge);
   auto time_wait =
-      stack::TimeWaitQueue::create(config.time_wait_max, tcp::to_ticks(config.msl * 2), huge);
+      stack::TimeWaits::create(config.time_wait_max, tcp::to_ticks(config.msl * 2), huge);
   // Most connections have none of these at most times: not worth large pages that are reserved.
   auto inboxes = base::Slab<tcp::Inbox>::create(config.connections_max, false);
   auto senders = base::Slab<tcp::Sender>::create(config.connections_max, false);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The records of TIME-WAIT. In: a record and the tick at which it begins. Out: its index, and which
-// record is the oldest and due. All live equally long, so they expire in the order they came: a
-// ring of records, and beside it their deadlines, one for all that came within the same tick.
+// The records of TIME-WAIT of one family. In: a record and the tick at which it begins. Out: its
+// index, and which record is the oldest and due. All live equally long, so they expire in the order
+// they came: a ring of records, and beside it their deadlines, one for all that came within the
+// same tick.
 //
 //   records    | . | d | e | . | x | g | h | . |        x was erased: it is passed over when it
 //                    ^ head                ^ tail       comes to the front
 //   deadlines  | 60001 x 2 | 60007 x 3 |
 //
-// So a record takes its 24 bytes, a bit that says whether timestamps were in use, and next to
+// So a record takes its 24 or 48 bytes, a bit that says whether timestamps were in use, and next to
 // nothing for its deadline, however many there are: only so many ticks fit into a lifetime.
 //
 // Must hold: an index stays what it is until its record is popped; ticks do not go back.
@@ -26,12 +27,13 @@
 
 namespace millrace::stack {
 
+template <class Record>  // TimeWaitV4 or TimeWaitV6
 class TimeWaitQueue {
  public:
   // `lifetime` in ticks. Nothing when there is no memory. Requires: 1 <= capacity.
   [[nodiscard]] static std::optional<TimeWaitQueue> create(uint32_t capacity, uint32_t lifetime,
                                                            bool hugepages) {
-    auto records = base::Region::allocate(size_t{capacity} * sizeof(tcp::TimeWait), hugepages);
+    auto records = base::Region::allocate(size_t{capacity} * sizeof(Record), hugepages);
     auto timestamps = base::Region::allocate((size_t{capacity} + 63) / 64 * 8, false);
     if (!records || !timestamps) return std::nullopt;
     return TimeWaitQueue(std::move(*records), std::move(*timestamps), capacity, lifetime);
@@ -40,10 +42,11 @@ class TimeWaitQueue {
   // Erased records count until they are popped.
   [[nodiscard]] bool empty() const { return used_ == 0; }
   [[nodiscard]] bool full() const { return used_ == capacity_; }
+  [[nodiscard]] uint32_t used() const { return used_; }
   [[nodiscard]] uint32_t live() const { return live_; }
 
   // Requires: not full().
-  uint32_t push(const tcp::TimeWait& record, bool timestamps, uint32_t now) {
+  uint32_t push(const Record& record, bool timestamps, uint32_t now) {
     MR_DCHECK(!full());
     const uint32_t deadline = now + lifetime_;
     if (deadlines_.empty() || deadlines_.back().tick != deadline) {
@@ -69,16 +72,15 @@ class TimeWaitQueue {
   // Requires: live. It keeps its place in the queue.
   void erase(uint32_t index) {
     MR_DCHECK(!erased(index));
-    records_[index].local = 0;
+    records_[index].local_port = 0;
     --live_;
   }
 
-  [[nodiscard]] tcp::TimeWait& operator[](uint32_t index) { return records_[index]; }
-  [[nodiscard]] const tcp::TimeWait& operator[](uint32_t index) const { return records_[index]; }
+  [[nodiscard]] const Record& operator[](uint32_t index) const { return records_[index]; }
   [[nodiscard]] bool timestamps(uint32_t index) const {
     return ((timestamps_[index / 64] >> (index % 64)) & 1) != 0;
   }
-  [[nodiscard]] bool erased(uint32_t index) const { return records_[index].local == 0; }
+  [[nodiscard]] bool erased(uint32_t index) const { return records_[index].local_port == 0; }
 
   // Whether the record began in this tick.
   [[nodiscard]] bool began_in(uint32_t index, uint32_t now) const {
@@ -111,7 +113,7 @@ class TimeWaitQueue {
   TimeWaitQueue(base::Region records, base::Region timestamps, uint32_t capacity, uint32_t lifetime)
       : records_region_(std::move(records)),
         timestamps_region_(std::move(timestamps)),
-        records_(reinterpret_cast<tcp::TimeWait*>(records_region_.data())),
+        records_(reinterpret_cast<Record*>(records_region_.data())),
         timestamps_(reinterpret_cast<uint64_t*>(timestamps_region_.data())),
         deadlines_(std::min(capacity, lifetime + 2)),
         capacity_(capacity),
@@ -123,7 +125,7 @@ class TimeWaitQueue {
 
   base::Region records_region_;
   base::Region timestamps_region_;
-  tcp::TimeWait* records_;
+  Record* records_;
   uint64_t* timestamps_;  // one bit for each
   base::Fifo<Deadline> deadlines_;
   uint32_t capacity_;

@@ -17,9 +17,10 @@
 namespace millrace::tcp {
 
 struct Context {
-  uint32_t tick = 0;          // milliseconds
-  uint32_t now_us = 0;        // microseconds modulo 2^32
-  uint16_t local_mss = 1460;  // MTU without IP and TCP headers
+  uint32_t tick = 0;             // milliseconds
+  uint32_t now_us = 0;           // microseconds modulo 2^32
+  uint16_t local_mss = 1460;     // MTU without IPv4 and TCP headers
+  uint16_t local_mss_v6 = 1440;  // the same of IPv6
   // What one connection may come to hold in either direction: less than its options say when
   // blocks are scarce. Looked at once in a turn.
   uint32_t share_max = UINT32_MAX;

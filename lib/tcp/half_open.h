@@ -51,20 +51,50 @@ struct alignas(64) HalfOpen {
 };
 static_assert(sizeof(HalfOpen) == 64);
 
-// TIME-WAIT (RFC 9293 section 3.10.7.4), IPv4.
+// TIME-WAIT (RFC 9293 section 3.10.7.4): what answers need, beside the tuple.
 struct TimeWait {
+  SeqNum snd_nxt;
+  SeqNum rcv_nxt;
+  uint32_t ts_recent = 0;
+};
+
+// The same with the tuple, packed by family. A local port of 0 is no record's.
+struct TimeWaitV4 {
   uint32_t local = 0;  // IPv4 addresses as numbers
   uint32_t peer = 0;
   uint16_t local_port = 0;
   uint16_t peer_port = 0;
-  SeqNum snd_nxt;
-  SeqNum rcv_nxt;
-  uint32_t ts_recent = 0;
+  TimeWait state;
 
+  TimeWaitV4() = default;
+  TimeWaitV4(const FlowKey& key, const TimeWait& s)
+      : local(key.local.v4_value()),
+        peer(key.peer.v4_value()),
+        local_port(key.local_port),
+        peer_port(key.peer_port),
+        state(s) {}
   [[nodiscard]] FlowKey key() const {
     return {IpAddress::v4(local), IpAddress::v4(peer), local_port, peer_port};
   }
 };
-static_assert(sizeof(TimeWait) == 24);
+static_assert(sizeof(TimeWaitV4) == 24);
+
+struct TimeWaitV6 {
+  IpAddress local;
+  IpAddress peer;
+  uint16_t local_port = 0;
+  uint16_t peer_port = 0;
+  TimeWait state;
+
+  TimeWaitV6() = default;
+  TimeWaitV6(const FlowKey& key, const TimeWait& s)
+      : local(key.local),
+        peer(key.peer),
+        local_port(key.local_port),
+        peer_port(key.peer_port),
+        state(s) {}
+  [[nodiscard]] FlowKey key() const { return {local, peer, local_port, peer_port}; }
+};
+static_assert(sizeof(TimeWaitV6) == 48);
 
 }  // namespace millrace::tcp

@@ -19,14 +19,16 @@ namespace {
 
 // The payload of a full-sized segment: the smaller of what the peer takes and what we can send,
 // without the options that every segment carries (RFC 6691).
-uint16_t effective_mss(uint16_t peer_mss, bool timestamps, const TcpOptions& options,
-                       const Context& ctx) {
-  uint16_t mss = std::min(peer_mss, announced_mss(options, ctx));
+uint16_t effective_mss(const IpAddress& peer, uint16_t peer_mss, bool timestamps,
+                       const TcpOptions& options, const Context& ctx) {
+  uint16_t mss = std::min(peer_mss, announced_mss(options, ctx, peer));
   if (timestamps) mss = static_cast<uint16_t>(mss - std::min<uint16_t>(mss, kTimestampOptionBytes));
   return std::max<uint16_t>(mss, 32);  // a peer that announces next to nothing gets small segments
 }
 
-uint16_t peer_mss(const wire::Segment& s) { return s.mss == 0 ? kDefaultMss : s.mss; }
+uint16_t peer_mss(const IpAddress& peer, const wire::Segment& s) {
+  return s.mss == 0 ? default_mss(peer) : s.mss;
+}
 
 uint8_t peer_shift(const wire::Segment& s) {
   return std::min(s.window_shift, wire::kWindowShiftMax);
@@ -62,8 +64,8 @@ void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
   }
   c.quick_acks = options.quick_acks;
   take_user_timeout(c, s, ctx);
-  c.snd_mss = effective_mss(peer_mss(s), timestamps, options, ctx);
-  c.rcv_mss = kDefaultMss;
+  c.snd_mss = effective_mss(c.key.peer, peer_mss(c.key.peer, s), timestamps, options, ctx);
+  c.rcv_mss = default_mss(c.key.peer);
   c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0xffffu);
   note_window(c, s, 0);  // the window of a SYN is never scaled (RFC 7323 section 2.2)
 }
@@ -73,7 +75,7 @@ void learn_fast_open(Connection& c, const wire::Segment& s, Context& ctx) {
   const bool brought_data = c.snd_nxt - c.snd_una > 1;
   c.clear(kFastOpen);
   if (s.fast_open_length > 2) {
-    ctx.fast_open->remember(c.key.peer, s.fast_open_cookie(), peer_mss(s), ctx.tick);
+    ctx.fast_open->remember(c.key.peer, s.fast_open_cookie(), peer_mss(c.key.peer, s), ctx.tick);
   } else if (!brought_data) {
     ctx.fast_open->refuse(c.key.peer, ctx.tick);
   }
@@ -84,8 +86,9 @@ void learn_fast_open(Connection& c, const wire::Segment& s, Context& ctx) {
 
 }  // namespace
 
-uint16_t announced_mss(const TcpOptions& options, const Context& ctx) {
-  return options.mss_max == 0 ? ctx.local_mss : std::min(options.mss_max, ctx.local_mss);
+uint16_t announced_mss(const TcpOptions& options, const Context& ctx, const IpAddress& peer) {
+  const uint16_t local = peer.is_v4() ? ctx.local_mss : ctx.local_mss_v6;
+  return options.mss_max == 0 ? local : std::min(options.mss_max, local);
 }
 
 void note_options(Connection& c, const TcpOptions& options) {
@@ -103,8 +106,8 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   c.snd_una = c.snd_nxt = iss;
   c.snd_end = iss + 1;  // bytes queued before the handshake follow the SYN
   c.ts_offset = ts_offset;
-  c.snd_mss = kDefaultMss;
-  c.rcv_mss = kDefaultMss;
+  c.snd_mss = default_mss(c.key.peer);
+  c.rcv_mss = c.snd_mss;
   c.set(kSynDue);
   if (options.timestamps) c.set(kTimestamps);
   if (options.sack) c.set(kSack);
@@ -126,7 +129,7 @@ uint32_t offer_fast_open(Connection& c, Context& ctx, wire::SegmentHeader& h, Tx
   }
   h.fast_open_length = static_cast<uint8_t>(2 + peer->cookie_bytes);
   h.fast_open_cookie = peer->cookie.data();
-  const uint32_t mss = std::min(peer->mss, announced_mss(ctx.options(c), ctx));
+  const uint32_t mss = std::min(peer->mss, announced_mss(ctx.options(c), ctx, c.key.peer));
   // Beside the longest cookie there is room for no more than MSS, SACK, timestamps and scale; the
   // user timeout can wait for the next segment.
   constexpr uint32_t kOptionsMaxBytes = 40;
@@ -207,7 +210,7 @@ HalfOpen remember_syn(const FlowKey& key, const wire::Segment& s, const TcpOptio
   half.key = key;
   half.irs = s.seq;
   half.iss = iss;
-  half.mss = peer_mss(s);
+  half.mss = peer_mss(half.key.peer, s);
   const bool scale = options.window_scale && s.window_shift != wire::kNoWindowShift;
   half.shift_and_flags = scale ? peer_shift(s) : HalfOpen::kNoShift;
   if (options.timestamps && s.has_timestamps) {
@@ -227,7 +230,7 @@ wire::SegmentHeader syn_ack(const HalfOpen& half, const TcpOptions& options, con
   h.ack = half.irs + 1;
   h.flags = wire::kSyn | wire::kAck | ecn_syn_ack_flags(half);
   h.window = static_cast<uint16_t>(std::min(options.receive_buffer_bytes, 0xffffu));
-  h.mss = announced_mss(options, ctx);
+  h.mss = announced_mss(options, ctx, half.key.peer);
   if (half.window_shift() != HalfOpen::kNoShift) {
     h.window_shift = window_shift_for(options.receive_buffer_bytes);
   }
@@ -272,8 +275,8 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   c.quick_acks = options.quick_acks;
   if (half.sack()) c.set(kSack);
   note_options(c, options);
-  c.snd_mss = effective_mss(half.mss, half.timestamps(), options, ctx);
-  c.rcv_mss = kDefaultMss;
+  c.snd_mss = effective_mss(half.key.peer, half.mss, half.timestamps(), options, ctx);
+  c.rcv_mss = default_mss(c.key.peer);
   c.total_retrans = half.retries;
   note_window(c, s, scale ? half.window_shift() : 0);
   start_congestion(c, ctx, half.retries != 0);

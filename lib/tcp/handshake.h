@@ -13,11 +13,12 @@
 
 namespace millrace::tcp {
 
-inline constexpr uint16_t kDefaultMss = 536;  // RFC 9293 section 3.7.1
+// Of a peer that does not say (RFC 9293 section 3.7.1).
+inline uint16_t default_mss(const IpAddress& peer) { return peer.is_v4() ? 536 : 1220; }
 inline constexpr uint16_t kTimestampOptionBytes = 12;
 
 // What we announce on SYN: what the MTU allows, within the option.
-uint16_t announced_mss(const TcpOptions& options, const Context& ctx);
+uint16_t announced_mss(const TcpOptions& options, const Context& ctx, const IpAddress& peer);
 
 // Marks what the options in force ask of every segment, or of the next. When they are set, and when
 // they change.

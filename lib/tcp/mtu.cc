@@ -11,7 +11,8 @@
 namespace millrace::tcp {
 namespace {
 
-constexpr uint16_t kMtuMin = 68;  // RFC 791: what every link carries whole
+constexpr uint16_t kMtuMin = 68;      // RFC 791: what every link carries whole
+constexpr uint16_t kMtuMinV6 = 1280;  // the same of RFC 8200
 constexpr uint16_t kTcpHeader = 20;
 constexpr uint16_t kTimestamps12 = 12;
 constexpr uint32_t kFollowers = 4;  // full segments behind a probe, so that its loss shows
@@ -22,7 +23,8 @@ uint16_t header_bytes(const Connection& c) {
 }
 
 uint16_t mss_for(const Connection& c, const Context& ctx, uint16_t mtu) {
-  return static_cast<uint16_t>(std::max(mtu, ctx.min_pmtu) - header_bytes(c));
+  const uint16_t least = c.key.peer.is_v4() ? ctx.min_pmtu : std::max(ctx.min_pmtu, kMtuMinV6);
+  return static_cast<uint16_t>(std::max(mtu, least) - header_bytes(c));
 }
 
 // Segments are smaller from now on. Requires: mss < c.snd_mss.
@@ -77,7 +79,9 @@ void begin_path(Connection& c, Context& ctx, uint16_t path_mtu) {
     mss = mss_for(c, ctx, path_mtu);
     limit = static_cast<uint16_t>(mss + 1);
   }
-  if (ctx.options(c).mtu_probing == MtuProbing::kAlways) mss = std::min(mss, kBaseMss);
+  if (ctx.options(c).mtu_probing == MtuProbing::kAlways) {
+    mss = std::min(mss, std::max(kBaseMss, mss_for(c, ctx, 0)));
+  }
   if (mss == c.snd_mss) return;
   Sender& r = open_sender(c, ctx);
   shrink(c, r, ctx, mss);

@@ -69,7 +69,7 @@ void syn(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
   h.seq = fast ? c.snd_una - 1 : c.snd_una;
   h.flags = wire::kSyn;
   h.window = static_cast<uint16_t>(std::min(options.receive_buffer_bytes, 0xffffu));
-  h.mss = announced_mss(options, ctx);
+  h.mss = announced_mss(options, ctx, c.key.peer);
   const uint8_t shift = window_shift_for(options.receive_buffer_bytes);
   if (answering) {
     h.flags |= wire::kAck;

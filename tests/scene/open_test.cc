@@ -44,7 +44,7 @@ TEST(SceneOpen, AnAddressThatIsNoHostsIsRefused) {
     const auto id = s.host().connect({Prefix::parse(peer).value().address, 80});
     return id.ok() ? "none" : id.error().message;
   };
-  const std::string advice = " cannot be connected to; give a host's IPv4 address and a port";
+  const std::string advice = " cannot be connected to; give a host's address and a port";
   for (const std::string peer :
        {"224.0.0.1", "239.255.255.255", "255.255.255.255", "10.0.0.255", "0.0.0.0"}) {
     EXPECT_EQ(error((peer + "/32").c_str()), peer + ":80" + advice);

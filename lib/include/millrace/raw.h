@@ -49,7 +49,7 @@ struct RawPath {
   uint8_t ttl = 64;
 };
 
-// A frame with that segment, and no payload. Requires: an IPv4 key.
+// A frame with that segment, and no payload. Requires: both addresses of one family.
 void build_raw(TxFrame& frame, const RawPath& path, const RawSegment& segment);
 
 // Calls are made on the shard's own thread, during its turn.

@@ -15,22 +15,25 @@ namespace {
 
 constexpr uint32_t kLifetime = 50;
 
-TimeWaitQueue make_queue(uint32_t capacity) {
-  auto queue = TimeWaitQueue::create(capacity, kLifetime, false);
+using Queue = TimeWaitQueue<tcp::TimeWaitV4>;
+
+Queue make_queue(uint32_t capacity) {
+  auto queue = Queue::create(capacity, kLifetime, false);
   MR_ASSERT(queue);
   return std::move(*queue);
 }
 
-tcp::TimeWait record_of(uint32_t number) {
-  tcp::TimeWait record;
+tcp::TimeWaitV4 record_of(uint32_t number) {
+  tcp::TimeWaitV4 record;
   record.local = 0x0a000001;
   record.peer = number;
-  record.snd_nxt = wire::SeqNum{number * 3};
+  record.local_port = 80;
+  record.state.snd_nxt = wire::SeqNum{number * 3};
   return record;
 }
 
 TEST(TimeWaitQueue, OldestFirstWithTheDeadlineOfItsTick) {
-  TimeWaitQueue queue = make_queue(3);
+  Queue queue = make_queue(3);
   EXPECT_TRUE(queue.empty());
   const uint32_t a = queue.push(record_of(1), true, 100);
   const uint32_t b = queue.push(record_of(2), false, 100);
@@ -54,7 +57,7 @@ TEST(TimeWaitQueue, OldestFirstWithTheDeadlineOfItsTick) {
 }
 
 TEST(TimeWaitQueue, WhatWasErasedKeepsItsPlaceUntilItIsPopped) {
-  TimeWaitQueue queue = make_queue(2);
+  Queue queue = make_queue(2);
   const uint32_t a = queue.push(record_of(1), true, 1);
   queue.push(record_of(2), true, 1);
   queue.erase(a);
@@ -67,7 +70,7 @@ TEST(TimeWaitQueue, WhatWasErasedKeepsItsPlaceUntilItIsPopped) {
 }
 
 TEST(TimeWaitQueue, OnlyTheRecordsOfThisTickBeganInIt) {
-  TimeWaitQueue queue = make_queue(4);
+  Queue queue = make_queue(4);
   const uint32_t a = queue.push(record_of(1), true, 10);
   const uint32_t b = queue.push(record_of(2), true, 11);
   const uint32_t c = queue.push(record_of(3), true, 11);
@@ -87,7 +90,7 @@ TEST(TimeWaitQueue, OnlyTheRecordsOfThisTickBeganInIt) {
 // Deadlines are kept for as many ticks as a lifetime has. Whoever does not expire what is due for
 // longer than that gets later deadlines, never earlier ones.
 TEST(TimeWaitQueue, WithoutRoomForADeadlineTheLastOnesLiveLonger) {
-  TimeWaitQueue queue = make_queue(1000);
+  Queue queue = make_queue(1000);
   for (uint32_t tick = 0; tick < 1000; ++tick) queue.push(record_of(tick), true, tick);
   for (uint32_t tick = 0; tick < 1000; ++tick) {
     const auto late = static_cast<int32_t>(queue.front_deadline() - (tick + kLifetime));
@@ -109,7 +112,7 @@ TEST(TimeWaitQueue, AgreesWithADeque) {
   for (const uint64_t seed : {1, 2, 3}) {
     SCOPED_TRACE(seed);
     base::Random random(seed);
-    TimeWaitQueue queue = make_queue(40);
+    Queue queue = make_queue(40);
     std::deque<Twin> twins;
     uint32_t now = 0xffff'ff00;  // wraps on the way
     uint32_t number = 1;
