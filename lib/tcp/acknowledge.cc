@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Step 5 of RFC 9293 section 3.10.7.4: what the ACK field says. New data acknowledged, the window
 // moved, or the duplicate that counts towards fast retransmit (RFC 5681 section 3.2).
-#include <algorithm>
-#include <bit>
+#include "tcp/acknowledge.h"
 
 #include "tcp/close.h"
 #include "tcp/congestion.h"
@@ -11,18 +10,11 @@
 #include "tcp/handshake.h"
 #include "tcp/input.h"
 #include "tcp/recovery.h"
-#include "tcp/rtt.h"
 #include "tcp/send_queue.h"
+#include "tcp/timeout.h"
 
 namespace millrace::tcp {
 namespace {
-
-void set_window(Connection& c, const wire::Segment& s) {
-  c.snd_wnd = uint32_t{s.window} << c.snd_wscale();
-  c.snd_wl1 = s.seq;
-  c.snd_wnd_max_log2 =
-      std::max(c.snd_wnd_max_log2, static_cast<uint8_t>(std::bit_width(c.snd_wnd)));
-}
 
 // A zero-window probe's byte that the peer did not take is unsent again, so that it goes out at
 // once, and first, when the window opens.
@@ -44,9 +36,9 @@ void update_window(Connection& c, const wire::Segment& s, Context& ctx, Effects&
   // news of a closed window must be believed, or the old window would be counted from the new ACK.
   if (s.ack > c.snd_una || c.snd_wl1 <= s.seq) {
     const uint32_t before = c.snd_wnd;
-    set_window(c, s);
+    set_window(c, s.seq, s.window);
     if (c.snd_wnd <= before) return;  // a probe's answer that repeats the window changes nothing
-    fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
+    fx.dirty = fx.dirty || c.has_unsent();
     if (c.has(kPersist) && s.ack == c.snd_una) leave_persist(c, ctx);
   }
 }
@@ -56,15 +48,8 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
   const uint32_t acked = s.ack - c.snd_una;
   const bool fin_acked = c.has(kFinSent) && s.ack == c.snd_nxt;
 
-  if (c.has(kRttTiming) && s.ack >= c.rtt_seq) {
-    take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
-    c.clear(kRttTiming);
-    if (c.sender != kNil) (*ctx.senders)[c.sender].measured_us = ctx.now_us;
-  }
-  c.backoff = 0;
-  c.probes = 0;
-  if (acked >= c.snd_mss) c.set(kFullSizePassed);
-  c.clear(kPersist | kRetransmitArmed | kLossProbe | kReorderTimer);
+  const bool measured = note_progress(c, ctx, s.ack);
+  if (measured && c.sender != kNil) (*ctx.senders)[c.sender].measured_us = ctx.now_us;
   if (c.sender == kNil && (s.sack_count == 0 || !c.has(kSack))) {
     c.snd_una = s.ack;
     c.duplicate_acks = 0;
@@ -78,13 +63,10 @@ void on_new_ack(Connection& c, const wire::Segment& s, Context& ctx, Effects& fx
   // RFC 6298 section 5.2 and 5.3.
   if (c.snd_una != c.snd_nxt) {
     arm_loss_timer(c, ctx);
-    // The wheel may only be told late of a deadline that was put off, never of one moved forward.
-    if (!c.timer.linked() || static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0) {
-      fx.dirty = true;
-    }
+    fx.dirty = fx.dirty || wheel_is_late_for(c, c.retransmit_deadline);
   }
   fx.acked = true;
-  fx.dirty = fx.dirty || c.unsent() != 0 || (c.has(kFinQueued) && !c.has(kFinSent));
+  fx.dirty = fx.dirty || c.has_unsent();
   if (fin_acked) {
     on_fin_acknowledged(c, ctx, fx);
     fx.dirty = true;  // FIN-WAIT-2 may have begun its timeout
@@ -146,7 +128,7 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     }
     c.clear(kSynDue);  // the peer's acknowledgement came before our SYN-ACK left
     c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
-    set_window(c, s);
+    set_window(c, s.seq, s.window);
     fx.established = true;
     if (fast) {
       complete_fast_open(c, s, ctx);

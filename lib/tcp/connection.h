@@ -188,6 +188,10 @@ struct alignas(64) Connection {
     const int32_t n = SeqNum::distance(snd_nxt, snd_end);
     return n > 0 ? static_cast<uint32_t>(n) : 0;
   }
+  // FIN is queued and was never sent.
+  [[nodiscard]] bool fin_unsent() const { return (flags & (kFinQueued | kFinSent)) == kFinQueued; }
+  // Text or FIN wait to be sent for the first time.
+  [[nodiscard]] bool has_unsent() const { return unsent() != 0 || fin_unsent(); }
 };
 static_assert(sizeof(Connection) == 192);
 static_assert(offsetof(Connection, ssthresh) == 64, "line 1 begins with sending");

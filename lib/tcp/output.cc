@@ -194,8 +194,8 @@ void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader&
   const SeqNum seq = c.snd_nxt;
   const uint32_t bytes = gather(c, ctx, seq, wanted, out);
   const bool last = seq + bytes == c.snd_end;
-  const bool fin = last && c.has(kFinQueued) && !c.has(kFinSent) && !c.opened_fast() &&
-                   (c.flight() + bytes < c.snd_wnd || bytes == 0);
+  const bool fin =
+      last && c.fin_unsent() && !c.opened_fast() && (c.flight() + bytes < c.snd_wnd || bytes == 0);
   const wire::Flags push = last && bytes != 0 ? wire::kPsh : 0;
   fill(c, ctx, seq, static_cast<wire::Flags>(push | (fin ? wire::kFin : 0)), h);
   if (c.has(kEct | kCwrDue)) ecn_mark_new_text(c, h, bytes);
@@ -246,9 +246,7 @@ bool tail_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& ou
   return true;
 }
 
-bool fin_due(const Connection& c) {
-  return c.has(kFinQueued) && !c.has(kFinSent) && c.unsent() == 0 && !c.opened_fast();
-}
+bool fin_due(const Connection& c) { return c.fin_unsent() && c.unsent() == 0 && !c.opened_fast(); }
 
 // One probe: of a closed window (RFC 9293 section 3.8.6.1) or of a silent peer (section 3.8.4).
 void probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
@@ -392,8 +390,7 @@ wire::SegmentHeader reset_for(const wire::Segment& s) {
 }
 
 bool may_have_output(const Connection& c) {
-  return c.has(kAckNow | kSynDue | kProbeNow | kAborting) || c.unsent() != 0 ||
-         (c.has(kFinQueued) && !c.has(kFinSent)) || c.sender != kNil;
+  return c.has(kAckNow | kSynDue | kProbeNow | kAborting) || c.has_unsent() || c.sender != kNil;
 }
 
 }  // namespace millrace::tcp

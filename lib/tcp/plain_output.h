@@ -30,16 +30,14 @@ inline bool sends_plainly(const Connection& c) {
 }
 
 // Whether there may be anything to send at all.
-inline bool has_plain_output(const Connection& c) {
-  return c.has(kAckNow) || c.unsent() != 0 || (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
-}
+inline bool has_plain_output(const Connection& c) { return c.has(kAckNow) || c.has_unsent(); }
 
 // One segment. Requires: sends_plainly(); out is whole but for Ethernet and IP. False, and nothing
-// has happened, when there is nothing to send or next_segment() must decide.
+// is sent, when there is nothing to send or next_segment() must decide.
 [[gnu::always_inline]] inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h,
                                               TxFrame& out) {
   const uint32_t unsent = c.unsent();
-  const bool fin_queued = (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
+  const bool fin_queued = c.fin_unsent();
   h.flags = wire::kAck;
   h.seq = c.snd_nxt;
   out.payload_spans = 0;

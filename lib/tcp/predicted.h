@@ -4,16 +4,15 @@
 // acceptable.cc, acknowledge.cc and receive.cc would have done.
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <cstdint>
 
+#include "tcp/acknowledge.h"
 #include "tcp/congestion.h"
 #include "tcp/connection.h"
 #include "tcp/context.h"
 #include "tcp/recovery.h"
-#include "tcp/rtt.h"
 #include "tcp/send_queue.h"
+#include "tcp/timeout.h"
 #include "wire/segment.h"
 
 namespace millrace::tcp {
@@ -21,11 +20,6 @@ namespace millrace::tcp {
 // With one of these a segment means more than what take_predicted() does.
 inline constexpr uint32_t kUnpredictable =
     kPersist | kAborting | kWantsWritable | kIdleArmed | kEcn | kAccEcn | kSynDue | kPaused;
-
-// Whether text or FIN wait to be sent for the first time.
-inline bool has_unsent(const Connection& c) {
-  return c.unsent() != 0 || (c.flags & (kFinQueued | kFinSent)) == kFinQueued;
-}
 
 // Whether `s` is such a segment, if it is of this connection at all. Each line is one way to be
 // undisturbed.
@@ -53,25 +47,16 @@ struct Taken {
   const uint32_t flight = c.flight();
   const uint32_t acked = ack - c.snd_una;
   taken.fin_acked = c.has(kFinSent) && ack == c.snd_nxt;
-  if (c.has(kRttTiming) && ack >= c.rtt_seq) {
-    take_rtt_sample(c, ctx.now_us - c.rtt_began_us);
-    c.clear(kRttTiming);
-  }
-  c.backoff = 0;
-  c.probes = 0;
+  note_progress(c, ctx, ack);
   c.duplicate_acks = 0;
-  if (acked >= c.snd_mss) c.set(kFullSizePassed);
-  c.clear(kRetransmitArmed | kLossProbe | kReorderTimer);
   c.snd_una = ack;
   if (flight >= c.cwnd / 2) congestion_on_ack(c, ctx, acked, flight, 0);
   release_acknowledged(c, ctx, ack);
-  taken.dirty |= has_unsent(c) || taken.fin_acked;
+  taken.dirty |= c.has_unsent() || taken.fin_acked;
   if (ack == c.snd_nxt) [[likely]]
     return;
   arm_loss_timer(c, ctx);
-  // The wheel may only be told late of a deadline that was put off, never of one moved forward.
-  taken.dirty |=
-      !c.timer.linked() || static_cast<int32_t>(c.retransmit_deadline - c.timer.deadline) < 0;
+  taken.dirty |= wheel_is_late_for(c, c.retransmit_deadline);
 }
 
 // Takes what `s` says but for its text and FIN, which are left to be delivered.
@@ -85,14 +70,9 @@ struct Taken {
   Taken taken;
   const bool news = s.ack != c.snd_una;
   if (news || c.snd_wl1 <= s.seq) {
-    const uint32_t window = uint32_t{s.window} << c.snd_wscale();
-    c.snd_wl1 = s.seq;
-    if (window != c.snd_wnd) {
-      taken.dirty = window > c.snd_wnd && has_unsent(c);
-      c.snd_wnd = window;
-      c.snd_wnd_max_log2 =
-          std::max(c.snd_wnd_max_log2, static_cast<uint8_t>(std::bit_width(window)));
-    }
+    const uint32_t before = c.snd_wnd;
+    set_window(c, s.seq, s.window);
+    taken.dirty = c.snd_wnd > before && c.has_unsent();
   }
   if (news) {
     take_predicted_ack(c, s.ack, ctx, taken);

@@ -16,14 +16,18 @@ namespace millrace::tcp {
 // The earliest deadline that is armed, as a tick.
 std::optional<uint32_t> earliest_deadline(const Connection& c, const Context& ctx);
 
+// Whether the wheel would wake the connection after `deadline`, or never. It may only be told late
+// of a deadline that was put off, never of one moved forward.
+inline bool wheel_is_late_for(const Connection& c, uint32_t deadline) {
+  return !c.timer.linked() || static_cast<int32_t>(deadline - c.timer.deadline) < 0;
+}
+
 // Whether the wheel will wake the connection in time as it is. Requires: it is not paced. May say
 // no when the answer is yes.
 inline bool timer_is_early_enough(const Connection& c) {
-  const auto covers = [&](uint32_t deadline) {
-    return static_cast<int32_t>(deadline - c.timer.deadline) >= 0;
-  };
-  return c.timer.linked() && (!c.has(kRetransmitArmed) || covers(c.retransmit_deadline)) &&
-         (!c.has(kAckDelayed) || covers(c.ack_deadline)) && !c.has(kIdleArmed);
+  return c.timer.linked() &&
+         (!c.has(kRetransmitArmed) || !wheel_is_late_for(c, c.retransmit_deadline)) &&
+         (!c.has(kAckDelayed) || !wheel_is_late_for(c, c.ack_deadline)) && !c.has(kIdleArmed);
 }
 
 // Acts on every deadline that ctx.tick has reached.

@@ -147,10 +147,7 @@ inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFi
                         const FlowKey& key, const PlainHeader& h) {
   uint32_t tcp_bytes = kTcpHeaderBytes;
   if (h.has_timestamps) {
-    std::byte* options = out.header.data() + tcp_at(key) + kTcpHeaderBytes;
-    store32(options, kTimestampsPrefix);
-    store_be32(options + 4, h.ts_value);
-    store_be32(options + 8, h.ts_echo);
+    write_timestamps(out.header.data() + tcp_at(key) + kTcpHeaderBytes, h.ts_value, h.ts_echo);
     tcp_bytes += kTimestampsBytes;
   }
   write_tcp_headers(out, ethernet, ip, key, {h.seq, h.ack, h.flags, h.window}, tcp_bytes);

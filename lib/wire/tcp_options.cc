@@ -115,7 +115,7 @@ size_t write_rare_tcp_options(std::byte* to, const SegmentHeader& header) {
     at += 4;
   }
   if (header.has_timestamps) {
-    write_timestamps(to + at, header);
+    write_timestamps(to + at, header.ts_value, header.ts_echo);
     at += kTimestampsBytes;
   }
   if (syn && header.sack_permitted) {

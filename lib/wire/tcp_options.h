@@ -91,10 +91,10 @@ inline size_t tcp_options_bytes(const SegmentHeader& header) {
 size_t write_rare_tcp_options(std::byte* to, const SegmentHeader& header);
 
 // Writes timestamps with the two NOPs in front.
-inline void write_timestamps(std::byte* to, const SegmentHeader& header) {
+inline void write_timestamps(std::byte* to, uint32_t value, uint32_t echo) {
   store32(to, kTimestampsPrefix);
-  store_be32(to + 4, header.ts_value);
-  store_be32(to + 8, header.ts_echo);
+  store_be32(to + 4, value);
+  store_be32(to + 8, echo);
 }
 
 // Requires: room for tcp_options_bytes(header) at `to`. Returns that number.
@@ -106,7 +106,7 @@ inline size_t write_tcp_options(std::byte* to, const SegmentHeader& header) {
     return write_rare_tcp_options(to, header);
   }
   if (!header.has_timestamps) return 0;
-  write_timestamps(to, header);
+  write_timestamps(to, header.ts_value, header.ts_echo);
   return kTimestampsBytes;
 }
 
