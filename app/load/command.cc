@@ -112,10 +112,7 @@ class ExchangeCommand final : public ModeCommand {
   }
 
   void make_plan(EngineConfig& config) {
-    plan_.target = *ends_.target;
-    plan_.sources = ends_.sources;
-    plan_.duration = common_.duration;
-    plan_.tcp = cli::to_tcp_options(common_, true);
+    fill_in(plan_);
     config.shard.connections_max = std::max(config.shard.connections_max, plan_.concurrency + 64);
     exchange_.host = plan_.target.to_string();
     exchange_.close = plan_.mode == Mode::kCps && plan_.close == CloseBy::kServer;

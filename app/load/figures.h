@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "cli/format.h"
+#include "load/paced_program.h"
 #include "load/tally.h"
 #include "millrace/time.h"
 
@@ -45,6 +46,18 @@ inline nlohmann::json failures_json(const TallySnapshot& totals) {
     json[std::string(to_string(static_cast<Failure>(i)))] = totals.failures[i];
   }
   return json;
+}
+
+// Why connections could not be opened; nothing when they could.
+inline std::string connect_error_line(const PacedProgram& program) {
+  const std::string& error = program.connect_error();
+  return error.empty() ? "" : fmt::format("\nconnections could not be opened: {}\n", error);
+}
+
+// "error": why there was no load at all; "connect_error"; each only if there is one.
+inline void add_errors(nlohmann::json& json, const PacedProgram& program) {
+  if (!program.error().empty()) json["error"] = program.error();
+  if (!program.connect_error().empty()) json["connect_error"] = program.connect_error();
 }
 
 }  // namespace millrace::load

@@ -121,12 +121,8 @@ void Generator::launch(Shard& shard, Instant due) {
   client.salt = next_salt_++;
   client.due = due;
   client.connecting_since = shard.now();
-  tally_.add(Count::kLaunched);
-  const Result<ConnectionId> id =
-      shard.connect(plan_.target, *this, slot, plan_.tcp, {next_source(), 0});
+  const std::optional<ConnectionId> id = connect(shard, *this, slot);
   if (!id) {
-    connect_error_ = id.error().message;
-    tally_.add(Failure::kConnectFailed);
     launch_again_ = shard.now() + kConnectErrorPause;
     return;
   }

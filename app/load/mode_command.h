@@ -50,6 +50,15 @@ class ModeCommand : public cli::Command {
     app_.get_option("--duration")->default_str("10s");
   }
 
+  // What every plan says. Requires: as run_on().
+  template <class Plan>
+  void fill_in(Plan& plan) const {
+    plan.target = *ends_.target;
+    plan.sources = ends_.sources;
+    plan.duration = common_.duration;
+    plan.tcp = cli::to_tcp_options(common_, true);
+  }
+
   // Runs `program` against `server`, and says what came of it: an Outcome knows how.
   template <class Outcome, class Plan, class Load>
   int run_and_report(const EngineConfig& config, const serve::ServeConfig& server, const Plan& plan,

@@ -14,7 +14,11 @@ constexpr Duration kGraceAtEnd = seconds(2);
 
 PacedProgram::PacedProgram(const Endpoint& target, Duration duration, Duration timeout,
                            const std::vector<Prefix>& sources, const TcpOptions& tcp)
-    : target_(target), duration_(duration), timeout_(timeout), probe_(target, timeout, tcp) {
+    : target_(target),
+      tcp_(tcp),
+      duration_(duration),
+      timeout_(timeout),
+      probe_(target, timeout, tcp) {
   if (!sources.empty()) sources_.emplace(std::vector<IpAddress>{}, sources);
 }
 
@@ -66,6 +70,16 @@ void PacedProgram::probe(Shard& shard) {
       phase_ = Phase::kDone;
       return;
   }
+}
+
+std::optional<ConnectionId> PacedProgram::connect(Shard& shard, App& app, uint64_t cookie) {
+  tally_.add(Count::kLaunched);
+  const IpAddress source = sources_ ? sources_->next() : IpAddress{};
+  const Result<ConnectionId> id = shard.connect(target_, app, cookie, tcp_, {source, 0});
+  if (id) return *id;
+  connect_error_ = id.error().message;
+  tally_.add(Failure::kConnectFailed);
+  return std::nullopt;
 }
 
 void PacedProgram::end_running(Shard& shard) {

@@ -64,17 +64,18 @@ class PacedProgram : public Program {
   [[nodiscard]] bool ending() const { return phase_ == Phase::kEnding; }
   [[nodiscard]] Instant began() const { return began_; }
   [[nodiscard]] Instant end_time() const { return end_; }
-  // The next address to connect from; unspecified: the interface's own.
-  IpAddress next_source() { return sources_ ? sources_->next() : IpAddress{}; }
+  // A connection to the target, from the next of the sources; counted. Nothing, and counted as
+  // failed, when the stack refuses one.
+  std::optional<ConnectionId> connect(Shard& shard, App& app, uint64_t cookie);
 
   Tally tally_;
-  std::string connect_error_;
 
  private:
   enum class Phase : uint8_t { kProbing, kRunning, kEnding, kDone };
   void probe(Shard& shard);
 
   Endpoint target_;
+  TcpOptions tcp_;
   Duration duration_;
   Duration timeout_;
   std::optional<Sources> sources_;
@@ -86,6 +87,7 @@ class PacedProgram : public Program {
   Instant give_up_;  // in kEnding: what is still open then is aborted
   Duration ran_for_;
   std::string error_;
+  std::string connect_error_;
 };
 
 }  // namespace millrace::load

@@ -115,9 +115,7 @@ std::string to_text(const Outcome& o) {
   }
   out += times_table(g);
   out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
-  if (!g.connect_error().empty()) {
-    fmt::format_to(to, "\nconnections could not be opened: {}\n", g.connect_error());
-  }
+  out += connect_error_line(g);
   const Residue rest = residue(totals, arrivals_became(o.plan));
   if (!rest.none()) {
     fmt::format_to(to,
@@ -175,8 +173,7 @@ nlohmann::json to_json(const Outcome& o) {
       {"succeeded", succeeded(o)},
       {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
   };
-  if (!g.error().empty()) json["error"] = g.error();
-  if (!g.connect_error().empty()) json["connect_error"] = g.connect_error();
+  add_errors(json, g);
   return json;
 }
 

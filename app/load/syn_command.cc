@@ -68,11 +68,8 @@ class SynCommand final : public ModeCommand {
 
  private:
   int run_on(EngineConfig& config) override {
-    plan_.target = *ends_.target;
-    plan_.sources = ends_.sources;
+    fill_in(plan_);
     plan_.address = common_.address->address;
-    plan_.duration = common_.duration;
-    plan_.tcp = cli::to_tcp_options(common_, true);
     plan_.mss = common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - kHeaderBytes);
     plan_.seed = static_cast<uint64_t>(cli::monotonic_now().ns);
     if (plan_.reset) config.shard.rst_per_second = UINT32_MAX;

@@ -45,14 +45,8 @@ void Throughput::run(Shard& shard) {
 void Throughput::launch(Shard& shard) {
   for (uint32_t i = 0; i < kLaunchesPerTurn && launched_ < plan_.concurrency; ++i) {
     const uint32_t slot = launched_++;
-    tally_.add(Count::kLaunched);
-    const Result<ConnectionId> id =
-        shard.connect(plan_.target, *this, slot, plan_.tcp, {next_source(), 0});
-    if (!id) {
-      connect_error_ = id.error().message;
-      tally_.add(Failure::kConnectFailed);
-      continue;
-    }
+    const std::optional<ConnectionId> id = connect(shard, *this, slot);
+    if (!id) continue;
     clients_[slot].id = *id;
     ++open_;
     deadlines_.arm(slot, shard.now());

@@ -62,10 +62,7 @@ class ThroughputCommand final : public ModeCommand {
 
  private:
   int run_on(EngineConfig& config) override {
-    plan_.target = *ends_.target;
-    plan_.sources = ends_.sources;
-    plan_.duration = common_.duration;
-    plan_.tcp = cli::to_tcp_options(common_, true);
+    fill_in(plan_);
     config.shard.connections_max = std::max(config.shard.connections_max, plan_.concurrency + 64);
     Throughput program(plan_);
     ThroughputLine live(program);

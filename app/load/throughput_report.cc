@@ -47,10 +47,7 @@ std::string to_text(const ThroughputOutcome& o) {
   if (o.plan.direction != Direction::kDown) bytes("bytes acknowledged", p.acknowledged_bytes());
   if (o.plan.direction != Direction::kUp) bytes("bytes received", p.received_bytes());
   out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
-  if (!p.connect_error().empty()) {
-    out += fmt::format("\nconnections could not be opened: {}\n", p.connect_error());
-  }
-  return out;
+  return out + connect_error_line(p);
 }
 
 nlohmann::json to_json(const ThroughputOutcome& o) {
@@ -80,8 +77,7 @@ nlohmann::json to_json(const ThroughputOutcome& o) {
       {"succeeded", succeeded(o)},
       {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
   };
-  if (!p.error().empty()) json["error"] = p.error();
-  if (!p.connect_error().empty()) json["connect_error"] = p.connect_error();
+  add_errors(json, p);
   return json;
 }
 
