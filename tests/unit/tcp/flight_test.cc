@@ -29,7 +29,9 @@ class TcpFlight : public TcpFixture {
     c.ssthresh = UINT32_MAX;
     c.srtt_us8 = kRttUs * 8;
   }
-  ~TcpFlight() override { close_sender(c, ctx); }
+  ~TcpFlight() override {
+    if (!HasFailure()) close_sender(c, ctx);  // a list that is wrong may have no end
+  }
 
   // New text, a segment each `every_us`.
   void send(uint32_t segments, uint32_t every_us = 0) {
@@ -68,11 +70,29 @@ class TcpFlight : public TcpFixture {
   // All that is lost is sent again, a segment each `every_us`; returns how many that were.
   uint32_t resend(uint32_t every_us = 0) {
     uint32_t segments = 0;
-    SeqNum begin;
-    while (const uint32_t bytes = next_lost(c, sender(), ctx, kMss, begin)) {
-      note_resent(c, sender(), ctx, bytes);
+    while (resend_one()) {
       ++segments;
       ctx.now_us += every_us;
+    }
+    return segments;
+  }
+  bool resend_one() {
+    SeqNum begin;
+    const uint32_t bytes = next_lost(c, sender(), ctx, kMss, begin);
+    if (bytes != 0) note_resent(c, sender(), ctx, bytes);
+    return bytes != 0;
+  }
+
+  void lose(uint32_t segment) {
+    const SeqNum begin = start + segment * kMss;
+    lose_larger(c, sender(), ctx, begin, begin + kMss, 0);
+  }
+
+  // The segments that runs begin with, from the first run on.
+  std::vector<uint32_t> beginnings() {
+    std::vector<uint32_t> segments;
+    for (uint32_t i = sender().head; i != kNil && segments.size() < kRuns; i = many_runs[i].next) {
+      segments.push_back((many_runs[i].begin - start) / kMss);
     }
     return segments;
   }
@@ -163,6 +183,18 @@ TEST_F(TcpFlight, WhatIsSentAgainOverALongTimeNeedsFewRuns) {
   EXPECT_EQ(resend(12), 3000u);
   EXPECT_LE(sender().runs, kRunsExact + 2 * 128u);
   EXPECT_EQ(pipe_segments(), 3000u);
+}
+
+// resend() ends with a search that finds nothing, and what is found lost next lies where it began.
+TEST_F(TcpFlight, ASearchInVainLeavesWhatIsSentNextBesideItsNeighbour) {
+  send(3, 10);
+  lose(2);
+  EXPECT_EQ(resend(), 1u);
+  lose(0);
+  EXPECT_EQ(resend(), 1u);
+  lose(1);
+  EXPECT_TRUE(resend_one());
+  EXPECT_EQ(beginnings(), (std::vector<uint32_t>{0, 2})) << "0 and 1 were sent again at one time";
 }
 
 // Two segments are sacked, which say little; of half the size they would be four, which leave no
