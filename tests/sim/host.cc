@@ -346,9 +346,13 @@ End* SimHost::accept(ConnectionRef connection) {
                 (info ? info->key.to_string() : std::string("no info()")));
     return nullptr;
   }
-  if (end->opened) {
+  if (!end->may_be_accepted()) {
     world_.fail(*end, "accepted twice");
     return nullptr;
+  }
+  if (end->opened) {
+    ++world_.coverage().begun_anew;
+    end->begin_anew();
   }
   end->opened = true;
   end->id = connection.id;
@@ -454,6 +458,8 @@ void SimHost::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
   end->closed = true;
   end->reason = reason;
   end->closed_at = world_.now();
+  end->unheard =
+      end->side == 1 && world_.peer_of(*end).alive() && !world_.peer_of(*end).established;
   if (reason != CloseReason::kNormal || world_.peer_of(*end).closed) {
     world_.connection_of(*end).observer->relax();  // a late SYN may begin the tuple again
   }

@@ -20,19 +20,9 @@ namespace millrace::sim {
 
 class World;
 
-// One end of a connection: its plan, and how far it has come.
-struct End {
-  uint32_t connection = 0;
-  uint8_t side = 0;  // 0: client, 1: server
-  uint8_t host = 0;
-  const EndPlan* plan = nullptr;
-  TcpOptions options;
-  Random random{0};
-  std::vector<std::byte> stream;  // what it sends
-  SendState sending;
-  uint64_t expected = 0;            // bytes the peer is going to send
-  uint64_t taken = 0;               // bytes read
-  std::array<uint64_t, 2> round{};  // bytes of one request and one response; 0: streams
+// How far an end has come.
+struct Course {
+  uint64_t taken = 0;  // bytes read
 
   ConnectionId id;
   bool opened = false;  // has an id: connect() was called, or it was accepted
@@ -49,8 +39,31 @@ struct End {
   bool abort_due = false;  // abort() was called
   bool broke_off = false;  // close() while the peer was still sending
   bool gave_up = false;    // the peer is gone and cannot say so
+  bool unheard = false;    // closed while the peer still waited for an answer to its SYN
+};
+
+// One end of a connection: its plan, and how far it has come.
+struct End : Course {
+  uint32_t connection = 0;
+  uint8_t side = 0;  // 0: client, 1: server
+  uint8_t host = 0;
+  const EndPlan* plan = nullptr;
+  TcpOptions options;
+  Random random{0};
+  std::vector<std::byte> stream;  // what it sends
+  SendState sending;
+  uint64_t expected = 0;            // bytes the peer is going to send
+  std::array<uint64_t, 2> round{};  // bytes of one request and one response; 0: streams
 
   [[nodiscard]] bool alive() const { return opened && !closed; }
+  // Only Fast Open lets a server have a connection of which its client does not know. When such a
+  // one is over, the client's next SYN begins it once more (RFC 7413 section 2.1).
+  [[nodiscard]] bool may_be_accepted() const { return !opened || (options.fast_open && unheard); }
+  void begin_anew() {
+    static_cast<Course&>(*this) = {};
+    sending.accepted_bytes = 0;
+    sending.finished = false;
+  }
 };
 
 struct Connection {

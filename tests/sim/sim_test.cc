@@ -530,18 +530,24 @@ TEST(Sim, TuplesUsedAgain) {
   EXPECT_GT(covered.tuples_reused, 0u);
 }
 
+// Connections with Fast Open, one each 100 ms.
+Scenario fast_opens(uint64_t seed, uint32_t bytes_max) {
+  Scenario scenario = plain(seed, 30, bytes_max);
+  for (HostPlan& host : scenario.hosts) {
+    for (TcpOptions& listener : host.listeners) listener.fast_open = true;
+  }
+  for (size_t i = 0; i < scenario.connections.size(); ++i) {
+    ConnectionPlan& plan = scenario.connections[i];
+    plan.start = Instant{} + milliseconds(static_cast<int64_t>(100 * i));
+    plan.options.fast_open = true;
+    plan.ends[0].write_early = true;
+  }
+  return scenario;
+}
+
 TEST(Sim, FastOpen) {
   const Coverage covered = play_all([](uint64_t seed) {
-    Scenario scenario = plain(seed, 30, 50'000);
-    for (HostPlan& host : scenario.hosts) {
-      for (TcpOptions& listener : host.listeners) listener.fast_open = true;
-    }
-    for (size_t i = 0; i < scenario.connections.size(); ++i) {
-      ConnectionPlan& plan = scenario.connections[i];
-      plan.start = Instant{} + milliseconds(static_cast<int64_t>(100 * i));
-      plan.options.fast_open = true;
-      plan.ends[0].write_early = true;
-    }
+    Scenario scenario = fast_opens(seed, 50'000);
     LinkConfig faults;
     faults.loss = 0.03;
     faults.duplicate = 0.1;
@@ -553,6 +559,24 @@ TEST(Sim, FastOpen) {
   EXPECT_GT(count(covered, Counter::kTcpExtTCPFastOpenPassive), 0u);
   EXPECT_GT(count(covered, Counter::kTcpExtTCPFastOpenActive), 0u);
   EXPECT_GT(count(covered, Counter::kTcpExtTCPFastOpenActiveFail), 0u);
+}
+
+// The server has the text of a SYN, breaks off, and nothing of that reaches the client: its SYN
+// without the text begins once more.
+TEST(Sim, FastOpenThatIsBrokenOffUnheard) {
+  const Coverage covered = play_all([](uint64_t seed) {
+    Scenario scenario = fast_opens(seed, 20'000);
+    for (ConnectionPlan& plan : scenario.connections) {
+      plan.ends[1].abort_how = AbortHow::kAbort;
+      plan.ends[1].abort_after = milliseconds(5);
+    }
+    LinkConfig faults;
+    faults.loss = 0.3;
+    with_faults(scenario, faults);
+    return scenario;
+  });
+  EXPECT_GT(count(covered, Counter::kTcpExtTCPFastOpenPassive), 0u);
+  EXPECT_GT(covered.begun_anew, 0u);
 }
 
 TEST(Sim, AStrangersFrames) {

@@ -60,6 +60,7 @@ void Coverage::add(const Coverage& other) {
   for (size_t i = 0; i < reasons.size(); ++i) reasons[i] += other.reasons[i];
   window_closed += other.window_closed;
   tuples_reused += other.tuples_reused;
+  begun_anew += other.begun_anew;
 }
 
 std::string Coverage::to_string() const {
@@ -82,7 +83,8 @@ std::string Coverage::to_string() const {
             std::to_string(reasons[i]);
   }
   text += "\nwindow closed " + std::to_string(window_closed) + ", tuples reused " +
-          std::to_string(tuples_reused) + "\ncounters:";
+          std::to_string(tuples_reused) + ", begun anew " + std::to_string(begun_anew) +
+          "\ncounters:";
   for (size_t i = 0; i < counters.size(); ++i) {
     if (counters[i] == 0) continue;
     text += " " + std::string(millrace::to_string(static_cast<Counter>(i))) + " " +

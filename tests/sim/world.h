@@ -33,6 +33,7 @@ struct Coverage {
   std::array<uint64_t, kCloseReasonCount> reasons{};
   uint64_t window_closed = 0;  // segments that advertised window 0
   uint64_t tuples_reused = 0;
+  uint64_t begun_anew = 0;  // connections that a server accepted again
 
   void add(const Coverage& other);
   [[nodiscard]] std::string to_string() const;
