@@ -67,7 +67,7 @@ TEST(SceneAccept, ConnectionsThatAreOpenGoOn) {
 
 TEST(SceneAccept, TheQueueOfAHostTakesNoMoreThanItsBound) {
   Scene s(server());
-  Host& host = s.host();
+  TestHost& host = s.host();
   const auto listener = host.listen({IpAddress{}, 81}, server().tcp, 2);
   s.claim(listener.ok(), "a listener with room for two");
   for (uint16_t port = 5001; port <= 5003; ++port) {

@@ -206,7 +206,7 @@ TEST(SceneFrames, ABurstOfRubbishLeavesTheGoodFrames) {
     const Bytes& bytes = i == 70 ? good : rubbish;
     burst.push_back({.data = bytes.data(), .length = static_cast<uint32_t>(bytes.size())});
   }
-  s.host().shard().receive(s.host().now(), burst);
+  s.host().receive(burst);
   s.silence().received(100).counter("DropTcpChecksum", 99).counter("FramesIn", 100);
 }
 
@@ -218,7 +218,7 @@ TEST(SceneFrames, AVerdictOfTheDeviceIsBelieved) {
                      .length = static_cast<uint32_t>(frame.size()),
                      .ip_checksum = ChecksumVerdict::kGood,
                      .l4_checksum = verdict};
-    s.host().shard().receive(s.host().now(), {&rx, 1});
+    s.host().receive({&rx, 1});
   };
   receive(ChecksumVerdict::kBad);
   s.silence().received(0).counter("DropTcpChecksum", 1);

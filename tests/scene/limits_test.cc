@@ -68,7 +68,7 @@ TEST(SceneLimits, AFloodOfSynsLeavesEstablishedConnectionsAlone) {
 
 TEST(SceneLimits, PastListenersMaxListenIsAnError) {
   Scene s(server().tune_shard([](ShardConfig& c) { c.listeners_max = 2; }));
-  Host& host = s.host();
+  TestHost& host = s.host();
   const auto second = host.listen({IpAddress{}, 81});
   s.claim(second.ok(), "the second");
   s.claim(!host.listen({IpAddress{}, 82}).ok(), "not the third");
@@ -135,7 +135,7 @@ TEST(SceneLimits, ABurstIsAnsweredInTheOrderOfItsConnections) {
   const Bytes second = s.frame("F. 1 ack 1");
   const RxFrame burst[] = {{.data = second.data(), .length = static_cast<uint32_t>(second.size())},
                            {.data = first.data(), .length = static_cast<uint32_t>(first.size())}};
-  s.host().shard().receive(s.host().now(), burst);
+  s.host().receive(burst);
   s.flow(5002).out(". 1 ack 2").flow(5001).out(". 1 ack 2").silence();
 }
 

@@ -197,7 +197,7 @@ TEST(SceneOptions, OtherConnectionsHaveOtherTimestampOffsets) {
     Stage setup = server().timestamps();
     setup.peer_port = static_cast<uint16_t>(5000 + i);
     Scene s(setup);
-    Host& host = s.host();
+    TestHost& host = s.host();
     host.inject(s.frame("S 0 <mss 1460,ts 1 =0>"));
     shown[i] = 0;
     for (const Bytes& bytes : host.collect()) {

@@ -79,7 +79,7 @@ void Scene::start(Instant epoch) {
   transcript_.clear();
   zero_ = epoch + milliseconds(setup_.rtt_ms);
   now_ms_ = -setup_.rtt_ms;
-  auto host = Host::create(setup_.shard, epoch);
+  auto host = TestHost::create(setup_.shard, epoch);
   if (!host.ok()) return fail(Where::current(), "Host::create: " + host.error().message);
   host_ = std::move(host.value());
   flow(setup_.peer_port, setup_.local_port);

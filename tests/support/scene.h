@@ -31,9 +31,9 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/host.h"
 #include "support/naive_frame.h"
 #include "support/scene_line.h"
+#include "support/test_host.h"
 
 namespace millrace::test {
 
@@ -160,7 +160,7 @@ class Scene {
   Scene& reincarnate(int64_t isn_offset);
 
   // --- For what has no word above.
-  Host& host() { return *host_; }
+  TestHost& host() { return *host_; }
   [[nodiscard]] TcpInfo info() const;        // of the current flow; empty when it has none
   [[nodiscard]] uint32_t local_isn() const;  // 0 until learned
   [[nodiscard]] ConnectionId connection() const;
@@ -219,7 +219,7 @@ class Scene {
 
   Stage setup_;
   Where where_;  // the scene begins there
-  std::unique_ptr<Host> host_;
+  std::unique_ptr<TestHost> host_;
   ListenerId listener_;
   std::map<std::pair<uint16_t, uint16_t>, Flow> flows_;  // by peer and local port
   std::pair<uint16_t, uint16_t> current_;

@@ -207,7 +207,7 @@ Scene& Scene::in_burst(std::initializer_list<std::string_view> lines, Where wher
     note(host_->now(), "in ", format(decode(frame), false));
     burst.push_back({.data = frame.data(), .length = static_cast<uint32_t>(frame.size())});
   }
-  host_->shard().receive(host_->now(), burst);
+  host_->receive(burst);
   pull();
   return *this;
 }

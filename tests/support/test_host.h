@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A Host for tests that are written in IPv4: itself, or, when the suite is played in IPv6, one that
+// speaks IPv6 behind a translator (family.h).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "millrace/host.h"
+#include "support/family.h"
+
+namespace millrace::test {
+
+class TestHost {
+ public:
+  static Result<std::unique_ptr<TestHost>> create(ShardConfig config, Instant start = {}) {
+    const bool v6 = plays_ipv6();
+    if (v6) to_v6(config.interface);
+    auto host = Host::create(config, start);
+    if (!host) return host.error();
+    return std::unique_ptr<TestHost>(new TestHost(std::move(*host), v6));
+  }
+
+  // --- What passes the translator.
+  void inject(std::span<const std::byte> frame) {
+    if (!v6_) return host_->inject(frame);
+    if (const auto translated = to_v6(frame)) host_->inject(*translated);
+  }
+  // One burst, whatever the device says of checksums.
+  void receive(std::span<const RxFrame> burst) {
+    std::vector<std::optional<std::vector<std::byte>>> translated;
+    std::vector<RxFrame> frames;
+    for (RxFrame frame : burst) {
+      if (v6_) {
+        translated.push_back(to_v6(std::span(frame.data, frame.length)));
+        if (!translated.back()) continue;
+        frame.data = translated.back()->data();
+        frame.length = static_cast<uint32_t>(translated.back()->size());
+      }
+      frames.push_back(frame);
+    }
+    host_->shard().receive(host_->now(), frames);
+  }
+  std::vector<std::vector<std::byte>> collect() {
+    std::vector<std::vector<std::byte>> frames;
+    for (Host::SentFrame& sent : collect_timed()) frames.push_back(std::move(sent.bytes));
+    return frames;
+  }
+  std::vector<Host::SentFrame> collect_timed() {
+    std::vector<Host::SentFrame> sent = host_->collect_timed();
+    if (!v6_) return sent;
+    std::vector<Host::SentFrame> translated;
+    for (const Host::SentFrame& frame : sent) {
+      if (auto bytes = to_v4(frame.bytes)) translated.push_back({frame.time, std::move(*bytes)});
+    }
+    return translated;
+  }
+  Result<ListenerId> listen(const Endpoint& local, const TcpOptions& options = {},
+                            size_t accept_max = SIZE_MAX) {
+    return host_->listen(endpoint(local), options, accept_max);
+  }
+  Result<ConnectionId> connect(const Endpoint& peer, const TcpOptions& options = {},
+                               const Endpoint& local = {}, std::span<const std::byte> data = {}) {
+    return host_->connect(endpoint(peer), options, endpoint(local), data);
+  }
+
+  // --- What does not.
+  void set_time(Instant now) { host_->set_time(now); }
+  [[nodiscard]] Instant now() const { return host_->now(); }
+  [[nodiscard]] Instant next_deadline() const { return host_->next_deadline(); }
+  void close_listener(ListenerId listener) { host_->close_listener(listener); }
+  std::optional<ConnectionId> accept(ListenerId listener) { return host_->accept(listener); }
+  size_t send(ConnectionId c, std::span<const std::byte> data) { return host_->send(c, data); }
+  std::vector<std::byte> receive(ConnectionId c, size_t bytes_max = SIZE_MAX) {
+    return host_->receive(c, bytes_max);
+  }
+  void shutdown(ConnectionId c) { host_->shutdown(c); }
+  void close(ConnectionId c) { host_->close(c); }
+  void abort(ConnectionId c) { host_->abort(c); }
+  Result<void> set_options(ConnectionId c, const TcpOptions& options) {
+    return host_->set_options(c, options);
+  }
+  [[nodiscard]] std::optional<TcpInfo> info(ConnectionId c) const { return host_->info(c); }
+  [[nodiscard]] bool peer_closed(ConnectionId c) const { return host_->peer_closed(c); }
+  [[nodiscard]] std::optional<CloseReason> closed(ConnectionId c) const { return host_->closed(c); }
+  [[nodiscard]] Shard& shard() { return host_->shard(); }
+
+ private:
+  TestHost(std::unique_ptr<Host> host, bool v6) : host_(std::move(host)), v6_(v6) {}
+
+  [[nodiscard]] Endpoint endpoint(const Endpoint& given) const {
+    return v6_ ? Endpoint{to_v6(given.address), given.port} : given;
+  }
+
+  std::unique_ptr<Host> host_;
+  bool v6_;
+};
+
+}  // namespace millrace::test
