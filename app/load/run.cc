@@ -38,11 +38,14 @@ void add_target_option(CLI::App& command, Ends& ends) {
 
 void add_source_option(CLI::App& command, Ends& ends) {
   cli::add_parsed(
-      command, "--source", "A.B.C.D/LEN",
+      command, "--source", "ADDRESS/LEN",
       [&ends](const std::string& text) -> Result<void> {
         const Result<Prefix> range = Prefix::parse(text);
-        if (!range || !range->address.is_v4() || range->length < 8) {
-          return Error{"give a range of IPv4 addresses, such as 10.0.1.0/24"};
+        const uint8_t shortest = range && range->address.is_v4() ? 8 : 97;
+        if (!range || range->length < shortest) {
+          return Error{
+              "give a range of at most 2^24 addresses of IPv4 or 2^31 of IPv6, such as 10.0.1.0/24 "
+              "or 2001:db8::1:0/112"};
         }
         ends.sources.push_back(*range);
         return {};
@@ -72,9 +75,12 @@ Result<void> check_ends(const Ends& ends, EngineConfig& config) {
     return Error{fmt::format("--target {} is on no network of ours; add --gateway or --route",
                              ends.target->to_string())};
   }
-  if (!target.is_v4()) {
-    return Error{fmt::format("--target {} is not IPv4; IPv6 is not supported yet",
-                             ends.target->to_string())};
+  for (const Prefix& range : ends.sources) {
+    if (range.address.is_v4() == target.is_v4()) continue;
+    return Error{
+        fmt::format("--source {} and --target {} are not of one family; give both in IPv4 "
+                    "or both in IPv6",
+                    range.to_string(), ends.target->to_string())};
   }
   config.shard.interface.source_ranges = ends.sources;
   return {};

@@ -21,8 +21,8 @@ struct Ends {
 void add_target_option(CLI::App& command, Ends& ends);
 void add_source_option(CLI::App& command, Ends& ends);
 
-// Checks what no single option can: the target is there, not ourselves, IPv4, and on a network of
-// ours. Puts the sources into the configuration.
+// Checks what no single option can: the target is there, not ourselves, of the sources' family, and
+// on a network of ours. Puts the sources into the configuration.
 Result<void> check_ends(const Ends& ends, EngineConfig& config);
 
 // What a mode says while it runs.

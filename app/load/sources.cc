@@ -33,10 +33,8 @@ Sources::Sources(const std::vector<IpAddress>& addresses, const std::vector<Pref
 std::optional<uint64_t> Sources::index_of(const IpAddress& address) const {
   uint64_t before = 0;
   for (const Range& range : ranges_) {
-    if (address.is_v4() && range.first.is_v4()) {
-      const uint32_t offset = address.v4_value() - range.first.v4_value();
-      if (offset < range.count) return before + offset;
-    }
+    const uint32_t offset = address.last_32_bits() - range.first.last_32_bits();
+    if (offset < range.count && range.first.plus(offset) == address) return before + offset;
     before += range.count;
   }
   return std::nullopt;

@@ -11,7 +11,9 @@
 namespace millrace::load {
 namespace {
 
-constexpr uint16_t kHeaderBytes = 40;  // of IPv4 and TCP (RFC 9293 section 3.7.1)
+// IP and TCP (RFC 9293 section 3.7.1).
+constexpr uint16_t kHeaderBytes = 40;
+constexpr uint16_t kHeaderBytesV6 = 60;
 
 class SynLine final : public LiveLine {
  public:
@@ -70,7 +72,8 @@ class SynCommand final : public ModeCommand {
   int run_on(EngineConfig& config) override {
     fill_in(plan_);
     plan_.address = common_.address->address;
-    plan_.mss = common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - kHeaderBytes);
+    const uint16_t headers = plan_.target.address.is_v4() ? kHeaderBytes : kHeaderBytesV6;
+    plan_.mss = common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - headers);
     plan_.seed = static_cast<uint64_t>(cli::monotonic_now().ns);
     if (plan_.reset) config.shard.rst_per_second = UINT32_MAX;
     SynFlood program(plan_);

@@ -8,19 +8,24 @@
 #include <utility>
 
 #include "packet.h"
+#include "support/family.h"
 #include "world.h"
 
 namespace millrace::sim {
 namespace {
 
 constexpr size_t kFramesPerTurnMax = 100'000;  // a turn that sends more never ends
-constexpr Duration kSoon = microseconds(20);   // the next turn of a loop that has more to do
+// A frame that is dropped: of nobody's ethertype.
+const std::vector<std::byte> kNothing(60, std::byte{0x02});
+constexpr Duration kSoon = microseconds(20);  // the next turn of a loop that has more to do
 
 }  // namespace
 
 SimHost::SimHost(World& world, size_t index, const HostPlan& plan, Random random)
-    : world_(world), index_(index), plan_(plan), random_(random) {
-  auto shard = Shard::create(plan.shard, world.now());
+    : world_(world), index_(index), plan_(plan), v6_(test::plays_ipv6()), random_(random) {
+  ShardConfig config = plan.shard;
+  if (v6_) test::to_v6(config.interface);
+  auto shard = Shard::create(config, world.now());
   if (!shard) {
     world.fail("Shard::create: " + shard.error().message);
     return;
@@ -73,10 +78,11 @@ void SimHost::receive(Instant now) {
     for (size_t i = 0; i < count; ++i) {
       const Arrival& arrival = arrived[first + i];
       world_.receiving(index_, arrival.bytes, arrival.noise);
-      memory[i] = std::make_unique<std::byte[]>(arrival.bytes.size());
-      std::copy(arrival.bytes.begin(), arrival.bytes.end(), memory[i].get());
+      const auto bytes = v6_ ? test::to_v6(arrival.bytes).value_or(kNothing) : arrival.bytes;
+      memory[i] = std::make_unique<std::byte[]>(bytes.size());
+      std::copy(bytes.begin(), bytes.end(), memory[i].get());
       burst[i].data = memory[i].get();
-      burst[i].length = static_cast<uint32_t>(arrival.bytes.size());
+      burst[i].length = static_cast<uint32_t>(bytes.size());
       if (plan_.checksum_verdicts) {
         const Packet p = decode(arrival.bytes);
         const auto verdict = [](bool good) {
@@ -125,7 +131,13 @@ void SimHost::transmit(Instant now) {
     }
     frames_out_ += count;
     sent += count;
-    for (auto& frame : written) world_.send(index_, std::move(frame));
+    for (auto& frame : written) {
+      if (!v6_) {
+        world_.send(index_, std::move(frame));
+      } else if (auto translated = test::to_v4(frame)) {
+        world_.send(index_, std::move(*translated));
+      }
+    }
     if (sent > kFramesPerTurnMax) return world_.fail("a turn that does not stop sending");
   }
 }
@@ -172,6 +184,10 @@ void SimHost::open(End& end) {
     peer.port = static_cast<uint16_t>(kSimultaneousPort + end.connection);
     local = {IpAddress::v4(host_ip(index_)), peer.port};
   }
+  if (v6_) {
+    peer.address = test::to_v6(peer.address);
+    local.address = test::to_v6(local.address);
+  }
   const auto id = shard_->connect(peer, *this, World::cookie_of(end), plan.options, local);
   if (!id && (world_.scenario().ports_scarce || world_.scenario().tight_tables)) {
     return schedule(world_.now() + milliseconds(200), end, Action::kOpen);
@@ -183,7 +199,7 @@ void SimHost::open(End& end) {
   const auto info = shard_->info(end.id);
   if (!info) return world_.fail(end, "no info() after connect()");
   world_.log(end, "connect from port", info->key.local_port);
-  world_.opened(end, info->key);
+  world_.opened(end, key_of(*info));
   if (end.plan->abort_how != AbortHow::kNever) {
     schedule(world_.now() + end.plan->abort_after, end, Action::kAbort);
   }
@@ -322,6 +338,13 @@ void SimHost::use_stale_id(End& end) {
   if (!dead) world_.fail(end, "a stale id is not dead");
 }
 
+// As the world, which speaks IPv4, knows it.
+FlowKey SimHost::key_of(const TcpInfo& info) const {
+  FlowKey key = info.key;
+  if (v6_) key = {test::to_v4(key.local), test::to_v4(key.peer), key.local_port, key.peer_port};
+  return key;
+}
+
 // --- What the applications are told -------------------------------------------------------------
 
 End* SimHost::end_of(ConnectionRef connection, const char* event) {
@@ -340,7 +363,7 @@ End* SimHost::end_of(ConnectionRef connection, const char* event) {
 
 End* SimHost::accept(ConnectionRef connection) {
   const auto info = shard_->info(connection.id);
-  End* end = info ? world_.accepting_end(info->key, info->rcv_nxt) : nullptr;
+  End* end = info ? world_.accepting_end(key_of(*info), info->rcv_nxt) : nullptr;
   if (end == nullptr) {
     world_.fail("on_established of a connection that nobody opened: " +
                 (info ? info->key.to_string() : std::string("no info()")));

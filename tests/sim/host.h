@@ -125,6 +125,7 @@ class SimHost final : private App {
   [[nodiscard]] size_t choose_taken(End& end, size_t offered);
   End* end_of(ConnectionRef connection, const char* event);
   End* accept(ConnectionRef connection);
+  [[nodiscard]] FlowKey key_of(const TcpInfo& info) const;
 
   void on_established(Shard& shard, ConnectionRef connection) override;
   size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
@@ -135,6 +136,7 @@ class SimHost final : private App {
   World& world_;
   const size_t index_;
   const HostPlan& plan_;
+  const bool v6_;  // the shard speaks IPv6, behind a translator (support/family.h)
   Random random_;
   std::unique_ptr<Shard> shard_;
   std::vector<Arrival> inbox_;

@@ -34,6 +34,16 @@ Scenario quiet_scenario(std::string name, uint64_t seed) {
   return scenario;
 }
 
+void fit_for_ipv6(Scenario& scenario) {
+  constexpr uint16_t kLeast = 1260;
+  for (HostPlan& host : scenario.hosts) {
+    host.shard.interface.mtu = std::max(host.shard.interface.mtu, kLeast);
+  }
+  for (LinkConfig& link : scenario.links) {
+    if (link.path_mtu != 0) link.path_mtu = std::max(link.path_mtu, kLeast);
+  }
+}
+
 TcpOptions made_valid(TcpOptions options) {
   for (int i = 0; i < 24 && !validate(options).ok(); ++i) {
     options.receive_buffer_bytes = std::min(options.receive_buffer_bytes * 2, 1u << 20);

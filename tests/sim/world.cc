@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "support/family.h"
 #include "support/naive_frame.h"
 
 // Part of the sanitizers' interface, absent without them.
@@ -107,6 +108,7 @@ World::~World() {
 }
 
 void World::prepare() {
+  if (test::plays_ipv6()) fit_for_ipv6(scenario_);
   const Random root(scenario_.seed);
   for (size_t i = 0; i < 2; ++i) {
     links_.emplace_back(scenario_.links[i], scenario_.faults_end, root.fork(kLinkDice + i));
@@ -320,7 +322,8 @@ void World::say_too_large(size_t host, std::span<const std::byte> frame) {
   icmp.type = 3;
   icmp.code = 4;
   icmp.body.resize(4);
-  const bool named = link.narrow == LinkConfig::Narrow::kTells;
+  // ICMPv6 always says it.
+  const bool named = link.narrow == LinkConfig::Narrow::kTells || test::plays_ipv6();
   test::put16(icmp.body, 2, named ? link.path_mtu : uint16_t{0});
   const auto quoted = frame.subspan(kEthernetBytes, 20 + 8);
   icmp.body.insert(icmp.body.end(), quoted.begin(), quoted.end());

@@ -69,6 +69,8 @@ class IpAddress {
   [[nodiscard]] bool is_multicast() const;
   [[nodiscard]] bool is_loopback() const;
 
+  // As a number; of IPv4, all of it.
+  [[nodiscard]] constexpr uint32_t last_32_bits() const { return to_big(parts_[3]); }
   // The address `offset` further on; wraps within the family's last 32 bits.
   [[nodiscard]] constexpr IpAddress plus(uint32_t offset) const {
     IpAddress a = *this;
