@@ -103,6 +103,8 @@ constexpr std::array<std::string_view, kCounterCount> kCounterNames = {
     "DropLand",
     "DropIcmpMalformed",
     "DropIcmpChecksum",
+    "DropNdHopLimit",
+    "DropNdMalformed",
     "DropTcpTruncated",
     "DropTcpOffset",
     "DropTcpChecksum",

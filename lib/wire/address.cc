@@ -56,6 +56,12 @@ bool IpAddress::is_loopback() const {
   return words()[0] == 0 && words()[1] == uint64_t{1} << 56;
 }
 
+bool IpAddress::is_link_local() const {
+  if (is_v4()) return v4_value() >> 16 == 0xa9fe;
+  const std::array<uint8_t, 16> b = bytes();
+  return b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
+}
+
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   // The C library stops at a zero byte, and would call what is before it an address.
   if (text.find('\0') == std::string_view::npos) {

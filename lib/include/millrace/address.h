@@ -68,6 +68,8 @@ class IpAddress {
   }
   [[nodiscard]] bool is_multicast() const;
   [[nodiscard]] bool is_loopback() const;
+  // fe80::/10 or 169.254.0.0/16: never forwarded by a router.
+  [[nodiscard]] bool is_link_local() const;
 
   // As a number; of IPv4, all of it.
   [[nodiscard]] constexpr uint32_t last_32_bits() const { return to_big(parts_[3]); }

@@ -110,6 +110,8 @@ enum class Counter : uint8_t {
   kDropLand,
   kDropIcmpMalformed,
   kDropIcmpChecksum,
+  kDropNdHopLimit,  // neighbour discovery that a router forwarded
+  kDropNdMalformed,
   kDropTcpTruncated,
   kDropTcpOffset,
   kDropTcpChecksum,

@@ -50,6 +50,11 @@ TEST(WireAddress, KindsOfAddress) {
   EXPECT_FALSE(IpAddress::parse("240.0.0.1").value().is_multicast());
   EXPECT_TRUE(IpAddress::parse("127.1.2.3").value().is_loopback());
   EXPECT_TRUE(IpAddress::parse("::1").value().is_loopback());
+  EXPECT_TRUE(IpAddress::parse("169.254.0.1").value().is_link_local());
+  EXPECT_FALSE(IpAddress::parse("169.253.255.255").value().is_link_local());
+  EXPECT_TRUE(IpAddress::parse("fe80::1").value().is_link_local());
+  EXPECT_TRUE(IpAddress::parse("febf:ffff::1").value().is_link_local());
+  EXPECT_FALSE(IpAddress::parse("fec0::1").value().is_link_local());
   EXPECT_TRUE(IpAddress::parse("0.0.0.0").value().is_unspecified());
   EXPECT_TRUE(IpAddress::parse("::").value().is_unspecified());
   EXPECT_FALSE(IpAddress::parse("10.0.0.1").value().is_unspecified());
