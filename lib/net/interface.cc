@@ -1,25 +1,183 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Answers about addresses and routes, from tables that are made anew whenever something changes,
+// which is seldom. RFC 1122 section 3.3.1, RFC 4861 section 5.2, RFC 6724 section 5.
 #include "net/interface.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
+#include <tuple>
+
+#include "wire/bytes.h"
 
 namespace millrace::net {
+namespace {
 
-Interface::Interface(const InterfaceConfig& config) : config_(config) {
-  if (!config.addresses.empty()) first_ = config.addresses.front().address;
-  broadcasts_.push_back(IpAddress::v4(0xffffffff));
-  for (size_t i = 0; i < config.addresses.size(); ++i) {
-    const Prefix& prefix = config.addresses[i];
-    const uint8_t full = prefix.address.is_v4() ? 32 : 128;
-    if (prefix.address.is_v4() && prefix.length < 31) broadcasts_.push_back(prefix.broadcast());
-    if (i != 0) local_.push_back({prefix.address, full});
-    routes_.push_back({{prefix.network(), prefix.length}, IpAddress{}});
+constexpr uint8_t kLinkLocalScope = 2;  // RFC 4291 section 2.7
+constexpr uint8_t kGlobalScope = 14;
+
+uint8_t scope_of(const IpAddress& address) {
+  if (address.is_multicast()) return address.bytes()[1] & 0xf;
+  return address.is_link_local() || address.is_loopback() ? kLinkLocalScope : kGlobalScope;
+}
+
+// How many bits `own` and `other` have in common, its network's at most (RFC 6724 section 2.2).
+int common_bits(const Prefix& own, const IpAddress& other) {
+  const IpAddress::Words a = own.address.words();
+  const IpAddress::Words b = other.words();
+  int bits = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    const int same = std::countl_zero(__builtin_bswap64(a[i] ^ b[i]));
+    bits += same;
+    if (same != 64) break;
   }
-  for (const Prefix& range : config.source_ranges) local_.push_back(range);
-  for (const Route& route : config.routes) routes_.push_back(route);
-  std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
-    return a.destination.length > b.destination.length;
-  });
+  return std::min<int>(bits, own.length);
+}
+
+int wear(AddressState state) {
+  switch (state) {
+    case AddressState::kPreferred:
+      return 0;
+    case AddressState::kOptimistic:
+      return 1;
+    case AddressState::kDeprecated:
+      return 2;
+    case AddressState::kTentative:
+    case AddressState::kDuplicate:
+      return 3;
+  }
+  return 3;
+}
+
+}  // namespace
+
+Interface::Interface(const InterfaceConfig& config, Instant now)
+    : config_(config), mtu_v6_(config.mtu) {
+  constexpr uint8_t kSolicitationsMax = 3;  // RFC 4861 section 10
+  for (const Prefix& prefix : config.addresses) add(prefix, false, now);
+  if (speaks_v6()) add_link_local(now);
+  if (config.autoconfigure != Autoconfigure::kOff) {
+    solicitations_left_ = kSolicitationsMax;
+    next_solicitation_ = now;
+  }
+  rebuild();
+  reckon();
+}
+
+bool Interface::speaks_v6() const {
+  if (config_.autoconfigure != Autoconfigure::kOff) return true;
+  const auto is_v6 = [](const Prefix& prefix) { return !prefix.address.is_v4(); };
+  return std::any_of(config_.addresses.begin(), config_.addresses.end(), is_v6) ||
+         std::any_of(config_.source_ranges.begin(), config_.source_ranges.end(), is_v6);
+}
+
+// --- Whose address ------------------------------------------------------------------------------
+
+Interface::Number Interface::number(const IpAddress& address) {
+  const IpAddress::Words words = address.words();
+  return {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])};
+}
+
+bool Interface::in_ranges(const IpAddress& address) const {
+  const Number n = number(address);
+  const auto behind =
+      std::upper_bound(ranges_.begin(), ranges_.end(), n,
+                       [](const Number& value, const Range& range) { return value < range.first; });
+  return behind != ranges_.begin() && n <= std::prev(behind)->last;
+}
+
+const OwnAddress* Interface::own(const IpAddress& address) const {
+  for (const OwnAddress& own : own_) {
+    if (own.prefix.address == address) return &own;
+  }
+  return nullptr;
+}
+
+bool Interface::is_ours(const IpAddress& address) const {
+  if (is_local(address)) return true;
+  const OwnAddress* known = own(address);
+  return known != nullptr && known->state != AddressState::kDuplicate;
+}
+
+bool Interface::has_joined(const std::byte* mac) const {
+  constexpr uint32_t kLowBits = 0xffffff;
+  if (wire::load16(mac) != 0x3333 || !speaks_v6()) return false;
+  const uint32_t group = wire::load_be32(mac + 2);
+  if (group == 1) return true;  // ff02::1
+  if (group >> 24 != 0xff) return false;
+  const uint32_t low = group & kLowBits;
+  for (const OwnAddress& own : own_) {
+    if (own.prefix.address.is_v4() || own.state == AddressState::kDuplicate) continue;
+    if ((number(own.prefix.address).second & kLowBits) == low) return true;
+  }
+  for (const Range& range : ranges_) {
+    if (range.first.first != range.last.first) return true;  // they end in anything
+    const uint64_t span = range.last.second - range.first.second;
+    if (((low - range.first.second) & kLowBits) <= span) return true;
+  }
+  return false;
+}
+
+void Interface::rebuild() {
+  ++changes_;
+  first_ = first_v6_ = IpAddress{};
+  broadcasts_ = {IpAddress::v4(0xffffffff)};
+  tentative_ = 0;
+  for (const OwnAddress& own : own_) {
+    const IpAddress& address = own.prefix.address;
+    tentative_ += own.state == AddressState::kTentative ? 1 : 0;
+    if (!own.usable()) continue;
+    IpAddress& first = address.is_v4() ? first_ : first_v6_;
+    if (first.is_unspecified() || (first.is_link_local() && !address.is_v4())) first = address;
+    if (address.is_v4() && own.prefix.length < 31) broadcasts_.push_back(own.prefix.broadcast());
+  }
+  rebuild_ranges();
+  rebuild_routes();
+}
+
+void Interface::rebuild_ranges() {
+  std::vector<Range> all;
+  for (const OwnAddress& own : own_) {
+    if (own.usable()) all.push_back({number(own.prefix.address), number(own.prefix.address)});
+  }
+  for (const Prefix& range : config_.source_ranges) {
+    Number first = number(range.network());
+    Number last = first;
+    const int free = (range.address.is_v4() ? 32 : 128) - range.length;
+    last.second |= free >= 64 ? UINT64_MAX : (uint64_t{1} << free) - 1;
+    if (free > 64) last.first |= free == 128 ? UINT64_MAX : (uint64_t{1} << (free - 64)) - 1;
+    all.push_back({first, last});
+  }
+  std::sort(all.begin(), all.end(),
+            [](const Range& a, const Range& b) { return a.first < b.first; });
+  ranges_.clear();
+  for (const Range& range : all) {
+    if (!ranges_.empty() && range.first <= ranges_.back().last) {
+      ranges_.back().last = std::max(ranges_.back().last, range.last);
+    } else {
+      ranges_.push_back(range);
+    }
+  }
+}
+
+// --- Where to -----------------------------------------------------------------------------------
+
+void Interface::rebuild_routes() {
+  routes_.clear();
+  for (const OwnAddress& own : own_) {
+    // Whether an address that a router announced is on the link is another of its words.
+    if (own.formed) continue;
+    routes_.push_back({{own.prefix.network(), own.prefix.length}, IpAddress{}});
+  }
+  for (const Network& network : networks_) routes_.push_back({network.prefix, IpAddress{}});
+  for (const Route& route : config_.routes) routes_.push_back(route);
+  for (const Router& router : routers_) routes_.push_back({Prefix{}, router.address});
+  const auto rank = [this](const Route& route) {
+    const bool lost = std::find(lost_.begin(), lost_.end(), route.gateway) != lost_.end();
+    return std::pair(-int{route.destination.length}, lost);
+  };
+  std::stable_sort(routes_.begin(), routes_.end(),
+                   [&](const Route& a, const Route& b) { return rank(a) < rank(b); });
 }
 
 std::optional<IpAddress> Interface::next_hop(const IpAddress& destination) const {
@@ -30,12 +188,58 @@ std::optional<IpAddress> Interface::next_hop(const IpAddress& destination) const
   return std::nullopt;
 }
 
-IpAddress Interface::source_for(const IpAddress& destination) const {
-  const std::optional<IpAddress> hop = next_hop(destination);
-  for (const Prefix& prefix : config_.addresses) {
-    if (hop && prefix.contains(*hop)) return prefix.address;
+bool Interface::on_gateway(const IpAddress& address, bool lost) {
+  const auto known = std::find(lost_.begin(), lost_.end(), address);
+  if ((known != lost_.end()) == lost) return false;
+  if (lost) {
+    const bool gateway = std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) {
+      return route.gateway == address && !address.is_unspecified();
+    });
+    if (!gateway) return false;
+    lost_.push_back(address);
+  } else {
+    lost_.erase(known);
   }
-  return first_;
+  rebuild();
+  return true;
+}
+
+// --- From where ---------------------------------------------------------------------------------
+
+IpAddress Interface::source_for(const IpAddress& destination) const {
+  return destination.is_v4() ? source_v4(destination) : source_v6(destination);
+}
+
+IpAddress Interface::source_v4(const IpAddress& destination) const {
+  const std::optional<IpAddress> hop = next_hop(destination);
+  const OwnAddress* best = nullptr;
+  const auto rank = [&](const OwnAddress& own) {
+    return std::pair(!own.usable(), !hop || !own.prefix.contains(*hop));
+  };
+  for (const OwnAddress& own : own_) {
+    if (!own.prefix.address.is_v4() || own.state == AddressState::kDuplicate) continue;
+    if (best == nullptr || rank(own) < rank(*best)) best = &own;
+  }
+  return best == nullptr ? IpAddress{} : best->prefix.address;
+}
+
+IpAddress Interface::source_v6(const IpAddress& destination) const {
+  const std::optional<IpAddress> hop = next_hop(destination);
+  const uint8_t wanted = scope_of(destination);
+  const OwnAddress* best = nullptr;
+  // Rules 2, 3, 5.5 and 8, the least comes first. A scope that is too small is worse than any that
+  // is too large.
+  const auto rank = [&](const OwnAddress& own) {
+    const int scope = scope_of(own.prefix.address);
+    const int misfit = scope >= wanted ? scope - wanted : 256 - scope;
+    return std::tuple(!own.usable(), misfit, wear(own.state), !hop || !own.prefix.contains(*hop),
+                      -common_bits(own.prefix, destination));
+  };
+  for (const OwnAddress& own : own_) {
+    if (own.prefix.address.is_v4() || own.state == AddressState::kDuplicate) continue;
+    if (best == nullptr || rank(own) < rank(*best)) best = &own;
+  }
+  return best == nullptr ? IpAddress{} : best->prefix.address;
 }
 
 }  // namespace millrace::net

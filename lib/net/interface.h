@@ -1,28 +1,74 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which addresses are ours, and where a packet goes next: static routes, longest prefix first
-// (RFC 1122 section 3.3.1). Set once from the configuration; asked for every packet.
+// Which addresses are ours, of both families, and where a packet goes next: routes, longest prefix
+// first (RFC 1122 section 3.3.1, RFC 4861 section 5.2), and which address to speak from (RFC 6724).
+// Begins with the configuration; what others on the link say changes it: that an address is theirs
+// (RFC 4862 section 5.4, RFC 5227), which routers there are and what they announce (RFC 4861
+// section 6.3, RFC 4862 section 5.5). In: such news, and the time. Out: answers, and what is to be
+// said.
+//
+//   kTentative or kOptimistic  --probes unanswered-->  kPreferred  --lifetime-->  kDeprecated  -->
+//   gone
+//            \--somebody has it-->  kDuplicate
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "millrace/address.h"
 #include "millrace/config.h"
+#include "millrace/time.h"
+#include "wire/nd.h"
 
 namespace millrace::net {
 
+enum class AddressState : uint8_t {
+  kTentative,   // must not be used yet
+  kOptimistic,  // used, but nobody's memory is changed by it (RFC 4429 section 3.3)
+  kPreferred,
+  kDeprecated,  // used by who has it already
+  kDuplicate,   // another host's
+};
+
+struct OwnAddress {
+  Prefix prefix;
+  AddressState state = AddressState::kPreferred;
+  bool formed = false;      // of a router's prefix
+  uint8_t probes_left = 0;  // to be sent
+  Instant next_step = Instant::never();
+  Instant preferred_until = Instant::never();
+  Instant valid_until = Instant::never();
+
+  [[nodiscard]] bool usable() const {
+    return state != AddressState::kTentative && state != AddressState::kDuplicate;
+  }
+  [[nodiscard]] bool checked() const {
+    return state != AddressState::kTentative && state != AddressState::kOptimistic;
+  }
+};
+
 class Interface {
  public:
-  explicit Interface(const InterfaceConfig& config);
+  // What routers may make us remember; more is ignored.
+  static constexpr size_t kRoutersMax = 8;
+  static constexpr size_t kNetworksMax = 16;
+  static constexpr size_t kFormedMax = 16;
 
-  // Whether a packet to `address` is for us.
+  Interface(const InterfaceConfig& config, Instant now);
+
+  // --- Asked for packets.
+
+  // Whether a packet to `address` is for us: an address of ours that is in use.
   [[nodiscard]] bool is_local(const IpAddress& address) const {
-    if (address == first_) return true;
-    for (const Prefix& range : local_) {
-      if (range.contains(address)) return true;
-    }
-    return false;
+    return address == first_ || address == first_v6_ || in_ranges(address);
   }
+  // An address of ours, in use or on the way to it.
+  [[nodiscard]] bool is_ours(const IpAddress& address) const;
+  // Null when it is none of the single addresses.
+  [[nodiscard]] const OwnAddress* own(const IpAddress& address) const;
   // Of a local network, or 255.255.255.255.
   [[nodiscard]] bool is_broadcast(const IpAddress& address) const {
     for (const IpAddress& broadcast : broadcasts_) {
@@ -30,19 +76,124 @@ class Interface {
     }
     return false;
   }
+  // Whether a multicast MAC address is that of a group of ours: all nodes, or the solicited-node
+  // group of one of our addresses. Requires: 6 bytes there.
+  [[nodiscard]] bool has_joined(const std::byte* mac) const;
   // Whose link-layer address a packet to `destination` needs; nothing when there is no route.
   [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
-  // The address to speak from when the caller has no wish: the one on the next hop's network.
+  // The address to speak from when the caller has no wish. IPv4: the one on the next hop's network.
+  // IPv6: of the same scope, not deprecated, with the longest prefix in common (RFC 6724 section
+  // 5). One that is not checked yet only if there is no other. Unspecified where there is none at
+  // all.
   [[nodiscard]] IpAddress source_for(const IpAddress& destination) const;
+  // Largest packet of IPv6: the link's, as routers say, and ours.
+  [[nodiscard]] uint16_t mtu_v6() const { return mtu_v6_; }
 
   [[nodiscard]] const InterfaceConfig& config() const { return config_; }
+  [[nodiscard]] std::span<const OwnAddress> addresses() const { return own_; }
+  // No address of ours is kTentative.
+  [[nodiscard]] bool settled() const { return tentative_ == 0; }
+  // Counts changes after which an answer of before may be wrong.
+  [[nodiscard]] uint32_t changes() const { return changes_; }
+
+  // --- News.
+
+  // Somebody else uses `address`. True when it was not checked yet and is given up; whoever has
+  // checked it keeps it.
+  bool on_conflict(const IpAddress& address);
+  // What a router at `router` announces. What does not concern us is ignored.
+  void on_router(const IpAddress& router, const wire::NdMessage& said, Instant now);
+  // A neighbour that was a router says that it is none any more.
+  void on_no_router(const IpAddress& address);
+  // Nobody answers, or somebody answers again, at `address`. True when it is a gateway of ours and
+  // was thought to be otherwise.
+  bool on_gateway(const IpAddress& address, bool lost);
+  [[nodiscard]] std::span<const IpAddress> lost_gateways() const { return lost_; }
+
+  // --- Time.
+
+  // What is due. `probe(own)`: ask whether somebody has it; `announce(own)`: tell all that we have;
+  // `solicit()`: ask for routers.
+  template <class Probe, class Announce, class Solicit>
+  void advance(Instant now, Probe&& probe, Announce&& announce, Solicit&& solicit);
+  [[nodiscard]] Instant next_deadline() const { return next_; }
 
  private:
+  // An address as a number that compares as it should.
+  using Number = std::pair<uint64_t, uint64_t>;
+  struct Range {
+    Number first;
+    Number last;
+  };
+  struct Router {
+    IpAddress address;
+    Instant expires;
+  };
+  struct Network {
+    Prefix prefix;
+    Instant expires;
+  };
+  enum class Due : uint8_t { kNothing, kProbe, kAnnounce };
+
+  static Number number(const IpAddress& address);
+  void add(const Prefix& prefix, bool formed, Instant now);
+  void add_link_local(Instant now);
+  void rebuild();
+  void rebuild_ranges();
+  void rebuild_routes();
+  [[nodiscard]] bool in_ranges(const IpAddress& address) const;
+  [[nodiscard]] bool speaks_v6() const;
+  [[nodiscard]] IpAddress source_v4(const IpAddress& destination) const;
+  [[nodiscard]] IpAddress source_v6(const IpAddress& destination) const;
+  // The step of `own` that is due; changes its state.
+  Due step(OwnAddress& own, Instant now);
+  void on_prefix(const wire::PrefixInformation& prefix, Instant now);
+  void expire(Instant now);
+  void reckon();
+
   InterfaceConfig config_;
-  IpAddress first_;
+  std::vector<OwnAddress> own_;
+  IpAddress first_;  // in use, or unspecified: most packets are for one of these
+  IpAddress first_v6_;
   std::vector<IpAddress> broadcasts_;
-  std::vector<Prefix> local_;  // every address and range but the first, as prefixes
-  std::vector<Route> routes_;  // on-link networks and static routes, longest prefix first
+  std::vector<Range> ranges_;  // all that is in use, in order, apart from each other
+  std::vector<Route> routes_;  // on-link networks and routes, the one to use first
+  std::vector<Router> routers_;
+  std::vector<Network> networks_;
+  std::vector<IpAddress> lost_;
+  uint32_t tentative_ = 0;
+  uint32_t changes_ = 0;
+  uint16_t mtu_v6_;
+  uint8_t solicitations_left_ = 0;
+  Instant next_solicitation_ = Instant::never();
+  Instant next_ = Instant::never();  // nothing is due before
 };
+
+template <class Probe, class Announce, class Solicit>
+void Interface::advance(Instant now, Probe&& probe, Announce&& announce, Solicit&& solicit) {
+  if (now < next_) return;
+  constexpr Duration kSolicitationInterval = seconds(4);  // RFC 4861 section 10
+  expire(now);
+  for (OwnAddress& own : own_) {
+    if (now < own.next_step) continue;
+    switch (step(own, now)) {
+      case Due::kNothing:
+        break;
+      case Due::kProbe:
+        probe(std::as_const(own));
+        break;
+      case Due::kAnnounce:
+        rebuild();
+        announce(std::as_const(own));
+        break;
+    }
+  }
+  if (now >= next_solicitation_) {
+    --solicitations_left_;
+    next_solicitation_ = solicitations_left_ == 0 ? Instant::never() : now + kSolicitationInterval;
+    solicit();
+  }
+  reckon();
+}
 
 }  // namespace millrace::net

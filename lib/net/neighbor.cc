@@ -2,6 +2,7 @@
 #include "net/neighbor.h"
 
 #include <bit>
+#include <cstring>
 
 #include "base/hash.h"
 
@@ -95,14 +96,20 @@ uint32_t Neighbors::acquire(const IpAddress& address, uint32_t tick) {
     use(index, tick);
     return index;
   }
-  index = take_free(tick);
+  index = insert(address, tick);
   if (index == kNil) return kNil;
   Neighbor& n = entries_[index];
-  n.address = address;
   n.state = NeighborState::kIncomplete;
   n.used = true;
-  insert_slot(index);
   schedule(n, tick);
+  return index;
+}
+
+uint32_t Neighbors::insert(const IpAddress& address, uint32_t tick) {
+  const uint32_t index = take_free(tick);
+  if (index == kNil) return kNil;
+  entries_[index].address = address;
+  insert_slot(index);
   return index;
 }
 
@@ -116,24 +123,140 @@ void Neighbors::retry(uint32_t index, uint32_t tick) {
   schedule(n, tick);
 }
 
+// --- States -------------------------------------------------------------------------------------
+
+void Neighbors::set_mac(Neighbor& n, const MacAddress& mac) const {
+  n.ethernet = wire::make_ethernet(mac, own_,
+                                   n.address.is_v4() ? wire::kEthertypeIpv4 : wire::kEthertypeIpv6);
+}
+
+// Into kReachable, kStale or kDelay.
+void Neighbors::set_state(Neighbor& n, NeighborState state, uint32_t tick) {
+  n.state = state;
+  n.requests = 0;
+  uint32_t lifetime = timing_.lifetime_ticks;
+  if (state == NeighborState::kReachable && !n.address.is_v4()) lifetime = timing_.reachable_ticks;
+  if (state == NeighborState::kDelay) lifetime = timing_.delay_ticks;
+  schedule(n, tick + lifetime);
+}
+
+bool Neighbors::age(uint32_t index, uint32_t tick) {
+  Neighbor& n = entries_[index];
+  const bool idle = !n.used && n.references == 0;
+  if (n.state == NeighborState::kReachable && !n.address.is_v4()) {
+    n.used = false;
+    set_state(n, NeighborState::kStale, tick);
+    return false;
+  }
+  if (idle && n.state != NeighborState::kDelay) {
+    forget(index);
+    return false;
+  }
+  if (n.state == NeighborState::kStale) {  // whoever refers to it has sent nothing
+    n.used = false;
+    schedule(n, tick + timing_.lifetime_ticks);
+    return false;
+  }
+  n.state = NeighborState::kProbe;
+  n.requests = 0;
+  return true;
+}
+
+void Neighbors::note_sending(uint32_t index, uint32_t tick, bool progress) {
+  Neighbor& n = entries_[index];
+  switch (n.state) {
+    case NeighborState::kFailed:
+      retry(index, tick);
+      break;
+    case NeighborState::kStale:
+    case NeighborState::kDelay:
+      if (progress) {
+        set_state(n, NeighborState::kReachable, tick);
+      } else if (n.state == NeighborState::kStale) {
+        set_state(n, NeighborState::kDelay, tick);
+      }
+      break;
+    case NeighborState::kFree:
+    case NeighborState::kIncomplete:
+    case NeighborState::kReachable:
+    case NeighborState::kProbe:
+      break;
+  }
+}
+
+// --- What others say ----------------------------------------------------------------------------
+
 uint32_t Neighbors::learn(const IpAddress& address, const MacAddress& mac, uint32_t tick,
                           bool create) {
   uint32_t index = find(address);
   if (index == kNil) {
     if (!create) return kNil;
-    index = take_free(tick);
+    index = insert(address, tick);
     if (index == kNil) return kNil;
-    entries_[index].address = address;
-    insert_slot(index);
   }
   Neighbor& n = entries_[index];
-  n.ethernet = wire::make_ethernet(mac, own_, wire::kEthertypeIpv4);
-  n.state = NeighborState::kReachable;
-  n.requests = 0;
+  set_mac(n, mac);
   n.used = false;
-  schedule(n, tick + timing_.lifetime_ticks);
+  set_state(n, NeighborState::kReachable, tick);
   ++epoch_;
   return index;
+}
+
+Neighbors::Learned Neighbors::learn_advertised(const IpAddress& address, const Advertised& said,
+                                               uint32_t tick) {
+  const uint32_t index = find(address);
+  if (index == kNil) return {};
+  Neighbor& n = entries_[index];
+  if (!n.usable()) {
+    if (!said.mac) return {};
+    set_mac(n, *said.mac);
+    n.router = said.router;
+    n.used = false;
+    set_state(n, said.solicited ? NeighborState::kReachable : NeighborState::kStale, tick);
+    ++epoch_;
+    return {.index = index};
+  }
+  const bool differs = said.mac && *said.mac != n.mac();
+  if (differs && !said.overrides) {
+    // Somebody else says so, too: whose word counts is for a probe to find out.
+    if (n.state == NeighborState::kReachable) set_state(n, NeighborState::kStale, tick);
+    return {};
+  }
+  Learned learned{.no_router = n.router && !said.router};
+  n.router = said.router;
+  if (differs) {
+    set_mac(n, *said.mac);
+    learned.index = index;
+    ++epoch_;
+  }
+  if (said.solicited) {
+    n.used = false;
+    set_state(n, NeighborState::kReachable, tick);
+  } else if (differs) {
+    set_state(n, NeighborState::kStale, tick);
+  }
+  return learned;
+}
+
+Neighbors::Learned Neighbors::learn_source(const IpAddress& address, const MacAddress& mac,
+                                           std::optional<bool> router, uint32_t tick) {
+  uint32_t index = find(address);
+  if (index == kNil) index = insert(address, tick);
+  if (index == kNil) return {};
+  Neighbor& n = entries_[index];
+  if (router) n.router = *router;
+  if (n.usable() && n.mac() == mac) return {};
+  set_mac(n, mac);
+  // What waits for it is sent at once, and is the first thing that finds out.
+  set_state(n, n.pending_count != 0 ? NeighborState::kDelay : NeighborState::kStale, tick);
+  ++epoch_;
+  return {.index = index};
+}
+
+MacAddress Neighbor::mac() const {
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), ethernet.data(), mac.bytes.size());
+  return mac;
 }
 
 }  // namespace millrace::net

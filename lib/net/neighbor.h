@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The neighbour cache: IP address to link-layer address (RFC 826, RFC 1122 section 2.3.2). Entries
-// are asked for a bounded number of times, age, are asked again while in use, and are kept as long
-// as a connection refers to them. In: what ARP packets say, and the tick. Out: whom to ask.
+// The neighbour cache of both families: IP address to link-layer address (RFC 826, RFC 1122 section
+// 2.3.2; RFC 4861 section 7.3, neighbour unreachability detection). Entries are asked for a bounded
+// number of times, age, are asked again while in use, and are kept as long as a connection refers
+// to them. In: what ARP and neighbour discovery say, what TCP knows, and the tick. Out: whom to
+// ask.
 //
-//   kIncomplete --answer--> kReachable --lifetime over--> kStale --answer--> kReachable
-//        |  (asked arp_retries times)                       |  (asked again, still used)
-//        \--no answer--> kFailed <---------no answer--------/
+//   kIncomplete  asked for, of all             --answer--> kReachable   --silence--> kFailed
+//   kReachable   --lifetime over, IPv4, in use--> kProbe
+//                --lifetime over, IPv6, or doubt--> kStale
+//   kStale       --something is sent--> kDelay
+//   kDelay       --TCP goes on--> kReachable   --5 s--> kProbe
+//   kProbe       asked for, of itself          --answer--> kReachable   --silence--> kFailed
+//
+// An address that is kStale, kDelay or kProbe goes on being used.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +26,20 @@
 
 namespace millrace::net {
 
-enum class NeighborState : uint8_t { kFree, kIncomplete, kReachable, kStale, kFailed };
+// In an order that answers usable() and sends_at_once() by one compare.
+enum class NeighborState : uint8_t {
+  kFree,
+  kIncomplete,
+  kFailed,
+  kStale,
+  kDelay,
+  kReachable,
+  kProbe,
+};
 
 struct Neighbor {
   IpAddress address;
-  wire::EthernetHeader ethernet{};  // of an IPv4 frame to this neighbour
+  wire::EthernetHeader ethernet{};  // of a frame to this neighbour
   NeighborState state = NeighborState::kFree;
   uint8_t requests = 0;        // sent since the last answer
   uint16_t pending_count = 0;  // frames that wait for the answer, a list that the owner keeps
@@ -32,10 +48,12 @@ struct Neighbor {
   uint32_t deadline = 0;    // tick of the next step
   uint32_t references = 0;  // connections
   bool used = false;        // since the last answer
+  bool router = false;      // of IPv6: as it says itself
 
-  [[nodiscard]] bool usable() const {
-    return state == NeighborState::kReachable || state == NeighborState::kStale;
-  }
+  [[nodiscard]] bool usable() const { return state >= NeighborState::kStale; }
+  // Usable, and whoever sends has nothing to say here: see note_sending().
+  [[nodiscard]] bool sends_at_once() const { return state >= NeighborState::kReachable; }
+  [[nodiscard]] MacAddress mac() const;
   // The head of that list, which is the caller's now.
   uint32_t take_pending() {
     pending_count = 0;
@@ -48,6 +66,18 @@ struct NeighborTiming {
   uint32_t timeout_ticks = 1000;  // between requests
   uint32_t lifetime_ticks = 60000;
   uint8_t retries = 3;  // requests before it has failed
+  // Of IPv6 (RFC 4861 section 10).
+  uint32_t reachable_ticks = 30000;
+  uint32_t retransmit_ticks = 1000;  // between solicitations
+  uint32_t delay_ticks = 5000;       // before the first probe
+};
+
+// What a neighbour advertisement says of a target (RFC 4861 section 4.4).
+struct Advertised {
+  std::optional<MacAddress> mac;
+  bool solicited = false;
+  bool overrides = false;
+  bool router = false;
 };
 
 class Neighbors {
@@ -61,18 +91,39 @@ class Neighbors {
   // The same for an entry that is known.
   void use(uint32_t index, uint32_t tick) {
     entries_[index].used = true;
-    if (entries_[index].state == NeighborState::kFailed) retry(index, tick);
+    if (!entries_[index].sends_at_once()) [[unlikely]]
+      note_sending(index, tick, false);
   }
+  // Something is about to be sent to an entry that is not sends_at_once(). `progress`: TCP has news
+  // from the other side, so what we sent got there (RFC 4861 section 7.3.1).
+  void note_sending(uint32_t index, uint32_t tick, bool progress);
 
   // ARP said that `address` is at `mac`. Returns the entry if there was one whose state or address
   // changed by it, so that what waits can go on. With `create`, an unknown sender is remembered.
   uint32_t learn(const IpAddress& address, const MacAddress& mac, uint32_t tick, bool create);
 
+  // What of a change concerns others.
+  struct Learned {
+    uint32_t index = base::kNil;  // of an entry that is usable now, and was not or changed its MAC
+    bool no_router = false;       // it was one, and says that it is not any more
+  };
+  // A neighbour advertisement (RFC 4861 section 7.2.5). Nobody who was not asked for is remembered.
+  Learned learn_advertised(const IpAddress& address, const Advertised& said, uint32_t tick);
+  // The source of a solicitation, or of what a router says (sections 7.2.3 and 6.3.4): remembered,
+  // and believed without having proved that it hears us. `router`: nothing when it does not say.
+  Learned learn_source(const IpAddress& address, const MacAddress& mac, std::optional<bool> router,
+                       uint32_t tick);
+  // A router said how the link is (section 6.3.4); 0: nothing about that.
+  void set_timing(uint32_t reachable_ticks, uint32_t retransmit_ticks) {
+    if (reachable_ticks != 0) timing_.reachable_ticks = reachable_ticks;
+    if (retransmit_ticks != 0) timing_.retransmit_ticks = retransmit_ticks;
+  }
+
   Neighbor& operator[](uint32_t index) { return entries_[index]; }
   const Neighbor& operator[](uint32_t index) const { return entries_[index]; }
 
-  // Steps that are due: ask(index) sends a request, failed(index) says that nobody answered. An
-  // entry without references is then forgotten.
+  // Steps that are due: ask(index) sends a request, to all as long as the entry is kIncomplete;
+  // failed(index) says that nobody answered. An entry without references is then forgotten.
   template <class Ask, class Failed>
   void advance(uint32_t tick, Ask&& ask, Failed&& failed);
   [[nodiscard]] std::optional<uint32_t> next_deadline() const { return next_; }
@@ -91,14 +142,18 @@ class Neighbors {
     return static_cast<int32_t>(now - deadline) >= 0;
   }
   static bool has_deadline(const Neighbor& n) {
-    return n.state == NeighborState::kIncomplete || n.state == NeighborState::kReachable ||
-           n.state == NeighborState::kStale;
+    return n.state != NeighborState::kFree && n.state != NeighborState::kFailed;
   }
+  // What happens to an entry whose lifetime is over; true when it is to be asked for now.
+  bool age(uint32_t index, uint32_t tick);
+  void set_mac(Neighbor& n, const MacAddress& mac) const;
+  void set_state(Neighbor& n, NeighborState state, uint32_t tick);
   void schedule(Neighbor& n, uint32_t deadline);
   [[nodiscard]] uint32_t slot_of(const IpAddress& address) const;
   void insert_slot(uint32_t index);
   void erase_slot(uint32_t index);
   uint32_t take_free(uint32_t tick);
+  uint32_t insert(const IpAddress& address, uint32_t tick);
   void forget(uint32_t index);
 
   MacAddress own_;
@@ -124,17 +179,12 @@ void Neighbors::advance(uint32_t tick, Ask&& ask, Failed&& failed) {
       schedule(n, n.deadline);
       continue;
     }
-    if (n.state == NeighborState::kReachable) {
-      if (!n.used && n.references == 0) {
-        forget(i);
-        continue;
-      }
-      n.state = NeighborState::kStale;
-      n.requests = 0;
-    }
+    const bool asking = n.state == NeighborState::kIncomplete || n.state == NeighborState::kProbe;
+    if (!asking && !age(i, tick)) continue;
     if (n.requests < timing_.retries) {
       ++n.requests;
-      schedule(n, tick + timing_.timeout_ticks);
+      const bool v4 = n.address.is_v4();
+      schedule(n, tick + (v4 ? timing_.timeout_ticks : timing_.retransmit_ticks));
       ask(i);
       continue;
     }

@@ -4,11 +4,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/slab.h"
 #include "tcp/context.h"
 #include "tcp/half_open.h"
+#include "wire/nd.h"
 
 namespace millrace {
 namespace {
@@ -37,14 +39,28 @@ class Checker {
   std::optional<Error> complaint_;
 };
 
+constexpr uint64_t kAddressesMax =
+    1024;  // each is looked at when it is checked; ranges may be large
 constexpr Duration kTick = milliseconds(1);  // nothing is timed more finely
 constexpr Duration kLongest = seconds(7 * 24 * 3600);
 
 void check_prefix(Checker& check, const char* name, const Prefix& prefix) {
-  const std::string text = prefix.to_string();
-  check.require(prefix.address.is_v4(),
-                fmt::format("{} {} is not IPv4; IPv6 is not supported yet", name, text));
-  check.between(name, prefix.length, 0, 32);
+  check.between(name, prefix.length, 0, prefix.address.is_v4() ? 32 : 128);
+}
+
+bool speaks_v6(const InterfaceConfig& interface) {
+  const auto is_v6 = [](const Prefix& prefix) { return !prefix.address.is_v4(); };
+  return interface.autoconfigure != Autoconfigure::kOff ||
+         std::any_of(interface.addresses.begin(), interface.addresses.end(), is_v6) ||
+         std::any_of(interface.source_ranges.begin(), interface.source_ranges.end(), is_v6);
+}
+
+// Whether frames reach `gateway`: another host of a network of ours.
+bool is_on_link(const InterfaceConfig& interface, const IpAddress& gateway) {
+  if (!gateway.is_v4() && gateway.is_link_local()) return speaks_v6(interface);
+  return std::any_of(
+      interface.addresses.begin(), interface.addresses.end(),
+      [&](const Prefix& prefix) { return prefix.contains(gateway) && prefix.address != gateway; });
 }
 
 void check_interface(Checker& check, const InterfaceConfig& interface) {
@@ -54,8 +70,16 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
                             interface.mac.to_string()));
   check.between("interface.mtu", interface.mtu, 576, 9000);
   check.between("interface.ttl", interface.ttl, 1, 255);
-  check.require(!interface.addresses.empty(),
-                "interface.addresses is empty; give at least one address, as in 10.0.0.1/24");
+  if (speaks_v6(interface)) {
+    check.require(interface.mtu >= wire::kIpv6MtuMin,
+                  fmt::format("interface.mtu is {}; IPv6 needs at least {}", interface.mtu,
+                              wire::kIpv6MtuMin));
+  }
+  check.require(
+      !interface.addresses.empty() || interface.autoconfigure == Autoconfigure::kAddresses,
+      "interface.addresses is empty; give at least one address, as in 10.0.0.1/24, or let "
+      "IPv6 routers announce some (autoconfigure)");
+  check.between("interface.addresses", interface.addresses.size(), 0, kAddressesMax);
   for (const Prefix& prefix : interface.addresses) {
     check_prefix(check, "address", prefix);
     const IpAddress& a = prefix.address;
@@ -70,18 +94,20 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
   }
   for (const Prefix& range : interface.source_ranges) {
     check_prefix(check, "source range", range);
-    check.between("source range length", range.length, 8, 32);
+    const bool v4 = range.address.is_v4();
+    check.between("source range length", range.length, v4 ? 8 : 64, v4 ? 32 : 128);
   }
   for (const Route& route : interface.routes) {
     check_prefix(check, "route", route.destination);
     if (route.gateway.is_unspecified()) continue;
-    bool on_link = false;
-    for (const Prefix& prefix : interface.addresses) {
-      on_link = on_link || (prefix.contains(route.gateway) && prefix.address != route.gateway);
-    }
-    check.require(on_link, fmt::format("gateway {} is on none of our networks; it must be another "
-                                       "host of an address's prefix",
-                                       route.gateway.to_string()));
+    check.require(route.gateway.is_v4() == route.destination.address.is_v4(),
+                  fmt::format("route {} by way of {}: a gateway forwards its own family only",
+                              route.destination.to_string(), route.gateway.to_string()));
+    check.require(
+        is_on_link(interface, route.gateway),
+        fmt::format("gateway {} is on none of our networks; it must be another host of an "
+                    "address's prefix",
+                    route.gateway.to_string()));
   }
 }
 
@@ -116,6 +142,7 @@ Result<void> validate(const ShardConfig& config) {
   check.between("arp_timeout", config.arp_timeout, kTick, seconds(60));
   check.between("arp_retries", config.arp_retries, 1, 255);
   check.between("arp_lifetime", config.arp_lifetime, kTick, kLongest);
+  check.between("nd_reachable_time", config.nd_reachable_time, kTick, kLongest);
   return check.result();
 }
 

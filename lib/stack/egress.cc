@@ -9,6 +9,7 @@
 #include "tcp/output.h"
 #include "tcp/plain_output.h"
 #include "tcp/timeout.h"
+#include "wire/nd.h"
 #include "wire/plain.h"
 
 namespace millrace {
@@ -99,7 +100,7 @@ bool aborts_with_reset(const tcp::Connection& c) {
 size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   Connection& c = connections_[index];
   const net::Neighbor& neighbor = neighbors_[c.neighbor];
-  if (!tcp::sends_plainly(c) || !neighbor.usable() || !predicts_) [[unlikely]]
+  if (!tcp::sends_plainly(c) || !neighbor.sends_at_once() || !predicts_) [[unlikely]]
     return flush_any(index, out, 0);
   // The short way of a connection that has nothing but new text, FIN or an acknowledgement to send.
   const wire::IpFields ip{config_.interface.ttl, static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
@@ -147,8 +148,14 @@ size_t Shard::Impl::flush_any(uint32_t index, std::span<TxFrame> out, size_t fil
     doom(index, CloseReason::kLocalAbort);
     return reset ? 1 : 0;
   }
+  // An address that is not checked yet has no word to say (RFC 4862 section 5.4).
+  if (!interface_.settled() && !interface_.is_local(c.key.local)) [[unlikely]] {
+    push(blocked_, index);
+    return 0;
+  }
   if (!neighbor.usable()) {
     if (neighbor.state == net::NeighborState::kFailed) {
+      if (find_other_way(c)) return flush_any(index, out, filled);
       if (c.state == State::kSynSent) {
         doom(index, CloseReason::kNeighborUnreachable);
       } else {
@@ -158,6 +165,10 @@ size_t Shard::Impl::flush_any(uint32_t index, std::span<TxFrame> out, size_t fil
       push(blocked_, index);
     }
     return 0;
+  }
+  if (!neighbor.sends_at_once()) [[unlikely]] {
+    const bool progress = c.state >= State::kEstablished && c.rcv_nxt != c.last_ack_sent;
+    neighbors_.note_sending(c.neighbor, ctx_.tick, progress);
   }
   while (filled < limit) {
     TxFrame& frame = out[filled];
@@ -245,10 +256,12 @@ void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const IpA
   control_.push(control);
 }
 
-// Answers `cause`. A body that does not fit the frame's own bytes lies in a block.
-void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_t code,
-                            std::span<const std::byte> body) {
-  constexpr size_t kHeaders = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes + 4;
+// Of the family of its addresses. A body that does not fit the frame's own bytes lies in a block.
+void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destination, uint8_t type,
+                            uint8_t code, std::span<const std::byte> body) {
+  const bool v4 = destination.is_v4();
+  const size_t headers =
+      wire::kEthernetHeaderBytes + (v4 ? wire::kIpv4HeaderBytes : wire::kIpv6HeaderBytes) + 4;
   const uint32_t control = control_.allocate();
   if (control == kNil) {
     drop(Counter::kDropControlQueueFull);
@@ -258,7 +271,7 @@ void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_
   entry.frame = TxFrame{};
   entry.frame.l2_bytes = wire::kEthernetHeaderBytes;
   std::span<std::byte> room = entry.frame.header;
-  const size_t total = kHeaders + body.size();
+  const size_t total = headers + body.size();
   if (total > room.size()) {
     if (total <= tcp::LargeBlock::kDataBytes) {
       entry.body_block = blocks_.allocate(total, wire::SeqNum{});
@@ -270,17 +283,23 @@ void Shard::Impl::send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_
     }
     room = {blocks_.storage(entry.body_block), total};
   }
-  wire::build_icmp(room, {}, {config_.interface.ttl}, cause.key.local, cause.key.peer, type, code,
-                   body);
+  const wire::IpFields ip{.ttl = config_.interface.ttl};
+  if (v4) {
+    wire::build_icmp(room, {}, ip, source, destination, type, code, body);
+  } else {
+    const wire::EthernetHeader ethernet = wire::make_ethernet({}, {}, wire::kEthertypeIpv6);
+    wire::build_icmp_v6(room, ethernet, ip, source, destination, type, code, body);
+    counters_.add(Counter::kIcmp6OutMsgs);
+  }
   entry.frame.header_bytes = static_cast<uint16_t>(total);
   if (entry.body_block != kNil) {
-    std::copy_n(room.begin(), kHeaders, entry.frame.header.begin());
-    entry.frame.header_bytes = kHeaders;
-    entry.frame.payload[0] = room.subspan(kHeaders);
+    std::copy_n(room.begin(), headers, entry.frame.header.begin());
+    entry.frame.header_bytes = static_cast<uint16_t>(headers);
+    entry.frame.payload[0] = room.subspan(headers);
     entry.frame.payload_spans = 1;
     entry.frame.payload_bytes = static_cast<uint16_t>(body.size());
   }
-  route_control(control, cause.key.peer);
+  route_control(control, destination);
 }
 
 const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
@@ -290,7 +309,7 @@ const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
   way.destination = destination;
   way.source = interface_.source_for(destination);
   way.neighbor = neighbors_.acquire(*hop, ctx_.tick);
-  way.forgotten = neighbors_.forgotten();
+  way.epoch = ways_epoch();
   way.host = is_host(destination);
   return &way;
 }

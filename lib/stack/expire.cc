@@ -17,13 +17,7 @@ void Shard::Impl::advance() {
   half_open_wheel_.advance(ctx_.tick, config_.timers_per_turn,
                            [this](uint32_t index) { on_half_open_timer(index); });
   expire_time_wait(config_.timers_per_turn);
-  neighbors_.advance(
-      ctx_.tick,
-      [this](uint32_t index) {
-        const IpAddress& target = neighbors_[index].address;
-        send_arp(true, MacAddress{}, target, interface_.source_for(target));
-      },
-      [this](uint32_t index) { on_neighbor_failed(index); });
+  advance_link();
   relieve(config_.timers_per_turn);
   if (drain_deadline_ && now_ >= *drain_deadline_) {
     drain_deadline_ = Instant::never();  // done; but still stopping
@@ -95,18 +89,6 @@ void Shard::Impl::on_half_open_timer(uint32_t index) {
                         << std::min<int>(half.retries, 16);
   half_open_wheel_.arm(index, ctx_.tick + static_cast<uint32_t>(std::min<uint64_t>(
                                               wait, tcp::to_ticks(options.rto_max))));
-}
-
-// Frames that wait are lost; connections that wait are looked at by the next flush.
-void Shard::Impl::on_neighbor_failed(uint32_t index) {
-  net::Neighbor& n = neighbors_[index];
-  uint32_t control = n.take_pending();
-  while (control != kNil) {
-    const uint32_t next = control_[control].next;
-    control_.free(control, blocks_);
-    drop(Counter::kDropNeighborFailed);
-    control = next;
-  }
 }
 
 }  // namespace millrace

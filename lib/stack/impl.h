@@ -78,7 +78,7 @@ struct alignas(64) Way {
   IpAddress destination;
   IpAddress source;          // to speak from when the caller has no wish
   uint32_t neighbor = kNil;  // of the next hop
-  uint32_t forgotten = 0;    // neighbors_.forgotten() when it was looked up
+  uint32_t epoch = 0;        // ways_epoch() when it was looked up
   bool host = false;         // not we, not many: one can connect to it
 };
 
@@ -149,12 +149,38 @@ class Shard::Impl {
   bool is_key_of(uint32_t value, const FlowKey& key) const;
   void drop(Counter reason) { counters_.add(reason); }
 
-  // --- ingress_ip.cc: ARP and ICMP in.
+  // --- ingress_ip.cc, ingress_ip6.cc: ARP, ICMP and neighbour discovery in.
   void on_arp(const wire::ParsedFrame& p);
   void on_icmp(const wire::ParsedFrame& p);
-  void on_icmp_v6(const wire::ParsedFrame& p);
   void on_other_ip(const wire::ParsedFrame& p);
+  bool for_us_by_ip6(const wire::ParsedFrame& p);
+  bool for_group(const wire::ParsedFrame& p) const;
+  void on_icmp_v6(const wire::ParsedFrame& p);
+  void on_echo_v6(const wire::ParsedFrame& p, const wire::IcmpMessage& message);
+  void refuse_protocol_v6(const wire::ParsedFrame& p);
+  void on_neighbor_discovery(const wire::ParsedFrame& p, const wire::IcmpMessage& message);
+  void on_solicitation(const wire::ParsedFrame& p, const wire::NdMessage& said);
+  void on_advertisement(const wire::NdMessage& said);
+  void on_router_advertisement(const wire::ParsedFrame& p, const wire::NdMessage& said);
+  void note_learned(const IpAddress& address, const net::Neighbors::Learned& learned);
+
+  // --- link.cc: what is said about addresses on the link.
+  void advance_link();
+  void retry_gateways();
+  void on_interface_changed();
+  void ask_neighbor(uint32_t neighbor);
   void on_neighbor_known(uint32_t neighbor);
+  void on_neighbor_failed(uint32_t neighbor);
+  bool find_other_way(Connection& c);
+  void on_conflict(const IpAddress& address);
+  void end_connections_of(const IpAddress& address);
+  void probe_address(const IpAddress& address);
+  void announce(const net::OwnAddress& own);
+  void solicit_routers();
+  void send_advertisement(const IpAddress& target, const IpAddress& to, const MacAddress& to_mac,
+                          bool solicited);
+  void send_nd(const IpAddress& source, const IpAddress& to, const MacAddress& to_mac,
+               const wire::NdMessage& message);
 
   // --- path.cc: ICMP errors about our segments, and what is known of paths.
   void on_icmp_error(const wire::IcmpMessage& message);
@@ -245,7 +271,6 @@ class Shard::Impl {
   void relieve(uint32_t budget);
   void on_timer(uint32_t index);
   void on_half_open_timer(uint32_t index);
-  void on_neighbor_failed(uint32_t neighbor);
   void rearm(uint32_t index);
 
   // --- raw.cc: segments of no connection.
@@ -290,13 +315,15 @@ class Shard::Impl {
   // The same, but null when it would have to be looked up.
   const stack::Way* known_way(const IpAddress& destination) {
     const stack::Way& way = way_slot(destination);
-    if (way.destination != destination || way.neighbor == kNil ||
-        way.forgotten != neighbors_.forgotten()) [[unlikely]] {
+    if (way.destination != destination || way.neighbor == kNil || way.epoch != ways_epoch())
+        [[unlikely]] {
       return nullptr;
     }
     neighbors_.use(way.neighbor, ctx_.tick);
     return &way;
   }
+  // Changes when a neighbour's index, a route or an address of ours may have.
+  uint32_t ways_epoch() const { return neighbors_.forgotten() + interface_.changes(); }
   stack::Way& way_slot(const IpAddress& destination) {
     const IpAddress::Words words = destination.words();
     return ways_[base::fold_multiply(words[1] ^ words[0], hash_key_[0]) % ways_.size()];
@@ -306,7 +333,7 @@ class Shard::Impl {
   void send_reset(const wire::ParsedFrame& p);
   void send_arp(bool request, const MacAddress& target_mac, const IpAddress& target_ip,
                 const IpAddress& sender_ip);
-  void send_icmp(const wire::ParsedFrame& cause, uint8_t type, uint8_t code,
+  void send_icmp(const IpAddress& source, const IpAddress& destination, uint8_t type, uint8_t code,
                  std::span<const std::byte> body);
   const stack::Way* find_way(const IpAddress& destination);
   void route_control(uint32_t control, const IpAddress& destination);
@@ -344,6 +371,7 @@ class Shard::Impl {
   stack::ControlQueue control_;
   net::Interface interface_;
   net::Neighbors neighbors_;
+  uint32_t gateway_retry_tick_ = 0;  // when lost gateways are asked again
   net::PathCache paths_;
   std::array<stack::Way, 64> ways_;  // by destination; one takes the other's place
 

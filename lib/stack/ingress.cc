@@ -52,6 +52,7 @@ bool Shard::Impl::is_key_of(uint32_t value, const FlowKey& key) const {
 
 bool Shard::Impl::for_us_by_mac(const wire::ParsedFrame& p) {
   if (std::memcmp(p.l2, config_.interface.mac.bytes.data(), 6) == 0) return true;
+  if (p.kind == FrameKind::kIcmpV6 && interface_.has_joined(p.l2)) return true;
   drop(Counter::kDropNotForUsL2);
   return false;
 }

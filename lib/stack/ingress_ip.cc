@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What arrives beside TCP: ARP (RFC 826, RFC 5227), ICMP (RFC 792, RFC 1122 section 3.2.2; errors
-// about our segments go on to path.cc), and protocols that we do not speak.
+// What arrives beside TCP over IPv4: ARP (RFC 826, RFC 5227), ICMP (RFC 792, RFC 1122
+// section 3.2.2; errors about our segments go on to path.cc); and, of both families, protocols that
+// we do not speak.
 #include <algorithm>
 
 #include "stack/impl.h"
@@ -15,11 +16,15 @@ void Shard::Impl::on_arp(const wire::ParsedFrame& p) {
     return;
   }
   if (arp->sender_mac == config_.interface.mac) return;  // our own, reflected
-  if (interface_.is_local(arp->sender_ip)) {
-    // Somebody else claims an address of ours: counted, and answered by our own claim at the rate
-    // of all ICMP-like answers (RFC 5227 section 2.4, case b).
-    counters_.add(Counter::kArpConflicts);
-    if (icmp_.take()) send_arp(true, MacAddress{}, arp->sender_ip, arp->sender_ip);
+  if (interface_.is_ours(arp->sender_ip)) {
+    on_conflict(arp->sender_ip);
+    return;
+  }
+  // Who probes for an address that is still probed for by us wants it, too (RFC 5227
+  // section 2.1.1).
+  const net::OwnAddress* own = interface_.own(arp->target_ip);
+  if (arp->sender_ip.is_unspecified() && own != nullptr && !own->checked()) {
+    on_conflict(arp->target_ip);
     return;
   }
   // RFC 826: update what is known; remember a sender only if it wants something from us.
@@ -35,19 +40,6 @@ void Shard::Impl::on_arp(const wire::ParsedFrame& p) {
   }
 }
 
-// Frames that waited for the address can go; connections that waited are looked at by the next
-// flush.
-void Shard::Impl::on_neighbor_known(uint32_t index) {
-  net::Neighbor& n = neighbors_[index];
-  uint32_t control = n.take_pending();
-  while (control != kNil) {
-    const uint32_t next = control_[control].next;
-    std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
-    control_.push(control);
-    control = next;
-  }
-}
-
 void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
   counters_.add(Counter::kIcmpInMsgs);
   Counter reason = Counter::kDropIcmpMalformed;
@@ -60,7 +52,7 @@ void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
     case wire::kIcmpEchoRequest:
       counters_.add(Counter::kIcmpInEchos);
       if (!icmp_.take()) return;
-      send_icmp(p, wire::kIcmpEchoReply, 0, message->body);
+      send_icmp(p.key.local, p.key.peer, wire::kIcmpEchoReply, 0, message->body);
       counters_.add(Counter::kIcmpOutEchoReps);
       return;
     case wire::kIcmpDestinationUnreachable:
@@ -82,26 +74,19 @@ void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
   counters_.add(Counter::kIcmpIgnored);
 }
 
-void Shard::Impl::on_icmp_v6(const wire::ParsedFrame& p) {
-  if (!for_us_by_ip(p)) return;
-  Counter reason = Counter::kDropIcmpMalformed;
-  const std::optional<wire::IcmpMessage> message = wire::parse_icmp_v6(p, reason);
-  if (!message) {
-    drop(reason);
-    return;
-  }
-  on_icmp_error(*message);
-}
-
 // RFC 1122 section 3.2.2.1: protocol or port unreachable, never about a multicast, at a bounded
 // rate.
 void Shard::Impl::on_other_ip(const wire::ParsedFrame& p) {
   drop(Counter::kDropIpProtocol);
-  if (!p.key.peer.is_v4() || !icmp_.take()) return;
+  if (!p.key.peer.is_v4()) {
+    refuse_protocol_v6(p);
+    return;
+  }
+  if (!icmp_.take()) return;
   const size_t quoted = std::min<size_t>(p.ip_bytes, p.ip_header_bytes + size_t{8});
   std::array<std::byte, 4 + 68> body{};
   std::copy_n(p.ip, quoted, body.begin() + 4);
-  send_icmp(p, wire::kIcmpDestinationUnreachable,
+  send_icmp(p.key.local, p.key.peer, wire::kIcmpDestinationUnreachable,
             p.protocol == wire::kProtocolUdp ? wire::kUnreachablePort : wire::kUnreachableProtocol,
             std::span(body).first(4 + quoted));
   counters_.add(Counter::kIcmpOutDestUnreachs);

@@ -54,7 +54,7 @@ Result<uint16_t> Shard::Impl::app_for(App& app) {
 
 Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const TcpOptions& options) {
   if (local.port == 0) return Error{"port 0 cannot be listened on; name one from 1 to 65535"};
-  if (!local.address.is_unspecified() && !interface_.is_local(local.address)) {
+  if (!local.address.is_unspecified() && !interface_.is_ours(local.address)) {
     return Error{fmt::format("{} is not one of our addresses, so nobody can connect to {}",
                              local.address.to_string(), local.to_string())};
   }
@@ -191,7 +191,7 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
   if (way == nullptr && is_host(peer.address)) way = find_way(peer.address);
   if (way == nullptr || !way->host || peer.port == 0) return no_way(peer);
   const bool any_local = local.address.is_unspecified();
-  if (!any_local && !interface_.is_local(local.address)) {
+  if (!any_local && !interface_.is_ours(local.address)) {
     return Error{fmt::format("{} is not one of our addresses", local.address.to_string())};
   }
   const Result<uint16_t> profile = profile_for(options);

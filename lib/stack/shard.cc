@@ -43,10 +43,11 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
           reinterpret_cast<std::byte*>(half_open_.data()) + offsetof(tcp::HalfOpen, timer),
           sizeof(tcp::HalfOpen), static_cast<uint32_t>(now.ns / 1'000'000)),
       control_(std::move(control)),
-      interface_(config.interface),
+      interface_(config.interface, now),
       neighbors_(config.neighbors_max, config.interface.mac,
                  {tcp::to_ticks(config.arp_timeout), tcp::to_ticks(config.arp_lifetime),
-                  config.arp_retries}),
+                  config.arp_retries, tcp::to_ticks(config.nd_reachable_time),
+                  tcp::to_ticks(config.arp_timeout)}),
       paths_(config.paths_max, config.path_mtu_lifetime, base::Random(config.seed + 1).next(),
              base::Random(config.seed + 2).next()),
       listener_by_port_(65536, 0),
@@ -144,11 +145,7 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
     }
     impl->statistics_ = std::move(statistics);
   }
-  if (config.interface.gratuitous_arp) {
-    for (const Prefix& prefix : config.interface.addresses) {
-      impl->send_arp(true, MacAddress{}, prefix.address, prefix.address);
-    }
-  }
+  for (const net::OwnAddress& own : impl->interface_.addresses()) impl->announce(own);
   return impl;
 }
 
@@ -179,6 +176,8 @@ Instant Shard::Impl::next_deadline() const {
   consider(wheel_.next_work());
   consider(half_open_wheel_.next_work());
   consider(neighbors_.next_deadline());
+  earliest = std::min(earliest, std::max(interface_.next_deadline(), now_));
+  if (!interface_.lost_gateways().empty()) consider(gateway_retry_tick_);
   if (starved_ || relieving_) consider(relieving_ ? ctx_.tick : relief_tick_);
   if (!time_wait_.empty()) consider(time_wait_.front_deadline());
   if (drain_deadline_) earliest = std::min(earliest, std::max(*drain_deadline_, now_));
@@ -206,6 +205,14 @@ ShardUse Shard::Impl::use() const {
   use.timers = wheel_.armed_count() + half_open_wheel_.armed_count();
   use.control_frames = control_.used();
   use.flow_entries = flows_.size();
+  for (const net::OwnAddress& own : interface_.addresses()) {
+    use.addresses_tentative += own.state == net::AddressState::kTentative ? 1 : 0;
+    if (own.state != net::AddressState::kDuplicate) continue;
+    if (use.addresses_duplicate++ == 0) use.address_duplicate = own.prefix.address;
+  }
+  for (const IpAddress& gateway : interface_.lost_gateways()) {
+    if (use.gateways_lost++ == 0) use.gateway_lost = gateway;
+  }
   return use;
 }
 

@@ -282,6 +282,7 @@ void to_v6(InterfaceConfig& interface) {
     route.gateway = to_v6(route.gateway);
   }
   interface.mtu = static_cast<uint16_t>(interface.mtu + kMtuGrowth);
+  interface.address_check = AddressCheck::kOff;  // IPv4 is not checked either
 }
 
 std::optional<Bytes> to_v6(View f) {
@@ -345,7 +346,10 @@ std::optional<Bytes> to_v4(View f) {
   if (next == kIcmpV6 && l4.size() >= 8) {
     const uint8_t type = get8(l4, 0);
     if (type == kSolicitation || type == kAdvertisement) {
-      return l4.size() < 24 || sum != 0xffff ? bytes_of(f) : nd_to_v4(f);
+      if (l4.size() < 24 || sum != 0xffff) return bytes_of(f);
+      // IPv4 has no second address beside its own.
+      if (address_at(l4, 8).is_link_local()) return std::nullopt;
+      return nd_to_v4(f);
     }
     const std::optional<Icmp> like = icmp_to_v4(type, get8(l4, 1));
     if (!like) return std::nullopt;

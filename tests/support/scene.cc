@@ -47,7 +47,8 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
   // so starting the clock later moves it to where we want it. A first host tells the constant.
   static std::map<std::pair<uint64_t, uint32_t>, int64_t> shifts_ms;
   const auto key =
-      std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) | (setup_.active ? 1u : 0u));
+      std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) |
+                                            (setup_.native ? 2u : 0u) | (setup_.active ? 1u : 0u));
   if (!shifts_ms.contains(key)) {
     const bool manual_arp = std::exchange(setup_.manual_arp, false);
     const SynCookies cookies = std::exchange(setup_.shard.syn_cookies, SynCookies::kNever);
@@ -79,7 +80,7 @@ void Scene::start(Instant epoch) {
   transcript_.clear();
   zero_ = epoch + milliseconds(setup_.rtt_ms);
   now_ms_ = -setup_.rtt_ms;
-  auto host = TestHost::create(setup_.shard, epoch);
+  auto host = TestHost::create(setup_.shard, epoch, setup_.native);
   if (!host.ok()) return fail(Where::current(), "Host::create: " + host.error().message);
   host_ = std::move(host.value());
   flow(setup_.peer_port, setup_.local_port);
@@ -226,13 +227,43 @@ void Scene::pull() {
   while (!failed_ && host_ != nullptr) {
     auto sent = host_->collect_timed();
     if (sent.empty()) break;
-    for (auto& one : sent) take({one.time, std::move(one.bytes), {}});
+    for (auto& one : sent) take({one.time, std::move(one.bytes), {}, {}});
   }
   adopt_accepted();
 }
 
+// Neighbour discovery is answered for the peer, and not claimed, unless the test does that.
+void Scene::take_icmp6(Sent sent) {
+  const NaiveIcmp6& icmp = *sent.icmp6;
+  note(sent.time, "out", icmp6_text(icmp));
+  if (icmp.source_mac != kLocalMac) {
+    return fail(Where::current(), "The source MAC is not the host's.");
+  }
+  if (!sent.frame.problem.empty()) {
+    return fail(Where::current(), "The host sent a frame that is wrong: " + sent.frame.problem +
+                                      "\n" + hex(sent.bytes));
+  }
+  const bool discovery = icmp.type >= 133 && icmp.type <= 136;
+  if (!discovery || setup_.manual_arp) {
+    queue_.push_back(std::move(sent));
+    return;
+  }
+  const std::string peer(kPeerIp6);
+  if (icmp6_text(icmp).starts_with("nd who-has " + peer + " tell ")) {
+    in("nd " + peer + " is-at " + kPeerMac.to_string() + " solicited override to " +
+       icmp.source.to_string());
+  }
+}
+
 void Scene::take(Sent sent) {
   if (failed_) return;
+  std::string problem;
+  sent.icmp6 = decode_icmp6(sent.bytes, problem);
+  if (sent.icmp6) {
+    sent.frame.problem = problem;
+    take_icmp6(std::move(sent));
+    return;
+  }
   sent.frame = decode(sent.bytes);
   NaiveFrame& frame = sent.frame;
   if (frame.tcp) {
@@ -261,7 +292,7 @@ void Scene::take(Sent sent) {
     if (frame.arp->operation == 1 && frame.arp->target_ip == kPeerIp) {
       const NaiveArp reply{kLocalMac, kPeerMac, 2, kPeerMac, kLocalMac, kPeerIp, kLocalIp};
       const Bytes bytes = build(reply);
-      note(sent.time, "in ", format(decode(bytes), false));
+      note(sent.time, "in ", format(bytes, false));
       host_->inject(bytes);
     }
     return;

@@ -32,13 +32,16 @@
 #include <vector>
 
 #include "support/naive_frame.h"
+#include "support/naive_icmp6.h"
 #include "support/scene_line.h"
 #include "support/test_host.h"
 
 namespace millrace::test {
 
-inline constexpr uint32_t kLocalIp = 0x0a000001;  // 10.0.0.1, the host under test
-inline constexpr uint32_t kPeerIp = 0x0a000002;   // 10.0.0.2, the test
+inline constexpr uint32_t kLocalIp = 0x0a000001;              // 10.0.0.1, the host under test
+inline constexpr uint32_t kPeerIp = 0x0a000002;               // 10.0.0.2, the test
+inline constexpr std::string_view kLocalIp6 = "2001:db8::1";  // where there is any IPv6
+inline constexpr std::string_view kPeerIp6 = "2001:db8::2";
 inline constexpr MacAddress kLocalMac{{2, 0, 0, 0, 0, 1}};
 inline constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
 
@@ -58,7 +61,8 @@ struct Stage {
   uint16_t peer_mss = 1460;
   int peer_window_shift = -1;  // -1: the option is not sent
   bool peer_sack = false;      // the unseen handshake offers SACK
-  bool manual_arp = false;     // the test answers ARP, and claims ARP frames
+  bool native = false;         // frames are not translated where the suite is played in IPv6
+  bool manual_arp = false;     // the test answers and claims ARP and neighbour discovery
 
   Stage();
   // Each returns the set-up, so that a scene begins with one line.
@@ -82,6 +86,7 @@ struct Stage {
   Stage& tune_shard(const std::function<void(ShardConfig&)>& change) {
     return change(shard), *this;
   }
+  Stage& own_family() { return native = true, *this; }
   Stage& arp_by_hand() { return manual_arp = true, *this; }
 };
 
@@ -184,6 +189,7 @@ class Scene {
     Instant time;
     Bytes bytes;
     NaiveFrame frame;
+    std::optional<NaiveIcmp6> icmp6;
   };
 
   void start(Instant epoch);
@@ -200,6 +206,8 @@ class Scene {
   void advance_to(Instant time);
   void pull();
   void take(Sent sent);
+  void take_icmp6(Sent sent);
+  std::string format(const Bytes& bytes, bool from_host);
   void adopt_accepted();
   void read_all(Flow& flow, uint64_t bytes_max);
   bool write(Flow& flow, uint64_t bytes, uint64_t expected, const Where& where);

@@ -118,6 +118,12 @@ bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
 std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where) {
   const auto words = split_words(line);
   const auto ip = [](const std::string& text) { return IpAddress::parse(text).value().v4_value(); };
+  if (!words.empty() && (words[0] == "nd" || words[0] == "icmp6")) {
+    const LineEnds ends{kPeerMac, kLocalMac, test::ip(kPeerIp6), test::ip(kLocalIp6)};
+    if (const auto icmp = icmp6_of_line(line, ends)) return build(*icmp);
+    fail(where, "in(\"" + std::string(line) + "\") is no ICMPv6 message");
+    return std::nullopt;
+  }
   if (!words.empty() && words[0] == "arp") {
     NaiveArp arp{MacAddress::broadcast(), kPeerMac, 1, kPeerMac, MacAddress{}, 0, 0};
     if (words.size() == 5 && words[1] == "who-has" && words[3] == "tell") {
@@ -187,9 +193,7 @@ Scene& Scene::in(std::string_view line, Where where) {
 
 Scene& Scene::in(const Bytes& bytes, Where /*where*/) {
   if (failed_) return *this;
-  NaiveFrame frame = decode(bytes);
-  // The peer's new initial number is where its SYN is.
-  note(host_->now(), "in ", format(frame, false));
+  note(host_->now(), "in ", format(bytes, false));
   host_->inject(bytes);
   pull();
   return *this;
@@ -204,7 +208,7 @@ Scene& Scene::in_burst(std::initializer_list<std::string_view> lines, Where wher
   }
   if (failed_) return *this;
   for (const Bytes& frame : frames) {
-    note(host_->now(), "in ", format(decode(frame), false));
+    note(host_->now(), "in ", format(frame, false));
     burst.push_back({.data = frame.data(), .length = static_cast<uint32_t>(frame.size())});
   }
   host_->receive(burst);
@@ -286,8 +290,12 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
 }
 
 std::optional<std::string> Scene::mismatch(std::string_view line, const Sent& sent) {
+  if (sent.icmp6 || line.starts_with("nd") || line.starts_with("icmp6")) {
+    if (!sent.icmp6 || icmp6_text(*sent.icmp6) != line) return "another frame";
+    return std::nullopt;
+  }
   if (line.starts_with("arp") || line.starts_with("icmp")) {
-    if (sent.frame.tcp || format(sent.frame, true) != line) return "another frame";
+    if (sent.frame.tcp || format(sent.bytes, true) != line) return "another frame";
     return std::nullopt;
   }
   SegmentLine want;
@@ -310,7 +318,7 @@ bool Scene::match_next(std::string_view line, const Where& where) {
   if (!wrong) return true;
   char times[96];
   std::snprintf(times, sizeof times, "\n    time  %.3f ms, sent at %.3f ms", shown, sent_ms);
-  fail(where, "expected  " + std::string(line) + "\n  actual  " + format(sent.frame, true) + times +
+  fail(where, "expected  " + std::string(line) + "\n  actual  " + format(sent.bytes, true) + times +
                   "\n differs  " + *wrong);
   return false;
 }
@@ -366,7 +374,7 @@ void Scene::check_unclaimed(const Where& where) {
   for (const Sent& sent : queue_) {
     char time[32];
     std::snprintf(time, sizeof time, "%10.3f  ", ms(sent.time));
-    text += "\n  " + (time + format(sent.frame, true));
+    text += "\n  " + (time + format(sent.bytes, true));
   }
   fail(where, "expected  silence\n  actual  " + std::to_string(queue_.size()) +
                   " unclaimed frame(s):" + text);
@@ -417,6 +425,12 @@ std::string Scene::format(const NaiveTcp& tcp, bool from_host) {
   text += kEcn[tcp.ecn];
   if (tcp.dscp != 0) text += " dscp " + std::to_string(tcp.dscp);
   return text;
+}
+
+std::string Scene::format(const Bytes& bytes, bool from_host) {
+  std::string problem;
+  const auto icmp6 = decode_icmp6(bytes, problem);
+  return icmp6 ? icmp6_text(*icmp6) : format(decode(bytes), from_host);
 }
 
 std::string Scene::format(const NaiveFrame& frame, bool from_host) {

@@ -23,6 +23,7 @@
 // `icmp echo ID SEQ BYTES`, and errors about a segment of the host's, `icmp TYPE CODE quote SEQ
 // [mtu N] [size N]`, with the next hop's MTU, and the quoted packet's bytes (else 1500 where
 // fragmentation is needed, and 40 otherwise).
+// ICMPv6 and neighbour discovery: see naive_icmp6.h.
 #pragma once
 
 #include <cstdint>

@@ -17,8 +17,10 @@ namespace millrace::test {
 
 class TestHost {
  public:
-  static Result<std::unique_ptr<TestHost>> create(ShardConfig config, Instant start = {}) {
-    const bool v6 = plays_ipv6();
+  // `native`: the test speaks for itself, in whichever family.
+  static Result<std::unique_ptr<TestHost>> create(ShardConfig config, Instant start = {},
+                                                  bool native = false) {
+    const bool v6 = plays_ipv6() && !native;
     if (v6) to_v6(config.interface);
     auto host = Host::create(config, start);
     if (!host) return host.error();

@@ -103,14 +103,38 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
+// What the routers of an IPv6 link may tell us (RFC 4861 section 6.3, RFC 4862 section 5.5).
+enum class Autoconfigure : uint8_t {
+  kOff,
+  kRouters,    // default routers, networks on the link, its MTU; for where no gateway is given
+  kAddresses,  // and addresses of ours, of prefixes that they announce
+};
+
+// When an IPv6 address is ours to use, as another host may have it (RFC 4862 section 5.4).
+enum class AddressCheck : uint8_t {
+  kOff,         // at once, and nobody is asked
+  kOptimistic,  // at once, and given up when somebody objects within a second (RFC 4429)
+  kFirst,       // when nobody has objected for a second; until then nothing is sent from it
+};
+
 struct InterfaceConfig {
   MacAddress mac;
-  uint16_t mtu = 1500;                // IP packet bytes, 576..9000
-  std::vector<Prefix> addresses;      // ours, each with its on-link network
+  uint16_t mtu = 1500;  // IP packet bytes, 576..9000; at least 1280 where there is any IPv6
+  // Ours, of both families, each with its on-link network. Where there is an IPv6 one, or
+  // `autoconfigure`, there is a link-local one too: formed of `mac` unless it is given (RFC 4291).
+  std::vector<Prefix> addresses;
   std::vector<Prefix> source_ranges;  // further addresses of ours: every host of each prefix
-  std::vector<Route> routes;          // static; a default gateway is 0.0.0.0/0
-  uint8_t ttl = 64;
-  bool gratuitous_arp = true;  // announce our addresses at start (RFC 5227 section 3)
+  // Static. A default gateway is 0.0.0.0/0 or ::/0. Where several have the same destination, the
+  // first that answers is used.
+  std::vector<Route> routes;
+  uint8_t ttl = 64;  // or hop limit
+  // Announce our addresses at start (RFC 5227 section 3, RFC 4861 section 7.2.6).
+  bool gratuitous_arp = true;
+  // IPv4 addresses are used when nobody has answered three probes, after four seconds (RFC 5227
+  // section 2.1). Source ranges are not checked, of neither family.
+  bool arp_probe = false;
+  AddressCheck address_check = AddressCheck::kOptimistic;
+  Autoconfigure autoconfigure = Autoconfigure::kOff;
 };
 
 // When a SYN is answered without storing anything (RFC 4987 section 3.6).
@@ -154,9 +178,12 @@ struct ShardConfig {
   uint16_t port_last = 65535;
   uint16_t min_pmtu = 552;  // an ICMP claim of less is taken for this, as Linux does
   Duration path_mtu_lifetime = seconds(600);  // RFC 1191 section 6.3
-  Duration arp_timeout = seconds(1);          // between ARP requests
+  Duration arp_timeout = seconds(1);          // between ARP requests, or neighbour solicitations
   uint8_t arp_retries = 3;
   Duration arp_lifetime = seconds(60);  // an entry that is in use is asked again after this
+  // IPv6: how long an answer is good for, unless routers say otherwise (RFC 4861 section 6.3.2);
+  // after that the neighbour is asked again when something is sent to it and TCP does not go on.
+  Duration nd_reachable_time = seconds(30);
 
   // Fast Open cookies that we give: good for one to two periods. Shards that share addresses share
   // the key; all zero: it comes from the seed.

@@ -30,6 +30,29 @@ enum class Counter : uint8_t {
   kIcmpInParmProbs,
   kIcmpInSrcQuenchs,
   kIcmpIgnored,
+  // ICMPv6 (RFC 4293, RFC 4443) and neighbour discovery (RFC 4861), as Linux's snmp6 has them.
+  kIcmp6InMsgs,
+  kIcmp6InErrors,
+  kIcmp6OutMsgs,
+  kIcmp6InDestUnreachs,
+  kIcmp6InPktTooBigs,
+  kIcmp6InTimeExcds,
+  kIcmp6InParmProblems,
+  kIcmp6InEchos,
+  kIcmp6InRouterAdvertisements,
+  kIcmp6InNeighborSolicits,
+  kIcmp6InNeighborAdvertisements,
+  kIcmp6InRedirects,
+  kIcmp6OutDestUnreachs,
+  kIcmp6OutParmProblems,
+  kIcmp6OutEchoReplies,
+  kIcmp6OutRouterSolicits,
+  kIcmp6OutNeighborSolicits,
+  kIcmp6OutNeighborAdvertisements,
+  kNdConflicts,        // somebody else claims an IPv6 address of ours, which we keep
+  kAddressDuplicates,  // addresses of ours given up: another host has them
+  kGatewaysLost,       // gateways that did not answer any more
+  kGatewaysBack,       // and that answered again
   kPathMtuLowered,     // ICMP claims that made segments smaller
   kPathMtuBlackHoles,  // connections whose full segments timed out in a row
   // TCP segments by the ECN field of their IP header, in the order of its values (RFC 3168

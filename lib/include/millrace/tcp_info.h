@@ -110,6 +110,13 @@ struct ShardUse {
   uint32_t timers = 0;
   uint32_t control_frames = 0;
   uint32_t flow_entries = 0;
+  // Addresses that wait until nobody has objected, and those given up as somebody has; gateways
+  // that do not answer. The first of either, for a message.
+  uint32_t addresses_tentative = 0;
+  uint32_t addresses_duplicate = 0;
+  uint32_t gateways_lost = 0;
+  IpAddress address_duplicate;
+  IpAddress gateway_lost;
 };
 
 }  // namespace millrace

@@ -21,7 +21,7 @@ InterfaceConfig two_networks() {
 }
 
 TEST(NetInterface, KnowsItsAddressesAndRanges) {
-  const Interface interface(two_networks());
+  const Interface interface(two_networks(), Instant{});
   EXPECT_TRUE(interface.is_local(ip("10.0.0.1")));
   EXPECT_TRUE(interface.is_local(ip("192.168.5.7")));
   EXPECT_TRUE(interface.is_local(ip("172.16.0.1")));
@@ -32,7 +32,7 @@ TEST(NetInterface, KnowsItsAddressesAndRanges) {
 }
 
 TEST(NetInterface, BroadcastsAreThoseOfItsNetworksAndTheLimitedOne) {
-  const Interface interface(two_networks());
+  const Interface interface(two_networks(), Instant{});
   EXPECT_TRUE(interface.is_broadcast(ip("255.255.255.255")));
   EXPECT_TRUE(interface.is_broadcast(ip("10.0.0.255")));
   EXPECT_TRUE(interface.is_broadcast(ip("192.168.255.255")));
@@ -43,13 +43,13 @@ TEST(NetInterface, BroadcastsAreThoseOfItsNetworksAndTheLimitedOne) {
 TEST(NetInterface, PointToPointNetworksHaveNoBroadcast) {
   InterfaceConfig config;
   config.addresses = {prefix("10.0.0.0/31")};
-  const Interface interface(config);
+  const Interface interface(config, Instant{});
   EXPECT_FALSE(interface.is_broadcast(ip("10.0.0.1")));
   EXPECT_EQ(interface.next_hop(ip("10.0.0.1")), ip("10.0.0.1"));
 }
 
 TEST(NetInterface, TheLongestPrefixDecidesTheNextHop) {
-  const Interface interface(two_networks());
+  const Interface interface(two_networks(), Instant{});
   EXPECT_EQ(interface.next_hop(ip("10.0.0.77")), ip("10.0.0.77"));      // on link
   EXPECT_EQ(interface.next_hop(ip("192.168.9.9")), ip("192.168.9.9"));  // on link
   EXPECT_EQ(interface.next_hop(ip("10.9.8.1")), ip("10.0.0.253"));      // /24 before /16
@@ -60,12 +60,12 @@ TEST(NetInterface, TheLongestPrefixDecidesTheNextHop) {
 TEST(NetInterface, WithoutADefaultRouteThereIsNoWayOut) {
   InterfaceConfig config = two_networks();
   config.routes.clear();
-  const Interface interface(config);
+  const Interface interface(config, Instant{});
   EXPECT_EQ(interface.next_hop(ip("8.8.8.8")), std::nullopt);
 }
 
 TEST(NetInterface, SpeaksFromTheAddressOfTheNextHopsNetwork) {
-  const Interface interface(two_networks());
+  const Interface interface(two_networks(), Instant{});
   EXPECT_EQ(interface.source_for(ip("192.168.44.1")), ip("192.168.5.7"));
   EXPECT_EQ(interface.source_for(ip("10.9.7.1")), ip("192.168.5.7"));
   EXPECT_EQ(interface.source_for(ip("8.8.8.8")), ip("10.0.0.1"));

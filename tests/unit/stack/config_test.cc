@@ -82,10 +82,44 @@ TEST(StackConfig, AddressesMustBeAHosts) {
   };
   EXPECT_EQ(said_of("10.0.0.1/32"), "");
   EXPECT_EQ(said_of("10.0.0.0/31"), "");
-  for (const char* wrong :
-       {"10.0.0.0/24", "10.0.0.255/24", "224.0.0.1/4", "127.0.0.1/8", "0.0.0.0/0", "fe80::1/64"}) {
+  EXPECT_EQ(said_of("fe80::1/64"), "");
+  EXPECT_EQ(said_of("2001:db8::/128"), "");
+  for (const char* wrong : {"10.0.0.0/24", "10.0.0.255/24", "224.0.0.1/4", "127.0.0.1/8",
+                            "0.0.0.0/0", "ff02::1/64", "::1/128", "::/64"}) {
     EXPECT_NE(said_of(wrong).find(wrong), std::string::npos) << said_of(wrong);
   }
+}
+
+TEST(StackConfig, Ipv6NeedsAnMtuOf1280) {
+  ShardConfig config = good();
+  config.interface.mtu = 1279;
+  EXPECT_EQ(complaint(config), "");
+  config.interface.addresses.push_back(Prefix::parse("fe80::1/64").value());
+  EXPECT_NE(complaint(config).find("1279"), std::string::npos) << complaint(config);
+  config.interface.mtu = 1280;
+  EXPECT_EQ(complaint(config), "");
+}
+
+TEST(StackConfig, RoutersMayProvideWhatTheConfigurationDoesNot) {
+  ShardConfig config = good();
+  config.interface.addresses.clear();
+  config.interface.autoconfigure = Autoconfigure::kRouters;
+  EXPECT_NE(complaint(config).find("addresses"), std::string::npos);
+  config.interface.autoconfigure = Autoconfigure::kAddresses;
+  EXPECT_EQ(complaint(config), "");
+}
+
+TEST(StackConfig, AGatewayForwardsItsOwnFamily) {
+  const auto said_of = [](const char* network, const char* gateway) {
+    ShardConfig config = good();
+    config.interface.addresses.push_back(Prefix::parse("2001:db8::1/64").value());
+    config.interface.routes = {{Prefix::parse(network).value(), IpAddress::parse(gateway).value()}};
+    return complaint(config);
+  };
+  EXPECT_EQ(said_of("::/0", "2001:db8::9"), "");
+  EXPECT_EQ(said_of("::/0", "fe80::9"), "");
+  EXPECT_NE(said_of("::/0", "10.0.0.254").find("10.0.0.254"), std::string::npos);
+  EXPECT_NE(said_of("::/0", "2001:db8:1::9").find("2001:db8:1::9"), std::string::npos);
 }
 
 TEST(StackConfig, AGatewayMustBeOnOneOfOurNetworks) {

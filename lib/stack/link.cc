@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What we say on the link about addresses: who has that one, we have this one, is there a router
+// (RFC 826, RFC 5227, RFC 4861, RFC 4862); and what follows when an address of ours turns out to be
+// another's, or a gateway answers no more.
+#include <algorithm>
+
+#include "stack/impl.h"
+#include "wire/nd.h"
+
+namespace millrace {
+namespace {
+
+constexpr uint32_t kGatewayRetryTicks = 30'000;
+
+}  // namespace
+
+// --- Time ---------------------------------------------------------------------------------------
+
+void Shard::Impl::advance_link() {
+  neighbors_.advance(
+      ctx_.tick, [this](uint32_t index) { ask_neighbor(index); },
+      [this](uint32_t index) { on_neighbor_failed(index); });
+  const uint32_t changes = interface_.changes();
+  interface_.advance(
+      now_, [this](const net::OwnAddress& own) { probe_address(own.prefix.address); },
+      [this](const net::OwnAddress& own) { announce(own); }, [this] { solicit_routers(); });
+  if (interface_.changes() != changes) on_interface_changed();
+  retry_gateways();
+}
+
+// Lost gateways are asked once in a while, so that one that is back is noticed though others have
+// taken its place.
+void Shard::Impl::retry_gateways() {
+  if (interface_.lost_gateways().empty()) return;
+  if (static_cast<int32_t>(ctx_.tick - gateway_retry_tick_) < 0) return;
+  gateway_retry_tick_ = ctx_.tick + kGatewayRetryTicks;
+  for (const IpAddress& gateway : interface_.lost_gateways()) {
+    neighbors_.acquire(gateway, ctx_.tick);
+  }
+}
+
+// An address may be used now, or not any more; a router is there, or gone.
+void Shard::Impl::on_interface_changed() {
+  recheck_blocked_ = true;
+  ctx_.local_mss_v6 =
+      static_cast<uint16_t>(interface_.mtu_v6() - wire::kIpv6HeaderBytes - wire::kTcpHeaderBytes);
+}
+
+// --- Neighbours ---------------------------------------------------------------------------------
+
+void Shard::Impl::ask_neighbor(uint32_t index) {
+  const net::Neighbor& n = neighbors_[index];
+  const IpAddress source = interface_.source_for(n.address);
+  if (n.address.is_v4()) {
+    send_arp(true, MacAddress{}, n.address, source);
+    return;
+  }
+  const bool probes = n.state == net::NeighborState::kProbe;
+  wire::NdMessage asks{.type = wire::kIcmpV6NeighborSolicitation, .target = n.address};
+  // Nobody shall remember an address with our MAC that may be another's (RFC 4429 section 3.2).
+  const net::OwnAddress* own = interface_.own(source);
+  if (own == nullptr || own->checked()) asks.mac = config_.interface.mac;
+  send_nd(source, probes ? n.address : wire::solicited_node(n.address), n.mac(), asks);
+}
+
+// Frames that waited for the address can go; connections that waited are looked at by the next
+// flush.
+void Shard::Impl::on_neighbor_known(uint32_t index) {
+  net::Neighbor& n = neighbors_[index];
+  uint32_t control = n.take_pending();
+  while (control != kNil) {
+    const uint32_t next = control_[control].next;
+    std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
+    control_.push(control);
+    control = next;
+  }
+  if (interface_.lost_gateways().empty()) return;
+  if (interface_.on_gateway(n.address, false)) counters_.add(Counter::kGatewaysBack);
+}
+
+// Frames that wait are lost; connections that wait are looked at by the next flush.
+void Shard::Impl::on_neighbor_failed(uint32_t index) {
+  net::Neighbor& n = neighbors_[index];
+  uint32_t control = n.take_pending();
+  while (control != kNil) {
+    const uint32_t next = control_[control].next;
+    control_.free(control, blocks_);
+    drop(Counter::kDropNeighborFailed);
+    control = next;
+  }
+  if (!interface_.on_gateway(n.address, true)) return;
+  counters_.add(Counter::kGatewaysLost);
+  gateway_retry_tick_ = ctx_.tick + kGatewayRetryTicks;
+}
+
+// The next hop of `c` does not answer. True when there is another one that may.
+bool Shard::Impl::find_other_way(Connection& c) {
+  const stack::Way* way = find_way(c.key.peer);
+  if (way == nullptr || way->neighbor == kNil || way->neighbor == c.neighbor) return false;
+  if (neighbors_[way->neighbor].state == net::NeighborState::kFailed) return false;
+  --neighbors_[c.neighbor].references;
+  c.neighbor = way->neighbor;
+  ++neighbors_[c.neighbor].references;
+  return true;
+}
+
+// --- Addresses of ours --------------------------------------------------------------------------
+
+// Somebody else uses `address`, which is ours, or was to be. IPv6: an address that is checked is
+// kept, and that somebody claims it counted. IPv4: it is claimed again at the rate of all answers
+// of this kind (RFC 5227 section 2.4, case b).
+void Shard::Impl::on_conflict(const IpAddress& address) {
+  if (interface_.on_conflict(address)) {
+    counters_.add(Counter::kAddressDuplicates);
+    end_connections_of(address);
+    on_interface_changed();
+    return;
+  }
+  if (!address.is_v4()) {
+    counters_.add(Counter::kNdConflicts);
+    return;
+  }
+  counters_.add(Counter::kArpConflicts);
+  if (icmp_.take()) send_arp(true, MacAddress{}, address, address);
+}
+
+// Without a word: that would be one from an address that is not ours.
+void Shard::Impl::end_connections_of(const IpAddress& address) {
+  for (uint32_t i = 0; i < connections_.high_water(); ++i) {
+    const Connection& c = connections_[i];
+    if (c.state != State::kClosed && c.key.local == address) {
+      destroy(i, CloseReason::kUnreachable);
+    }
+  }
+}
+
+// RFC 4862 section 5.4.2; RFC 5227 section 2.1.1.
+void Shard::Impl::probe_address(const IpAddress& address) {
+  if (address.is_v4()) {
+    send_arp(true, MacAddress{}, address, IpAddress::v4(0));
+    return;
+  }
+  send_nd(IpAddress{}, wire::solicited_node(address), {},
+          {.type = wire::kIcmpV6NeighborSolicitation, .target = address});
+}
+
+void Shard::Impl::announce(const net::OwnAddress& own) {
+  const IpAddress& address = own.prefix.address;
+  if (!config_.interface.gratuitous_arp || !own.checked()) return;
+  if (address.is_v4()) {
+    send_arp(true, MacAddress{}, address, address);
+  } else {
+    send_advertisement(address, wire::all_nodes(), {}, false);
+  }
+}
+
+// RFC 4861 section 6.3.7. Without an address that is checked, from nobody.
+void Shard::Impl::solicit_routers() {
+  const IpAddress source = interface_.source_for(wire::all_routers());
+  const net::OwnAddress* own = interface_.own(source);
+  const bool known = own != nullptr && own->checked() && own->usable();
+  wire::NdMessage asks{.type = wire::kIcmpV6RouterSolicitation};
+  if (known) asks.mac = config_.interface.mac;
+  send_nd(known ? source : IpAddress{}, wire::all_routers(), {}, asks);
+}
+
+// --- Frames -------------------------------------------------------------------------------------
+
+void Shard::Impl::send_advertisement(const IpAddress& target, const IpAddress& to,
+                                     const MacAddress& to_mac, bool solicited) {
+  const net::OwnAddress* own = interface_.own(target);
+  send_nd(target, to, to_mac,
+          {.type = wire::kIcmpV6NeighborAdvertisement,
+           .target = target,
+           .solicited = solicited,
+           .overrides = own == nullptr || own->checked(),
+           .mac = config_.interface.mac});
+}
+
+// To `to_mac`, or to a group's own address.
+void Shard::Impl::send_nd(const IpAddress& source, const IpAddress& to, const MacAddress& to_mac,
+                          const wire::NdMessage& message) {
+  const uint32_t control = control_.allocate();
+  if (control == kNil) {
+    drop(Counter::kDropControlQueueFull);
+    return;
+  }
+  const MacAddress& destination = to.is_multicast() ? wire::multicast_mac(to) : to_mac;
+  TxFrame& frame = control_[control].frame;
+  frame = TxFrame{};
+  frame.l2_bytes = wire::kEthernetHeaderBytes;
+  frame.header_bytes = static_cast<uint16_t>(wire::build_nd(
+      frame.header, wire::make_ethernet(destination, config_.interface.mac, wire::kEthertypeIpv6),
+      source, to, message));
+  counters_.add(Counter::kIcmp6OutMsgs);
+  if (message.type == wire::kIcmpV6NeighborSolicitation) {
+    counters_.add(Counter::kIcmp6OutNeighborSolicits);
+  } else if (message.type == wire::kIcmpV6NeighborAdvertisement) {
+    counters_.add(Counter::kIcmp6OutNeighborAdvertisements);
+  } else {
+    counters_.add(Counter::kIcmp6OutRouterSolicits);
+  }
+  control_.push(control);
+}
+
+}  // namespace millrace
