@@ -33,8 +33,12 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
       },
       "pci:ADDRESS, memif:PATH[,server], vhost:PATH, virtio-user:PATH, af_packet:IFACE, "
       "af_xdp:IFACE, tap:NAME, pcap:IN,OUT or loopback");
-  add_prefix(command, "-a,--address", o.address, "our address and network, such as 10.0.0.1/24");
-  add_ip(command, "-g,--gateway", o.gateway, "default gateway, on that network");
+  add_prefixes(command, "-a,--address", o.addresses,
+               "our address and network, such as 10.0.0.1/24 or 2001:db8::1/64; may be given more "
+               "than once");
+  add_ips(command, "-g,--gateway", o.gateways,
+          "default gateway of its family, on one of those networks; of several the first that "
+          "answers");
   add_parsed(
       command, "--route", "NET/LEN=GATEWAY",
       [&o](const std::string& text) -> Result<void> {
@@ -46,6 +50,14 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
       "a further route; may be given more than once")
       ->expected(1, 1000)
       ->allow_extra_args(false);
+  add_choice(command, "--autoconfigure", "WHAT", o.autoconfigure, {"off", "routers", "addresses"},
+             "what IPv6 routers may tell us; routers: that they are there, networks and the MTU; "
+             "addresses: prefixes for addresses of ours, too (RFC 4862)");
+  add_choice(command, "--address-check", "WHEN", o.address_check, {"off", "optimistic", "first"},
+             "whether another host has an IPv6 address of ours; optimistic: asked while we use it "
+             "(RFC 4429); first: a second before we do (RFC 4862); off: not asked");
+  add_flag(command, "--arp-probe", o.arp_probe,
+           "use IPv4 addresses only when nobody has answered three probes, 4s later (RFC 5227)");
   add_parsed(
       command, "--mac", "MAC",
       [&o](const std::string& text) -> Result<void> {
@@ -183,7 +195,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   if (options.device.empty()) {
     return Error{"no device was given; add --device, for example --device tap:mill0"};
   }
-  if (!options.address) {
+  if (options.addresses.empty() && options.autoconfigure != Autoconfigure::kAddresses) {
     return Error{"no address was given; add --address, for example --address 10.0.0.1/24"};
   }
   const Result<DeviceUri> device = DeviceUri::parse(options.device);
@@ -208,11 +220,15 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   InterfaceConfig& interface = config.shard.interface;
   interface.mac = options.mac;
   interface.mtu = options.mtu;
-  interface.addresses = {*options.address};
+  interface.addresses = options.addresses;
   interface.routes = options.routes;
-  if (options.gateway) {
-    interface.routes.push_back({Prefix{IpAddress::v4(0), 0}, *options.gateway});
+  for (const IpAddress& gateway : options.gateways) {
+    const IpAddress any = gateway.is_v4() ? IpAddress::v4(0) : IpAddress{};
+    interface.routes.push_back({Prefix{any, 0}, gateway});
   }
+  interface.autoconfigure = options.autoconfigure;
+  interface.address_check = options.address_check;
+  interface.arp_probe = options.arp_probe;
 
   // The device's own address is not known yet; everything else can be judged now.
   ShardConfig judged = config.shard;

@@ -29,9 +29,12 @@ namespace millrace::cli {
 struct CommonOptions {
   // Device and network.
   std::string device;             // checked when parsed; DeviceUri::parse() accepts it
-  std::optional<Prefix> address;  // required
-  std::optional<IpAddress> gateway;
+  std::vector<Prefix> addresses;  // one at least, unless routers announce some
+  std::vector<IpAddress> gateways;
   std::vector<Route> routes;
+  Autoconfigure autoconfigure = Autoconfigure::kOff;
+  AddressCheck address_check = AddressCheck::kOptimistic;
+  bool arp_probe = false;
   MacAddress mac;  // zero: the device's own
   uint16_t mtu = 1500;
   int32_t cpu = -1;

@@ -33,6 +33,26 @@ std::vector<Named> device_losses(const DeviceStats& device) {
           {"no_buffers", device.no_buffers}};
 }
 
+// What a person can do something about: an address of ours that another host has, a gateway that
+// does not answer.
+std::string format_link_troubles(const ShardUse& use) {
+  std::string out;
+  const auto more = [](uint32_t count) {
+    return count > 1 ? fmt::format(" (and {} more)", count - 1) : std::string();
+  };
+  if (use.addresses_duplicate != 0) {
+    fmt::format_to(std::back_inserter(out),
+                   "  address {}{} is another host's: it was not used; give one that is free\n",
+                   use.address_duplicate.to_string(), more(use.addresses_duplicate));
+  }
+  if (use.gateways_lost != 0) {
+    fmt::format_to(std::back_inserter(out),
+                   "  gateway {}{} did not answer any more: check that it is up\n",
+                   use.gateway_lost.to_string(), more(use.gateways_lost));
+  }
+  return out;
+}
+
 bool is_drop(size_t counter) { return counter >= static_cast<size_t>(kFirstDrop); }
 
 std::string_view name_of(size_t counter) { return to_string(static_cast<Counter>(counter)); }
@@ -67,7 +87,9 @@ std::string format_stack_totals(const CounterTotals& totals, const EngineReport&
        {Counter::kTcpInSegs, Counter::kTcpOutSegs, Counter::kTcpRetransSegs,
         Counter::kTcpExtTCPTimeouts, Counter::kTcpExtTCPFastRetrans, Counter::kTcpExtTCPSynRetrans,
         Counter::kTcpEstabResets, Counter::kTcpAttemptFails, Counter::kTcpOutRsts,
-        Counter::kTcpExtListenOverflows, Counter::kTcpExtTCPTimeWaitOverflow}) {
+        Counter::kTcpExtListenOverflows, Counter::kTcpExtTCPTimeWaitOverflow,
+        Counter::kArpConflicts, Counter::kNdConflicts, Counter::kAddressDuplicates,
+        Counter::kGatewaysLost, Counter::kGatewaysBack}) {
     line(to_string(counter), totals.get(counter));
   }
   for (size_t i = 0; i < kCounterCount; ++i) {
@@ -84,6 +106,7 @@ std::string format_stack_totals(const CounterTotals& totals, const EngineReport&
   }
   fmt::format_to(std::back_inserter(out), "  {:<26} {:>15}\n", "mbufs missing",
                  format_count(report.mbufs_missing));
+  for (const ShardUse& use : report.left) out += format_link_troubles(use);
   if (!report.drained) {
     out += "  connections that did not close within --drain-timeout were reset\n";
   }
@@ -135,6 +158,14 @@ nlohmann::json stack_totals_to_json(const CounterTotals& totals, const EngineRep
     }
   }
   json["leaks"] = std::move(leaks);
+  json["duplicate_addresses"] = nlohmann::json::array();
+  json["lost_gateways"] = nlohmann::json::array();
+  for (const ShardUse& use : report.left) {
+    if (use.addresses_duplicate != 0) {
+      json["duplicate_addresses"].push_back(use.address_duplicate.to_string());
+    }
+    if (use.gateways_lost != 0) json["lost_gateways"].push_back(use.gateway_lost.to_string());
+  }
   json["drained"] = report.drained;
   return json;
 }

@@ -182,30 +182,38 @@ CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& 
       ->default_str(to_text(target));
 }
 
-CLI::Option* add_prefix(CLI::App& command, const std::string& name, std::optional<Prefix>& target,
-                        const std::string& description) {
+CLI::Option* add_prefixes(CLI::App& command, const std::string& name, std::vector<Prefix>& target,
+                          const std::string& description) {
   return add_parsed(
-      command, name, "A.B.C.D/LEN",
-      [&target](const std::string& text) -> Result<void> {
-        const Result<Prefix> value = Prefix::parse(text);
-        if (!value) return Error{"give an address with its prefix length, such as 10.0.0.1/24"};
-        target = *value;
-        return {};
-      },
-      description);
+             command, name, "ADDRESS/LEN",
+             [&target](const std::string& text) -> Result<void> {
+               const Result<Prefix> value = Prefix::parse(text);
+               if (!value) {
+                 return Error{
+                     "give an address with its prefix length, such as 10.0.0.1/24 or "
+                     "2001:db8::1/64"};
+               }
+               target.push_back(*value);
+               return {};
+             },
+             description)
+      ->expected(1, kRepeatsMax)
+      ->allow_extra_args(false);
 }
 
-CLI::Option* add_ip(CLI::App& command, const std::string& name, std::optional<IpAddress>& target,
-                    const std::string& description) {
+CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpAddress>& target,
+                     const std::string& description) {
   return add_parsed(
-      command, name, "A.B.C.D",
-      [&target](const std::string& text) -> Result<void> {
-        const Result<IpAddress> value = IpAddress::parse(text);
-        if (!value) return Error{"give an IP address, such as 10.0.0.1"};
-        target = *value;
-        return {};
-      },
-      description);
+             command, name, "ADDRESS",
+             [&target](const std::string& text) -> Result<void> {
+               const Result<IpAddress> value = IpAddress::parse(text);
+               if (!value) return Error{"give an IP address, such as 10.0.0.1 or 2001:db8::1"};
+               target.push_back(*value);
+               return {};
+             },
+             description)
+      ->expected(1, kRepeatsMax)
+      ->allow_extra_args(false);
 }
 
 CLI::Option* add_endpoint(CLI::App& command, const std::string& name,

@@ -17,9 +17,9 @@ std::string unreachable_text(const Endpoint& target, CloseReason reason) {
       return fmt::format("{} answers with RST ({}): nothing listens on that port", name, why);
     case CloseReason::kNeighborUnreachable:
       return fmt::format(
-          "{} or its gateway answers no {} ({}): check the address, the "
+          "{} or its gateway does not answer on the link ({}): check the address, the "
           "network, and that the peer is up",
-          name, address_request(target.address), why);
+          name, why);
     case CloseReason::kUnreachable:
       return fmt::format("{} was reported unreachable by ICMP ({}): check port and routes", name,
                          why);
@@ -30,10 +30,6 @@ std::string unreachable_text(const Endpoint& target, CloseReason reason) {
 }
 
 }  // namespace
-
-std::string_view address_request(const IpAddress& address) {
-  return address.is_v4() ? "ARP request" : "neighbour solicitation";
-}
 
 Probe::State Probe::turn(Shard& shard, Sources* sources) {
   const Instant now = shard.now();

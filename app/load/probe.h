@@ -6,15 +6,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "load/sources.h"
 #include "millrace/shard.h"
 
 namespace millrace::load {
-
-// What asks for the link-layer address of one like `address`, in words.
-std::string_view address_request(const IpAddress& address);
 
 class Probe final : private App {
  public:

@@ -38,14 +38,13 @@ void add_target_option(CLI::App& command, Ends& ends) {
 
 void add_source_option(CLI::App& command, Ends& ends) {
   cli::add_parsed(
-      command, "--source", "ADDRESS/LEN",
+      command, "--source,--source-range", "ADDRESS/LEN",
       [&ends](const std::string& text) -> Result<void> {
         const Result<Prefix> range = Prefix::parse(text);
-        const uint8_t shortest = range && range->address.is_v4() ? 8 : 97;
-        if (!range || range->length < shortest) {
+        if (!range || range->length < (range->address.is_v4() ? 8 : 64)) {
           return Error{
-              "give a range of at most 2^24 addresses of IPv4 or 2^31 of IPv6, such as 10.0.1.0/24 "
-              "or 2001:db8::1:0/112"};
+              "give a range of addresses, such as 10.0.1.0/24 (from /8 on) or 2001:db8:1::/112 "
+              "(from /64 on)"};
         }
         ends.sources.push_back(*range);
         return {};
@@ -55,12 +54,24 @@ void add_source_option(CLI::App& command, Ends& ends) {
       ->allow_extra_args(false);
 }
 
+const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& target) {
+  const Prefix* best = nullptr;
+  for (const Prefix& own : interface.addresses) {
+    if (own.contains(target)) return own;
+    if (best == nullptr && own.address.is_v4() == target.is_v4()) best = &own;
+  }
+  return best == nullptr ? interface.addresses.front() : *best;
+}
+
 Result<void> check_ends(const Ends& ends, EngineConfig& config) {
   if (!ends.target) {
     return Error{"no target was given; add --target, such as --target 10.0.0.1:80"};
   }
   const IpAddress& target = ends.target->address;
-  bool routed = false;
+  if (config.device.kind == DeviceKind::kLoopback && config.shard.interface.addresses.empty()) {
+    return Error{"there are no routers on the loopback device; add --address"};
+  }
+  bool routed = config.shard.interface.autoconfigure != Autoconfigure::kOff && !target.is_v4();
   for (const Prefix& network : config.shard.interface.addresses) {
     if (network.address == target) {
       return Error{fmt::format("--target {} is our own address; give another host's",
@@ -77,10 +88,8 @@ Result<void> check_ends(const Ends& ends, EngineConfig& config) {
   }
   for (const Prefix& range : ends.sources) {
     if (range.address.is_v4() == target.is_v4()) continue;
-    return Error{
-        fmt::format("--source {} and --target {} are not of one family; give both in IPv4 "
-                    "or both in IPv6",
-                    range.to_string(), ends.target->to_string())};
+    return Error{fmt::format("--source {} is of another family than --target {}; give both of one",
+                             range.to_string(), ends.target->to_string())};
   }
   config.shard.interface.source_ranges = ends.sources;
   return {};
@@ -96,13 +105,14 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
   if (config.device.kind == DeviceKind::kLoopback) {
     EngineConfig server_config = config;
     InterfaceConfig& interface = server_config.shard.interface;
-    interface.addresses = {{target.address, common.address->length}};
+    const Prefix& own = own_towards(config.shard.interface, target.address);
+    interface.addresses = {{target.address, own.length}};
     interface.source_ranges.clear();
     interface.routes.clear();
     // Sources that are not on the server's network are behind the generator.
     for (const Prefix& range : config.shard.interface.source_ranges) {
       if (interface.addresses.front().contains(range.address)) continue;
-      interface.routes.push_back({{range.network(), range.length}, common.address->address});
+      interface.routes.push_back({{range.network(), range.length}, own.address});
     }
     auto engines = Engine::create_loopback(server_config, server_program, config, program);
     if (!engines) return engines.error();

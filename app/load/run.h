@@ -21,8 +21,12 @@ struct Ends {
 void add_target_option(CLI::App& command, Ends& ends);
 void add_source_option(CLI::App& command, Ends& ends);
 
-// Checks what no single option can: the target is there, not ourselves, of the sources' family, and
-// on a network of ours. Puts the sources into the configuration.
+// Our address on the target's network, or else the first of its family. Requires: there is an
+// address at all.
+const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& target);
+
+// Checks what no single option can: the target is there, not ourselves, on a network of ours or
+// behind a gateway, and of the sources' family. Puts the sources into the configuration.
 Result<void> check_ends(const Ends& ends, EngineConfig& config);
 
 // What a mode says while it runs.

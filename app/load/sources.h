@@ -12,9 +12,8 @@
 
 namespace millrace::load {
 
-// How many addresses of a prefix can be a host's: not its first and last (network and broadcast;
-// in IPv6 the routers' anycast address, and one for symmetry), unless it is so small that there are
-// no others (RFC 3021). 2^31 at most.
+// How many addresses of an IPv4 prefix can be a host's: not its first and last (network and
+// broadcast), unless it is so small that there are no others (RFC 3021). IPv6: 2^31 at most.
 uint64_t host_count(const Prefix& prefix);
 // The first of them.
 IpAddress first_host(const Prefix& prefix);

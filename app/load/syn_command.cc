@@ -11,8 +11,8 @@
 namespace millrace::load {
 namespace {
 
-// IP and TCP (RFC 9293 section 3.7.1).
-constexpr uint16_t kHeaderBytes = 40;
+// Of IP and TCP (RFC 9293 section 3.7.1).
+constexpr uint16_t kHeaderBytesV4 = 40;
 constexpr uint16_t kHeaderBytesV6 = 60;
 
 class SynLine final : public LiveLine {
@@ -71,8 +71,11 @@ class SynCommand final : public ModeCommand {
  private:
   int run_on(EngineConfig& config) override {
     fill_in(plan_);
-    plan_.address = common_.address->address;
-    const uint16_t headers = plan_.target.address.is_v4() ? kHeaderBytes : kHeaderBytesV6;
+    if (common_.addresses.empty()) {
+      return cli::fail({"no address was given to send from; add --address"});
+    }
+    plan_.address = own_towards(config.shard.interface, plan_.target.address).address;
+    const uint16_t headers = plan_.target.address.is_v4() ? kHeaderBytesV4 : kHeaderBytesV6;
     plan_.mss = common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - headers);
     plan_.seed = static_cast<uint64_t>(cli::monotonic_now().ns);
     if (plan_.reset) config.shard.rst_per_second = UINT32_MAX;

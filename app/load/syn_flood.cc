@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "load/probe.h"
-
 namespace millrace::load {
 namespace {
 
@@ -73,8 +71,7 @@ void SynFlood::turn(Shard& shard) {
 
 void SynFlood::stopping(Shard& /*shard*/) {
   if (phase_ == Phase::kResolving) {
-    error_ = fmt::format("stopped before the link-layer address of {} was known",
-                         plan_.target.address.to_string());
+    error_ = fmt::format("stopped before ARP had found {}", plan_.target.address.to_string());
   }
   if (phase_ == Phase::kFlooding) end_flooding();
   phase_ = Phase::kDone;
@@ -91,8 +88,10 @@ void SynFlood::resolve(Shard& shard) {
     phase_ = Phase::kDone;
   } else if (now_ - *resolving_since_ >= plan_.timeout) {
     error_ = fmt::format(
-        "{} or its gateway answers no {}: check the address, the network, and that the peer is up",
-        plan_.target.address.to_string(), address_request(plan_.target.address));
+        "{} or its gateway does not answer on the link: check the address, the network, and that "
+        "the "
+        "peer is up",
+        plan_.target.address.to_string());
     phase_ = Phase::kDone;
   }
 }

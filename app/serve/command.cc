@@ -167,13 +167,23 @@ class ServeCommand final : public cli::Command {
     return {};
   }
 
+  // "10.0.0.1:80 and [2001:db8::1]:80"; the port alone where routers give the addresses.
+  [[nodiscard]] std::string endpoints(uint16_t port) const {
+    std::string out;
+    for (const Prefix& own : common_.addresses) {
+      if (!out.empty()) out += " and ";
+      out += Endpoint{own.address, port}.to_string();
+    }
+    return out.empty() ? fmt::format("port {}", port) : out;
+  }
+
   void say_hello(const Engine& engine) const {
     if (common_.quiet || common_.json) return;
     std::string where;
     for (const Service& service : services()) {
       if (service.port == 0) continue;
       where += fmt::format("{}{} on {}", where.empty() ? "" : ", ", service.name,
-                           Endpoint{common_.address->address, service.port}.to_string());
+                           endpoints(service.port));
     }
     cli::say(fmt::format("{}\nready: {}\n", engine.describe(), where));
   }

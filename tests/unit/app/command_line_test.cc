@@ -65,6 +65,16 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
        "no target was given; add --target, such as --target 10.0.0.1:80"},
       {{"load", "syn", "--device", "tap:t0", "--address", "10.0.0.1/24", "--target", "11.0.0.1:80"},
        "--target 11.0.0.1:80 is on no network of ours; add --gateway or --route"},
+      {{"load", "syn", "--device", "tap:t0", "--address", "10.0.0.1/24", "--target",
+        "[2001:db8::1]:80"},
+       "--target [2001:db8::1]:80 is on no network of ours; add --gateway or --route"},
+      {{"load", "cps", "--device", "tap:t0", "--address", "2001:db8::2/64", "--target",
+        "[2001:db8::1]:80", "--source", "10.0.0.0/24"},
+       "--source 10.0.0.0/24 is of another family than --target [2001:db8::1]:80; give both of "
+       "one"},
+      {{"load", "cps", "--device", "loopback", "--autoconfigure", "addresses", "--target",
+        "[2001:db8::1]:80"},
+       "there are no routers on the loopback device; add --address"},
       {{"sevre"}, "there is no command \"sevre\"; did you mean serve?"},
       {{"sevre", "--device", "tap:t0"}, "there is no command \"sevre\"; did you mean serve?"},
       {{"pancake"}, "there is no command \"pancake\"; see millrace --help"},
@@ -107,14 +117,23 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
        "02:00:00:00:00:01" +
            see},
       {serve_with({"--gateway", "router"}),
-       "--gateway \"router\": give an IP address, such as 10.0.0.1" + see},
+       "--gateway \"router\": give an IP address, such as 10.0.0.1 or 2001:db8::1" + see},
       {serve_with({"--route", "10.1.0.0/16"}),
        "--route \"10.1.0.0/16\": give a network and its gateway, such as 10.1.0.0/16=10.0.0.254" +
            see},
       {serve_with({"--cpu", "x"}), "--cpu \"x\": give the number of a CPU, from 0" + see},
       {{"serve", "--address", "10.0.0/24"},
-       "--address \"10.0.0/24\": give an address with its prefix length, such as 10.0.0.1/24" +
+       "--address \"10.0.0/24\": give an address with its prefix length, such as 10.0.0.1/24 or "
+       "2001:db8::1/64" +
            see},
+      {serve_with({"--address", "2001:db8::1"}),
+       "--address \"2001:db8::1\": give an address with its prefix length, such as 10.0.0.1/24 or "
+       "2001:db8::1/64" +
+           see},
+      {serve_with({"--autoconfigure", "on"}),
+       "--autoconfigure \"on\": give off, routers or addresses" + see},
+      {serve_with({"--address-check", "on"}),
+       "--address-check \"on\": give off, optimistic or first" + see},
       // What no single option can tell.
       {{"serve", "--address", "10.0.0.1/24"},
        "no device was given; add --device, for example --device tap:mill0"},
@@ -125,6 +144,11 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
       {serve_with({"--gateway", "10.0.1.1"}),
        "gateway 10.0.1.1 is on none of our networks; it must be another host of an address's "
        "prefix"},
+      {serve_with({"--gateway", "2001:db8::fe"}),
+       "gateway 2001:db8::fe is on none of our networks; it must be another host of an address's "
+       "prefix"},
+      {serve_with({"--address", "2001:db8::1/64", "--mtu", "1279"}),
+       "interface.mtu is 1279; IPv6 needs at least 1280"},
       {serve_with({"--config", "/nowhere/x.toml"}),
        "the configuration '/nowhere/x.toml' cannot be read; check the path and its permissions"},
       {serve_with({"--ready-file", "/nowhere/ready"}),

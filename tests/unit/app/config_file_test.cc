@@ -62,7 +62,8 @@ TEST(ConfigFile, SetsOptionsByTheirNames) {
   )"),
             "");
   EXPECT_EQ(p.common.device, "memif:/tmp/m.sock,server");
-  EXPECT_EQ(p.common.address->to_string(), "10.0.0.1/24");
+  ASSERT_EQ(p.common.addresses.size(), 1u);
+  EXPECT_EQ(p.common.addresses[0].to_string(), "10.0.0.1/24");
   EXPECT_EQ(p.common.mtu, 9000);
   EXPECT_EQ(p.common.send_buffer_bytes, 1u << 20);
   EXPECT_EQ(p.common.msl, seconds(5));
@@ -70,6 +71,25 @@ TEST(ConfigFile, SetsOptionsByTheirNames) {
   EXPECT_EQ(p.common.routes.size(), 2u);
   EXPECT_TRUE(p.common.no_timestamps);
   EXPECT_EQ(p.http, 8080);
+}
+
+TEST(ConfigFile, AddressesAndGatewaysOfBothFamiliesAreLists) {
+  Program p;
+  EXPECT_EQ(p.read(R"(
+    address = ["10.0.0.1/24", "2001:db8::1/64"]
+    gateway = ["10.0.0.254", "fe80::1"]
+    autoconfigure = "routers"
+    address-check = "first"
+    arp-probe = true
+  )"),
+            "");
+  ASSERT_EQ(p.common.addresses.size(), 2u);
+  EXPECT_EQ(p.common.addresses[1].to_string(), "2001:db8::1/64");
+  ASSERT_EQ(p.common.gateways.size(), 2u);
+  EXPECT_EQ(p.common.gateways[1].to_string(), "fe80::1");
+  EXPECT_EQ(p.common.autoconfigure, Autoconfigure::kRouters);
+  EXPECT_EQ(p.common.address_check, AddressCheck::kFirst);
+  EXPECT_TRUE(p.common.arp_probe);
 }
 
 TEST(ConfigFile, NearerTablesWinAndTheCommandLineOverAll) {
@@ -149,7 +169,7 @@ TEST(ConfigFile, NamesFileLineAndColumnOfWhatIsWrong) {
        "f.toml:1:8: unknown key 'inner'; millrace serve --help lists all"},
       {"address = \"10.77.0.300/24\"\n",
        "f.toml:1:11: --address \"10.77.0.300/24\": give an address with its prefix length, such as "
-       "10.0.0.1/24"},
+       "10.0.0.1/24 or 2001:db8::1/64"},
   };
   for (const Row& row : table) {
     Program p;

@@ -553,9 +553,10 @@ TEST(GeneratorProbe, ARefusalIsAnAnswer) {
 TEST(GeneratorProbe, SaysThatNobodyAnswersArp) {
   serve::ServeProgram server(http_service());
   LoadPair pair({.target = {IpAddress::v4(0x0a000063), 80}, .timeout = seconds(8)}, {}, server);
-  EXPECT_EQ(probe_error(pair),
-            "10.0.0.99:80 or its gateway answers no ARP request (neighbor-unreachable): check the "
-            "address, the network, and that the peer is up");
+  EXPECT_EQ(
+      probe_error(pair),
+      "10.0.0.99:80 or its gateway does not answer on the link (neighbor-unreachable): check the "
+      "address, the network, and that the peer is up");
 }
 
 TEST(GeneratorProbe, SaysThatNobodyAnswers) {

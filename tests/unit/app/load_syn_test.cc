@@ -176,9 +176,10 @@ TEST(SynFlood, ATargetThatAnswersNoArpIsNeverLoaded) {
   SynRun run(plan);
   ASSERT_TRUE(run.pair().run());
   EXPECT_EQ(run.counts().sent.get(), 0u);
-  EXPECT_EQ(run.program().error(),
-            "10.0.0.99 or its gateway answers no ARP request: check the address, the network, and "
-            "that the peer is up");
+  EXPECT_EQ(
+      run.program().error(),
+      "10.0.0.99 or its gateway does not answer on the link: check the address, the network, and "
+      "that the peer is up");
   EXPECT_FALSE(succeeded(run.outcome()));
   EXPECT_EQ(to_json(run.outcome())["error"], run.program().error());
 }
