@@ -25,6 +25,7 @@ import cases_differential
 import cases_exchange
 import cases_frames
 import cases_interop
+import cases_ipv6
 import cases_kernel
 import cases_load
 import cases_loss
@@ -33,7 +34,7 @@ import lab as laboratory
 from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss,
-           cases_interop, cases_load, cases_wires, cases_cli)
+           cases_interop, cases_ipv6, cases_load, cases_wires, cases_cli)
 
 
 class Interrupted(BaseException):

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import socket
 import subprocess
 
 from lab import expect, expect_equal, wait_until
@@ -53,6 +54,20 @@ class Site:
             return subprocess.run(["ping", "-c", "1", "-W", "0.2", MILLRACE], timeout=10,
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+    def refuses_datagrams(self, family, address):
+        """A datagram from the kernel to us is answered by ICMP: port unreachable."""
+        with self.lab.inside(self.kernel):
+            datagrams = socket.socket(family, socket.SOCK_DGRAM)
+        with datagrams:
+            datagrams.settimeout(2)
+            datagrams.connect((address, 53))
+            datagrams.send(b"anybody?")
+            try:
+                datagrams.recv(100)
+                raise AssertionError("an answer to a datagram")
+            except ConnectionRefusedError:
+                pass
 
     def run(self, *argv, **options):
         """A program in the kernel's namespace, to its end."""

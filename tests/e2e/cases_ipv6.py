@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""IPv6 beside the Linux kernel: neighbours find each other, addresses are checked and formed.
+
+    kernel 2001:db8:77::2  [k0]========[m0]  af_packet, millrace 2001:db8:77::1
+"""
+
+import json
+import pathlib
+import re
+import socket
+import struct
+import subprocess
+
+from case import Cases
+from lab import Skip, expect, expect_equal, need_tools, wait_until
+from sites import VethSite
+
+CASES = Cases()
+HTTP = 8080
+MILLRACE = "2001:db8:77::1"
+KERNEL = "2001:db8:77::2"
+
+
+def site_with_ipv6(lab, *addresses):
+    """A veth whose kernel end has IPv6, with these addresses beside the link-local one."""
+    site = VethSite(lab)
+    with lab.inside(site.kernel):
+        for scope in ("all", "default", site.interface):
+            folder = pathlib.Path("/proc/sys/net/ipv6/conf") / scope
+            if not folder.exists():
+                raise Skip("the kernel has no IPv6")
+            (folder / "accept_dad").write_text("0", encoding="ascii")
+            (folder / "disable_ipv6").write_text("0", encoding="ascii")
+    for address in addresses:
+        site.run("ip", "-6", "addr", "add", f"{address}/64", "dev", site.interface, "nodad")
+    return site
+
+
+def neighbor_state(site, address):
+    """As `ip neigh` has it: REACHABLE, STALE, ...; None where there is no entry."""
+    text = site.run("ip", "-6", "neigh", "show", "to", address, "dev", site.interface).out()
+    return text.split()[-1] if text.strip() else None
+
+
+def pings(site, address, *options):
+    with site.lab.inside(site.kernel):
+        return subprocess.run(["ping", "-6", "-n", "-c", "1", "-W", "0.3", *options, address],
+                              timeout=10, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@CASES.case("af_packet: ping -6 is answered, and the kernel calls us REACHABLE")
+def ping(lab):
+    need_tools("ping")
+    site = site_with_ipv6(lab, KERNEL)
+    with site.serve("--http", HTTP, "--address", f"{MILLRACE}/64"):
+        for payload in (8, 56, 1452):
+            output = site.run("ping", "-6", "-n", "-c", 5, "-i", "0.05", "-W", 1, "-s", payload,
+                              MILLRACE).out()
+            expect("5 received, 0% packet loss" in output, output)
+            expect("DUP" not in output and "wrong" not in output, output)
+        expect_equal(neighbor_state(site, MILLRACE), "REACHABLE", "the kernel's entry for us")
+        # To all nodes: answered from our link-local address, which the MAC gives.
+        output = site.run("ping", "-6", "-n", "-c", 2, "-W", 1, f"ff02::1%{site.interface}").out()
+        expect(len(set(re.findall(r"from (fe80::[0-9a-f:]+)", output))) == 2, output)
+
+
+@CASES.case("af_packet: a closed UDP port is refused over IPv6, by ICMPv6")
+def closed_port(lab):
+    site = site_with_ipv6(lab, KERNEL)
+    with site.serve("--http", HTTP, "--address", f"{MILLRACE}/64"):
+        site.refuses_datagrams(socket.AF_INET6, MILLRACE)
+
+
+@CASES.case("af_packet: curl -6 gets bodies whole, by global and link-local address")
+def curl(lab):
+    need_tools("curl")
+    site = site_with_ipv6(lab, KERNEL)
+    with site.serve("--http", HTTP, "--address", f"{MILLRACE}/64", "--address", "fe80::77/64"):
+        for host in (f"[{MILLRACE}]", f"[fe80::77%25{site.interface}]"):
+            for size in (0, 1, 100_000, 10_000_000):
+                output = site.run("curl", "-6", "-s", "-g", "-o", "/dev/null", "-w",
+                                  "%{http_code} %{size_download}",
+                                  f"http://{host}:{HTTP}/bytes/{size}").out()
+                expect_equal(output, f"200 {size}", f"curl -6 from {host}")
+
+
+@CASES.case("af_packet: an IPv6 address that the kernel has is given up and reported")
+def duplicate(lab):
+    need_tools("curl")
+    site = site_with_ipv6(lab, KERNEL, MILLRACE)
+    server = site.start("serve", "--http", HTTP, "--address", f"{MILLRACE}/64", "--json")
+    wait_until(lambda: site.answers(server), 10, "millrace answers a ping to its IPv4 address")
+    expect_equal(server.stop(), 0, "the server's exit status")
+    stack = json.loads(server.out())["stack"]
+    expect_equal(stack["counters"].get("AddressDuplicates"), 1, "addresses given up")
+    expect_equal(stack["duplicate_addresses"], [MILLRACE], "which")
+
+
+def advertise(lab, site, lifetime, prefix):
+    """A router advertisement of the kernel's interface, by hand; the kernel sums it."""
+    option = struct.pack("!BBBBIII16s", 3, 4, 64, 0xc0, 3600, 3600, 0,
+                         socket.inet_pton(socket.AF_INET6, prefix))
+    message = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, lifetime, 0, 0) + option
+    with lab.inside(site.kernel):
+        raw = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        index = socket.if_nametoindex(site.interface)
+    with raw:
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        raw.sendto(message, ("ff02::1", 0, 0, index))
+
+
+@CASES.case("af_packet: a router's prefix gives an address, and its gateway a way off the link")
+def autoconfigured(lab):
+    site = site_with_ipv6(lab, "2001:db8:88::2")
+    # Behind the router, so only reached through it.
+    site.run("ip", "-6", "addr", "add", "2001:db8:99::2/128", "dev", "lo")
+    with site.serve("--http", HTTP, "--autoconfigure", "addresses", "--mac", "02:00:00:00:00:77"):
+        formed = "2001:db8:88::ff:fe00:77"
+        expect(not pings(site, formed), "an address before any router was heard")
+        advertise(lab, site, 1800, "2001:db8:88::")
+        wait_until(lambda: pings(site, formed), 5, "the address formed of the prefix answers")
+        expect(pings(site, formed, "-I", "2001:db8:99::2"), "no way off the link")
