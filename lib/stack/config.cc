@@ -134,6 +134,7 @@ Result<void> validate(const ShardConfig& config) {
   check.between("timers_per_turn", config.timers_per_turn, 1, 1u << 20);
   check.between("frames_per_connection_per_turn", config.frames_per_connection_per_turn, 1,
                 1u << 20);
+  check.between("tso_bytes_max", config.tso_bytes_max, 0, ShardConfig::kTsoBytesMax);
   check.between("msl", config.msl, kTick, seconds(600));
   check.between("port_first", config.port_first, 1, 65535);
   check.between("port_last", config.port_last, config.port_first, 65535);

@@ -40,6 +40,7 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
     control_.free(sent, blocks_);
   }
   size_t filled = 0;
+  joined_ = 0;
   for (;;) {
     reap();
     unblock();
@@ -53,13 +54,16 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
         control_[control].next = std::exchange(sending_control_, control);
       }
     }
-    while (filled < out.size() && dirty_.head != kNil) {
+    // A segment is a segment, joined or not: what leaves is the same, and in the same order.
+    while (filled + joined_ < out.size() && dirty_.head != kNil) {
       const uint32_t index = pop(dirty_);
-      filled += flush(index, out.subspan(filled));
+      filled += flush(index, out.subspan(filled, out.size() - filled - joined_));
     }
     if (filled != 0 || doomed_.head == kNil) break;
   }
   if (filled != 0) count_out(out.first(filled));
+  if (joined_ != 0) [[unlikely]]
+    count_joined(out.first(filled));
   return filled;
 }
 
@@ -67,6 +71,14 @@ void Shard::Impl::count_out(std::span<const TxFrame> frames) {
   uint64_t bytes = 0;
   for (const TxFrame& frame : frames) bytes += frame.total_bytes();
   counters_.add(Counter::kFramesOut, frames.size());
+  counters_.add(Counter::kBytesOut, bytes);
+}
+
+// The frames that a device makes of these, beyond one of each.
+void Shard::Impl::count_joined(std::span<const TxFrame> frames) {
+  uint64_t bytes = 0;
+  for (const TxFrame& frame : frames) bytes += (frame.segments() - 1) * frame.header_bytes;
+  counters_.add(Counter::kFramesOut, joined_);
   counters_.add(Counter::kBytesOut, bytes);
 }
 
@@ -105,6 +117,8 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   // The short way of a connection that has nothing but new text, FIN or an acknowledgement to send.
   const wire::IpFields ip{config_.interface.ttl, static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
   const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
+  // Where segments are joined, the short way is taken by those alone that leave single.
+  const uint32_t single_max = ctx_.tso_bytes_max == 0 ? UINT32_MAX : c.snd_mss;
   for (size_t filled = 0; filled < limit; ++filled) {
     if (!tcp::has_plain_output(c)) {
       c.clear(tcp::kDirty);
@@ -114,7 +128,8 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
     }
     wire::PlainHeader header;
     // A Sender: what is in flight was sent at different times.
-    if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) {
+    if (c.sender != kNil || c.unsent() > single_max ||
+        !tcp::next_plain(c, ctx_, header, out[filled])) {
       return flush_any(index, out, filled);
     }
     wire::build_plain(out[filled], neighbor.ethernet, ip, c.key, header);
@@ -170,7 +185,8 @@ size_t Shard::Impl::flush_any(uint32_t index, std::span<TxFrame> out, size_t fil
     const bool progress = c.state >= State::kEstablished && c.rcv_nxt != c.last_ack_sent;
     neighbors_.note_sending(c.neighbor, ctx_.tick, progress);
   }
-  while (filled < limit) {
+  size_t joined = 0;
+  while (filled + joined < limit) {
     TxFrame& frame = out[filled];
     wire::SegmentHeader header;
     const uint32_t retransmitted = c.total_retrans;
@@ -179,15 +195,24 @@ size_t Shard::Impl::flush_any(uint32_t index, std::span<TxFrame> out, size_t fil
       rearm(index);
       break;
     }
-    ip.tos = services | header.ecn;
-    wire::build_tcp(frame, neighbor.ethernet, ip, c.key, header);
-    ++filled;
     if (statistics_ && c.total_retrans != retransmitted) [[unlikely]]
       statistics(index).bytes_retrans += frame.payload_bytes;
+    ip.tos = services | header.ecn;
+    ++filled;
+    const uint16_t mss = frame.payload_bytes;
+    size_t more = 0;
+    if (ctx_.tso_bytes_max != 0 && filled + joined < limit) {
+      more = tcp::join_segments(c, ctx_, header, frame, limit - filled - joined);
+    }
+    wire::build_tcp(frame, neighbor.ethernet, ip, c.key, header);
+    if (more == 0) continue;
+    wire::set_segment_bytes(frame, mss);
+    joined += more;
   }
-  counters_.add(Counter::kTcpOutSegs, filled);
+  joined_ += joined;
+  counters_.add(Counter::kTcpOutSegs, filled + joined);
   if (statistics_) [[unlikely]]
-    statistics(index).segs_out += static_cast<uint32_t>(filled);
+    statistics(index).segs_out += static_cast<uint32_t>(filled + joined);
   if (c.has(tcp::kDirty)) push(dirty_, index);  // there may be more: next time, behind the others
   return filled;
 }

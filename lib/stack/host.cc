@@ -35,10 +35,13 @@ void Host::pump() {
   std::array<TxFrame, 16> frames;
   shard_->advance(shard_->now());
   while (const size_t n = shard_->transmit(shard_->now(), frames)) {
-    for (const TxFrame& frame : std::span(frames).first(n)) {
-      SentFrame sent{shard_->now(), std::vector<std::byte>(frame.total_bytes())};
-      write_frame(frame, sent.bytes);
-      sent_.push_back(std::move(sent));
+    for (const TxFrame& described : std::span(frames).first(n)) {
+      for (size_t i = 0; i < described.segments(); ++i) {
+        const TxFrame frame = cut_segment(described, i);
+        SentFrame sent{shard_->now(), std::vector<std::byte>(frame.total_bytes())};
+        write_frame(frame, sent.bytes);
+        sent_.push_back(std::move(sent));
+      }
     }
   }
 }

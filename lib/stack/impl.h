@@ -281,6 +281,7 @@ class Shard::Impl {
   // --- egress.cc: frames out.
   size_t transmit(std::span<TxFrame> out);
   void count_out(std::span<const TxFrame> frames);
+  void count_joined(std::span<const TxFrame> frames);
   size_t flush(uint32_t index, std::span<TxFrame> out);
   size_t flush_any(uint32_t index, std::span<TxFrame> out, size_t filled);
   void discard_output(uint32_t index);
@@ -387,6 +388,7 @@ class Shard::Impl {
   stack::ConnectionList doomed_;   // end before the next flush; Connection::probes holds the reason
   uint32_t blocked_epoch_ = 0;  // neighbors_.epoch() when the blocked list was last looked through
   bool recheck_blocked_ = false;
+  size_t joined_ = 0;                // segments of this transmit() beyond one for each frame
   uint32_t sending_control_ = kNil;  // control frames of the last transmit(), by next
   uint32_t delivering_ = kNil;       // the connection whose on_data is running
 

@@ -84,6 +84,7 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   };
   ctx_.local_mss = mss(wire::kIpv4HeaderBytes);
   ctx_.local_mss_v6 = mss(wire::kIpv6HeaderBytes);
+  ctx_.tso_bytes_max = config.tso_bytes_max;
   ctx_.challenges = tcp::ChallengeBudget(config.challenge_ack_per_second, random.next());
   ctx_.fast_open = &fast_open_;
   const bool drawn = config.fast_open_key == std::array<uint64_t, 2>{};

@@ -24,7 +24,8 @@ struct Context {
   // What one connection may come to hold in either direction: less than its options say when
   // blocks are scarce. Looked at once in a turn.
   uint32_t share_max = UINT32_MAX;
-  uint16_t min_pmtu = 552;  // no path is taken to carry less (ShardConfig::min_pmtu)
+  uint16_t min_pmtu = 552;     // no path is taken to carry less (ShardConfig::min_pmtu)
+  uint32_t tso_bytes_max = 0;  // of segments that leave as one description; 0: each by itself
   Counters* counters = nullptr;
   Blocks* blocks = nullptr;
   base::Slab<Inbox>* inboxes = nullptr;

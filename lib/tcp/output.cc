@@ -190,22 +190,32 @@ uint32_t sendable(Connection& c, const Context& ctx) {
   return 0;
 }
 
-void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader& h, TxFrame& out) {
-  const SeqNum seq = c.snd_nxt;
-  const uint32_t bytes = gather(c, ctx, seq, wanted, out);
-  const bool last = seq + bytes == c.snd_end;
+// What a segment of new text with `bytes` says by its place in the stream: PSH, FIN.
+wire::Flags flags_of_text(const Connection& c, uint32_t bytes) {
+  if (c.snd_nxt + bytes != c.snd_end) return 0;
   const bool fin =
-      last && c.fin_unsent() && !c.opened_fast() && (c.flight() + bytes < c.snd_wnd || bytes == 0);
-  const wire::Flags push = last && bytes != 0 ? wire::kPsh : 0;
-  fill(c, ctx, seq, static_cast<wire::Flags>(push | (fin ? wire::kFin : 0)), h);
-  if (c.has(kEct | kCwrDue)) ecn_mark_new_text(c, h, bytes);
+      c.fin_unsent() && !c.opened_fast() && (c.flight() + bytes < c.snd_wnd || bytes == 0);
+  return static_cast<wire::Flags>((bytes != 0 ? wire::kPsh : 0) | (fin ? wire::kFin : 0));
+}
+
+// Such a segment leaves.
+void note_text_sent(Connection& c, Context& ctx, uint32_t bytes, wire::Flags flags) {
+  const bool fin = (flags & wire::kFin) != 0;
   if (c.has(kPaced)) note_paced(c, ctx, bytes);
   note_new_text(c, ctx);
-  c.snd_nxt = seq + bytes + (fin ? 1 : 0);
+  c.snd_nxt += bytes + (fin ? 1 : 0);
   note_sent_in_recovery(c, ctx, bytes);
   if (fin) c.set(kFinSent);
   time_segment(c, ctx, c.snd_nxt);
   arm_retransmit(c, ctx);
+}
+
+void new_text(Connection& c, Context& ctx, uint32_t wanted, wire::SegmentHeader& h, TxFrame& out) {
+  const uint32_t bytes = gather(c, ctx, c.snd_nxt, wanted, out);
+  const wire::Flags flags = flags_of_text(c, bytes);
+  fill(c, ctx, c.snd_nxt, flags, h);
+  if (c.has(kEct | kCwrDue)) ecn_mark_new_text(c, h, bytes);
+  note_text_sent(c, ctx, bytes, flags);
 }
 
 // New text in a segment that the path may not take, to learn whether it does (mtu.h).
@@ -244,6 +254,26 @@ bool tail_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& ou
   r.tlp_end = c.snd_nxt;
   arm_loss_timer(c, ctx);
   return true;
+}
+
+// Whether `h`, of a segment that ends at snd_nxt, says nothing that text behind it would not say.
+// CWR is said once; and devices take ACE, of which they know nothing, for such flags.
+bool holds_for_more(const Connection& c, const wire::SegmentHeader& h) {
+  return (h.flags & (wire::kSyn | wire::kFin | wire::kCwr)) == 0 && !c.has(kAccEcn | kCwrDue) &&
+         (h.ecn == wire::kEct0) == c.has(kEct) && h.sack_count == 0 && h.user_timeout == 0;
+}
+
+// Adds `bytes` of new text to what `out` points at; false, and nothing has happened, when its
+// pieces are too many.
+bool gather_segment(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out) {
+  const uint8_t spans = out.payload_spans;
+  const uint16_t before = out.payload_bytes;
+  const std::span<const std::byte> last = out.payload[spans - 1u];
+  if (gather_more(c, ctx, c.snd_nxt, bytes, out) == bytes) return true;
+  out.payload[spans - 1u] = last;
+  out.payload_spans = spans;
+  out.payload_bytes = before;
+  return false;
 }
 
 bool fin_due(const Connection& c) { return c.fin_unsent() && c.unsent() == 0 && !c.opened_fast(); }
@@ -359,6 +389,27 @@ bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& 
   if (!c.has(kAckNow)) return false;
   pure_ack(c, ctx, h, out);
   return true;
+}
+
+size_t join_segments(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out,
+                     size_t segments_max) {
+  const uint32_t mss = c.snd_mss;
+  if (out.payload_bytes != mss || h.seq + mss != c.snd_nxt || !holds_for_more(c, h)) return 0;
+  size_t joined = 0;
+  while (joined < segments_max && out.payload_bytes + mss <= ctx.tso_bytes_max) {
+    // Whatever next_segment() would do before or instead of sending text.
+    if (c.has(kTailProbeNow | kPersist | kUserTimeoutDue) || resending(c, ctx)) break;
+    if (c.has(kPaced) && pacing_wait_us(c, ctx) != 0) break;
+    const uint32_t bytes = sendable(c, ctx);
+    if (bytes == 0 || (bytes == mss && path_probe_bytes(c, ctx) != 0)) break;
+    if (!gather_segment(c, ctx, bytes, out)) break;
+    const wire::Flags flags = flags_of_text(c, bytes);
+    note_text_sent(c, ctx, bytes, flags);
+    h.flags |= flags;
+    ++joined;
+    if (bytes != mss || flags != 0) break;
+  }
+  return joined;
 }
 
 wire::SegmentHeader reset_segment(const Connection& c, const Context& ctx) {

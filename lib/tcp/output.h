@@ -15,6 +15,13 @@ namespace millrace::tcp {
 // then the timers that silence needs (persist, delayed ACK) are set.
 bool next_segment(Connection& c, Context& ctx, wire::SegmentHeader& header, TxFrame& out);
 
+// The new text that next_segment() would send behind `h`, with the same header: joins it in one
+// description, FIN and PSH in `h`, and counts as sent like segments of its own. Returns how many
+// segments that are, at most `segments_max`. Requires: `h` and `out` are the last that was sent,
+// Context::tso_bytes_max is not 0.
+size_t join_segments(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out,
+                     size_t segments_max);
+
 // Something was sent that wants an acknowledgement: sees to it that a timer runs.
 void arm_retransmit(Connection& c, const Context& ctx);
 

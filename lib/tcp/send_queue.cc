@@ -18,6 +18,20 @@ void link_tail(Connection& c, Context& ctx, uint32_t block) {
   c.send_tail = block;
 }
 
+// A piece that begins where the last one ends makes that longer. False when there is no room.
+bool add_piece(TxFrame& out, std::span<const std::byte> piece) {
+  if (out.payload_spans != 0) {
+    std::span<const std::byte>& last = out.payload[out.payload_spans - 1u];
+    if (last.data() + last.size() == piece.data()) {
+      last = {last.data(), last.size() + piece.size()};
+      return true;
+    }
+  }
+  if (out.payload_spans == TxFrame::kMaxPayloadSpans) return false;
+  out.payload[out.payload_spans++] = piece;
+  return true;
+}
+
 }  // namespace
 
 uint32_t send_limit(const Connection& c, const Context& ctx) {
@@ -82,10 +96,13 @@ void release_blocks(Connection& c, Context& ctx, SeqNum una) {
 }
 
 uint32_t gather(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame& out) {
-  Blocks& blocks = *ctx.blocks;
   out.payload_spans = 0;
   out.payload_bytes = 0;
-  if (bytes == 0) return 0;
+  return bytes == 0 ? 0 : gather_more(c, ctx, seq, bytes, out);
+}
+
+uint32_t gather_more(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame& out) {
+  Blocks& blocks = *ctx.blocks;
   uint32_t block = c.send_cursor;
   if (block == kNil || blocks[block].seq > seq) block = c.send_head;
   while (block != kNil && blocks[block].seq + blocks[block].bytes <= seq) {
@@ -95,15 +112,15 @@ uint32_t gather(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame
   if (seq >= c.snd_nxt) c.send_cursor = block;
 
   uint32_t got = 0;
-  while (block != kNil && got < bytes && out.payload_spans < TxFrame::kMaxPayloadSpans) {
+  while (block != kNil && got < bytes) {
     const std::span<const std::byte> data = blocks.data(block);
     const uint32_t skip = (seq + got) - blocks[block].seq;
     const uint32_t n = std::min(static_cast<uint32_t>(data.size()) - skip, bytes - got);
-    out.payload[out.payload_spans++] = data.subspan(skip, n);
+    if (!add_piece(out, data.subspan(skip, n))) break;
     got += n;
     block = blocks[block].next;
   }
-  out.payload_bytes = static_cast<uint16_t>(got);
+  out.payload_bytes = static_cast<uint16_t>(out.payload_bytes + got);
   return got;
 }
 

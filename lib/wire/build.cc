@@ -31,4 +31,12 @@ void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
                     static_cast<uint32_t>(kTcpHeaderBytes + options));
 }
 
+void set_segment_bytes(TxFrame& out, uint16_t bytes) {
+  std::byte* sum = out.header.data() + out.l2_bytes + out.l3_bytes + kTcpChecksumAt;
+  const auto l4_bytes = static_cast<uint16_t>(out.l4_bytes + out.payload_bytes);
+  // Adding the complement takes the length out of the one's complement sum (RFC 1071).
+  store16(sum, fold(uint64_t{load16(sum)} + static_cast<uint16_t>(~swap_bytes(l4_bytes))));
+  out.segment_bytes = bytes;
+}
+
 }  // namespace millrace::wire

@@ -41,6 +41,9 @@ size_t tcp_header_bytes(const SegmentHeader& header);
 void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
                const SegmentHeader& header);
 
+// Makes a frame that build_tcp() wrote stand for segments of `bytes` of payload each (frame.h).
+void set_segment_bytes(TxFrame& out, uint16_t bytes);
+
 // Writes the ARP packet with its Ethernet header into out; returns the bytes written (60: padded
 // to the smallest frame). Requires: out.size() >= 60.
 size_t build_arp(std::span<std::byte> out, const EthernetHeader& ethernet, const ArpPacket& arp);

@@ -14,6 +14,8 @@
 
 namespace millrace::wire {
 
+inline constexpr size_t kTcpChecksumAt = 16;  // in the TCP header
+
 // a + b with the carry added back in: one's complement addition (2^64 - 1 is a multiple of
 // 2^16 - 1, so the 16-bit sum can be had from the 64-bit one at the end).
 constexpr uint64_t add_with_carry(uint64_t a, uint64_t b) {

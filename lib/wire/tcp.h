@@ -70,6 +70,7 @@ inline void write_tcp_headers(TxFrame& out, const EthernetHeader& ethernet, cons
   out.l2_bytes = kEthernetHeaderBytes;
   out.l4_bytes = static_cast<uint8_t>(tcp_bytes);
   out.l4_checksum_needed = true;
+  out.segment_bytes = 0;
 }
 
 }  // namespace millrace::wire

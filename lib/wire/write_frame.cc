@@ -3,13 +3,14 @@
 // summed in the same pass. RFC 1071, RFC 9293 section 3.1.
 #include "millrace/frame.h"
 
+#include "base/check.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 
 namespace millrace {
 
 size_t write_frame(const TxFrame& frame, std::span<std::byte> out) {
-  constexpr size_t kTcpChecksumOffset = 16;
+  MR_ASSERT(frame.segment_bytes == 0);
   std::byte* to = out.data();
   // All of it where there is room: a length that is known needs no loop.
   if (out.size() >= TxFrame::kMaxHeaderBytes) [[likely]] {
@@ -31,7 +32,7 @@ size_t write_frame(const TxFrame& frame, std::span<std::byte> out) {
   wire::RunningSum sum;
   sum.add_sum(wire::sum_tcp_header(out.data() + l4_at, frame.l4_bytes));
   for (const std::span<const std::byte> piece : payload) to = sum.add_copying(to, piece);
-  wire::store16(out.data() + l4_at + kTcpChecksumOffset, sum.checksum());
+  wire::store16(out.data() + l4_at + wire::kTcpChecksumAt, sum.checksum());
   return frame.total_bytes();
 }
 

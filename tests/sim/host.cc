@@ -120,17 +120,24 @@ void SimHost::transmit(Instant now) {
     const size_t count = shard_->transmit(now, frames);
     if (count == 0) break;
     if (!promised) world_.fail("transmit() gives frames though has_output() was false");
-    if (count > frames.size()) return world_.fail("transmit() gives more than asked for");
     // All frames first: their spans are valid until the next call on the shard only.
-    std::vector<std::vector<std::byte>> written(count);
-    for (size_t i = 0; i < count; ++i) {
-      written[i].resize(frames[i].total_bytes());
-      const size_t bytes = write_frame(frames[i], written[i]);
-      if (bytes != written[i].size()) world_.fail("write_frame() writes another length");
-      bytes_out_ += bytes;
+    std::vector<std::vector<std::byte>> written;
+    for (const TxFrame& described : std::span(frames).first(count)) {
+      const size_t segments = described.segments();
+      if (segments > 1) world_.coverage().joined += segments;
+      for (size_t i = 0; i < segments; ++i) {
+        const TxFrame frame = cut_segment(described, i);
+        written.emplace_back(frame.total_bytes());
+        const size_t bytes = write_frame(frame, written.back());
+        if (bytes != written.back().size()) world_.fail("write_frame() writes another length");
+        bytes_out_ += bytes;
+      }
     }
-    frames_out_ += count;
-    sent += count;
+    if (written.size() > frames.size()) {
+      return world_.fail("transmit() gives more than asked for");
+    }
+    frames_out_ += written.size();
+    sent += written.size();
     for (auto& frame : written) {
       if (!v6_) {
         world_.send(index_, std::move(frame));

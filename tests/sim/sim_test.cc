@@ -616,6 +616,25 @@ TEST(Sim, PredictionChangesNothing) {
   EXPECT_GT(predicted, 0u);
 }
 
+// A device that cuts segments out of larger frames sends what the shard would have sent itself.
+TEST(Sim, SegmentationOffloadChangesNothing) {
+  uint64_t joined = 0;
+  play_all(
+      [&](uint64_t seed) {
+        Scenario scenario = swarm_scenario(seed, Faults::kDrawn);
+        const Outcome without = play(scenario);
+        for (HostPlan& host : scenario.hosts) {
+          host.shard.tso_bytes_max = 2000 + static_cast<uint32_t>(seed * 7919 % 63'000);
+        }
+        const Outcome with = play(scenario);
+        EXPECT_EQ(with.transcript_hash, without.transcript_hash) << "seed " << seed;
+        joined += with.coverage.joined;
+        return scenario;
+      },
+      environment("MILLRACE_SIM_SEEDS").value_or(200));
+  EXPECT_GT(joined, 1000u);
+}
+
 // What these seeds found, each once: a probe's answer that disarmed the persist timer, a sender
 // that waited for memory in vain, segments taken after abort(), a window announced unscaled.
 TEST(Sim, SeedsThatFailedOnce) {

@@ -62,6 +62,7 @@ void Coverage::add(const Coverage& other) {
   window_closed += other.window_closed;
   tuples_reused += other.tuples_reused;
   begun_anew += other.begun_anew;
+  joined += other.joined;
 }
 
 std::string Coverage::to_string() const {

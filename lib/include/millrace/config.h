@@ -167,6 +167,11 @@ struct ShardConfig {
   uint32_t timers_per_turn = 1024;
   uint32_t frames_per_connection_per_turn = 64;
 
+  // Payload bytes of a frame that the device cuts into segments by itself (TxFrame::segment_bytes),
+  // at most kTsoBytesMax; 0: it cannot. What is on the wire is the same.
+  uint32_t tso_bytes_max = 0;
+  static constexpr uint32_t kTsoBytesMax = 65'000;  // a length in the IP header has 16 bits
+
   // Rates, per second of the clock that is passed in.
   uint32_t rst_per_second = 100'000;
   uint32_t challenge_ack_per_second = 1000;  // on average (RFC 5961 section 7); 10 for one flow

@@ -46,13 +46,27 @@ struct TxFrame {
   // expect it; the device, or write_frame(), completes it over header and payload.
   bool l4_checksum_needed;
   bool is_ipv6;
+  // 0: this is one frame. Else it stands for several, which the device makes of it (TSO): so many
+  // bytes of payload in each, the last with what is left. Only ShardConfig::tso_bytes_max lets a
+  // shard describe such. Sequence number: the first one's; FIN and PSH: the last one's; the
+  // checksum field's sum leaves out the length; everything else holds for each.
+  uint16_t segment_bytes;
 
+  // Without what each further segment of several has in headers.
   [[nodiscard]] size_t total_bytes() const { return size_t{header_bytes} + payload_bytes; }
+  // Frames on the wire.
+  [[nodiscard]] size_t segments() const {
+    return segment_bytes == 0 ? 1 : (size_t{payload_bytes} + segment_bytes - 1) / segment_bytes;
+  }
 };
 
+// One of the frames that `frame` stands for, as a device would make it; `frame` itself if that is
+// one already. Requires: index < frame.segments().
+TxFrame cut_segment(const TxFrame& frame, size_t index);
+
 // Writes the whole frame, with its TCP checksum completed in software.
-// Requires: out.size() >= frame.total_bytes(). Returns the frame's length; what of `out` lies
-// behind it may be overwritten.
+// Requires: frame.segment_bytes == 0, out.size() >= frame.total_bytes(). Returns the frame's
+// length; what of `out` lies behind it may be overwritten.
 size_t write_frame(const TxFrame& frame, std::span<std::byte> out);
 
 }  // namespace millrace

@@ -57,6 +57,7 @@ TEST(StackConfig, NumbersAreCheckedAtBothEnds) {
       {"timers_per_turn", [](ShardConfig& c, uint32_t v) { c.timers_per_turn = v; }, 1, 1u << 20},
       {"frames_per_connection_per_turn",
        [](ShardConfig& c, uint32_t v) { c.frames_per_connection_per_turn = v; }, 1, 1u << 20},
+      {"tso_bytes_max", [](ShardConfig& c, uint32_t v) { c.tso_bytes_max = v; }, 0, 65'000},
   };
   for (const Case& c : cases) {
     const auto said_of = [&](uint32_t value) {
