@@ -88,6 +88,8 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
              "frames that the device can hold for us; a power of two");
   add_number(command, "--tx-descriptors", o.tx_descriptors, 64, 32768,
              "frames that the device can take from us; a power of two");
+  add_flag(command, "--no-tso", o.no_tso,
+           "cut segments here even where the device could cut them out of larger frames");
   add_number(command, "--mbufs", o.mbufs, 0, 16u << 20,
              "frame buffers; 0: what the descriptors need");
   add_number(command, "--memory", o.memory_mb, 0, 1u << 20,
@@ -210,6 +212,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.rx_descriptors = options.rx_descriptors;
   config.tx_descriptors = options.tx_descriptors;
   config.mbufs = options.mbufs;
+  config.segmentation_offload = !options.no_tso;
   config.memory_mb = options.memory_mb;
   config.drain_timeout = options.drain_timeout;
   config.shard.connections_max = options.connections_max;

@@ -59,11 +59,10 @@ std::string device_args(const DeviceUri& device, const RingSizes& sizes) {
                          device.server ? "server" : "client", target, memif_ring_log2(sizes),
                          sizes.frame_bytes);
     case DeviceKind::kVhost:
-      return fmt::format("iface={},queues=1,client=0", target);
+      return fmt::format("iface={},queues=1,client=0,tso=1", target);
     case DeviceKind::kVirtioUser:
-      // The driver refuses rings of more than 1024.
       return fmt::format("path={},queues=1,queue_size={}", target,
-                         std::min<unsigned>(1024, sizes.rx_descriptors));
+                         virtio_ring_size(sizes.rx_descriptors));
     case DeviceKind::kAfPacket:
       return fmt::format("iface={},{}", target, af_packet_ring(sizes));
     case DeviceKind::kAfXdp:

@@ -15,6 +15,11 @@ struct RingSizes {
   uint16_t frame_bytes = 2048;  // room in one buffer; whole KiB
 };
 
+// Of both rings of a virtio-user device, whose driver refuses more than 1024.
+constexpr uint16_t virtio_ring_size(uint16_t rx_descriptors) {
+  return rx_descriptors < 1024 ? rx_descriptors : uint16_t{1024};
+}
+
 // The virtual device's name ("net_memif0"), and the PCI address of a real one.
 std::string device_name(const DeviceUri& device);
 

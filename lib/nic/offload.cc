@@ -16,9 +16,12 @@ ChecksumVerdict verdict(uint64_t flags, uint64_t bad, uint64_t good) {
   return (flags & bad) != 0 ? ChecksumVerdict::kBad : ChecksumVerdict::kUnknown;
 }
 
+bool is_virtio_user(std::string_view driver) { return driver == "net_virtio_user"; }
+
 }  // namespace
 
-Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t tx_capabilities) {
+Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t tx_capabilities,
+                   bool segmentation) {
   Offloads offloads;
   // These drivers compute checksums on this CPU, in a pass of their own; ours is part of the copy.
   const bool sums_in_software = driver == "net_tap";
@@ -32,19 +35,30 @@ Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t t
     offloads.tx_flags |= RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
     offloads.tx_tcp_checksum = true;
   }
+  constexpr uint64_t kTso = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  if (segmentation && offloads.tx_tcp_checksum && (tx_capabilities & kTso) == kTso) {
+    offloads.tx_flags |= kTso | (tx_capabilities & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
+    offloads.tx_ip_checksum = (tx_capabilities & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+    offloads.tso = true;
+  }
+  // What virtio calls LRO are segments that the peer never cut; a NIC would have to join them
+  // first.
+  if (segmentation && is_virtio_user(driver)) {
+    offloads.rx_flags |= rx_capabilities & RTE_ETH_RX_OFFLOAD_TCP_LRO;
+  }
   if ((rx_capabilities & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0) {
     offloads.rx_flags |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
     offloads.rss_hash = true;
   }
-  // Its condition holds: every frame we send is one mbuf of one pool, referenced once.
+  // Its condition holds: every mbuf we send is of one pool and referenced once.
   offloads.tx_flags |= tx_capabilities & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
   return offloads;
 }
 
 std::string describe(const Offloads& offloads) {
   const auto by = [](bool device) { return device ? "by the device" : "in software"; };
-  return fmt::format("rx checksum {}, tx checksum {}", by(offloads.rx_checksum),
-                     by(offloads.tx_tcp_checksum));
+  return fmt::format("rx checksum {}, tx checksum {}{}", by(offloads.rx_checksum),
+                     by(offloads.tx_tcp_checksum), offloads.tso ? ", TSO" : "");
 }
 
 void read_verdicts(RxFrame& frame, const rte_mbuf& mbuf) {

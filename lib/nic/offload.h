@@ -19,10 +19,14 @@ struct Offloads {
   uint64_t tx_flags = 0;  // RTE_ETH_TX_OFFLOAD_*
   bool rx_checksum = false;
   bool tx_tcp_checksum = false;
+  bool tx_ip_checksum = false;  // asked for with `tso` only
+  bool tso = false;             // it cuts TCP segments, from mbufs in a chain
   bool rss_hash = false;
 };
 
-Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t tx_capabilities);
+// `segmentation`: let the device cut TCP segments, and take such as its peer leaves uncut.
+Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t tx_capabilities,
+                   bool segmentation = true);
 
 // "rx checksum by the device, tx checksum in software"
 std::string describe(const Offloads& offloads);

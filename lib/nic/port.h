@@ -26,6 +26,7 @@ struct PortWish {
   MacAddress mac;        // zero: the device's own, or spare_mac where that is the peer's
   MacAddress spare_mac;  // locally administered, drawn at random
   PoolPlan pool;
+  bool segmentation = true;  // let the device cut TCP segments where it can
   bool verbose = false;
 };
 
@@ -44,6 +45,8 @@ class Port {
 
   [[nodiscard]] Wire& wire();
   [[nodiscard]] MacAddress mac() const { return mac_; }
+  // For ShardConfig::tso_bytes_max.
+  [[nodiscard]] uint32_t tso_bytes_max() const { return tso_bytes_max_; }
   [[nodiscard]] bool link_up() const { return link_up_.load(std::memory_order_relaxed); }
   // Lost by the device because nobody fetched them, and frames that found no mbuf. Any thread.
   struct Losses {
@@ -71,6 +74,7 @@ class Port {
   std::string device_;  // a virtual device that we created
   Pool pool_;
   Offloads offloads_;
+  uint32_t tso_bytes_max_ = 0;
   MacAddress mac_;
   uint16_t id_ = UINT16_MAX;
   bool started_ = false;

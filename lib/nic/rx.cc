@@ -3,6 +3,7 @@
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
 #include <algorithm>
@@ -13,31 +14,61 @@ namespace millrace::nic {
 
 size_t Receiver::receive(std::span<RxFrame> frames, bool& full) {
   const auto wanted = static_cast<uint16_t>(std::min(frames.size(), mbufs_.size()));
-  held_ = rte_eth_rx_burst(port_, queue_, mbufs_.data(), wanted);
-  full = held_ == wanted;
-  for (uint16_t i = 0; i < held_; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs_[i], void*));
+  if (next_ == held_) {
+    first_ = next_ = 0;
+    held_ = rte_eth_rx_burst(port_, queue_, mbufs_.data(), wanted);
+    tallies_.frames_in.add(held_);
+    for (uint16_t i = 0; i < held_; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs_[i], void*));
+  }
   size_t count = 0;
-  for (uint16_t i = 0; i < held_; ++i) count += view(mbufs_[i], frames[count]) ? 1 : 0;
-  tallies_.frames_in.add(held_);
-  tallies_.rx_refused.add(held_ - count);
+  for (; next_ < held_ && count < wanted; ++next_) {
+    const rte_mbuf* mbuf = mbufs_[next_];
+    RxFrame& frame = frames[count];
+    frame.data = rte_pktmbuf_mtod(mbuf, const std::byte*);
+    if (mbuf->nb_segs > 1) [[unlikely]] {
+      if (mbuf->pkt_len > kFrameBytesMax) {
+        tallies_.rx_refused.add(1);
+        continue;
+      }
+      frame.data = join(mbuf);
+      if (frame.data == nullptr) break;
+    }
+    view(mbuf, frame);
+    ++count;
+  }
+  full = held_ == wanted || next_ != held_;
   return count;
 }
 
 void Receiver::release() {
-  if (held_ != 0) rte_pktmbuf_free_bulk(mbufs_.data(), held_);
-  held_ = 0;
+  if (next_ != first_) rte_pktmbuf_free_bulk(mbufs_.data() + first_, next_ - first_);
+  first_ = next_;
+  joined_bytes_ = 0;
 }
 
-bool Receiver::view(rte_mbuf* mbuf, RxFrame& frame) const {
-  // Drivers without a scatter switch hand on what a peer with a larger MTU sent in pieces.
-  if (mbuf->nb_segs > 1 && rte_pktmbuf_linearize(mbuf) != 0) return false;
-  frame.data = rte_pktmbuf_mtod(mbuf, const std::byte*);
-  frame.length = mbuf->data_len;
+void Receiver::close() {
+  next_ = held_;
+  release();
+}
+
+const std::byte* Receiver::join(const rte_mbuf* mbuf) {
+  if (mbuf->pkt_len > kJoinBytes - joined_bytes_) return nullptr;
+  std::byte* const begin = joined_.get() + joined_bytes_;
+  std::byte* to = begin;
+  for (const rte_mbuf* piece = mbuf; piece != nullptr; piece = piece->next) {
+    rte_memcpy(to, rte_pktmbuf_mtod(piece, const void*), piece->data_len);
+    to += piece->data_len;
+  }
+  joined_bytes_ += mbuf->pkt_len;
+  return begin;
+}
+
+void Receiver::view(const rte_mbuf* mbuf, RxFrame& frame) const {
+  frame.length = mbuf->pkt_len;
   frame.rss_hash = rss_hash_ && (mbuf->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0 ? mbuf->hash.rss : 0;
   frame.ip_checksum = ChecksumVerdict::kUnknown;
   frame.l4_checksum = ChecksumVerdict::kUnknown;
   if (verdicts_) read_verdicts(frame, *mbuf);
-  return true;
 }
 
 }  // namespace millrace::nic

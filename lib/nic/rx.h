@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One receive queue: mbufs in, frame views out. Must hold: an mbuf lives until release(), so that
 // the views stay valid for the turn.
+//
+// A frame in several mbufs (a peer with a larger MTU, segments that the device has joined) is
+// copied into one piece. What does not fit the memory for that waits for the next burst.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "millrace/frame.h"
@@ -17,23 +21,35 @@ namespace millrace::nic {
 
 class Receiver {
  public:
+  static constexpr uint32_t kFrameBytesMax = 14 + 4 + 65'535;  // with a VLAN tag
+  static constexpr size_t kJoinBytes = 256 * 1024;             // for frames in pieces, in a burst
+
   Receiver(uint16_t port, uint16_t queue, bool verdicts, bool rss_hash, WireTallies& tallies)
       : port_(port), queue_(queue), verdicts_(verdicts), rss_hash_(rss_hash), tallies_(tallies) {}
 
   // As Wire::receive() and Wire::release().
   size_t receive(std::span<RxFrame> frames, bool& full);
   void release();
+  // Gives back all mbufs.
+  void close();
 
  private:
-  bool view(rte_mbuf* mbuf, RxFrame& frame) const;
+  void view(const rte_mbuf* mbuf, RxFrame& frame) const;
+  // Null when there is no room for it now.
+  const std::byte* join(const rte_mbuf* mbuf);
 
   uint16_t port_;
   uint16_t queue_;
   bool verdicts_;
   bool rss_hash_;
   WireTallies& tallies_;
+  // Of the mbufs of a burst, [first_, next_) lie behind views, [next_, held_) wait.
+  uint16_t first_ = 0;
+  uint16_t next_ = 0;
   uint16_t held_ = 0;
   std::array<rte_mbuf*, Wire::kBurstMax> mbufs_{};
+  std::unique_ptr<std::byte[]> joined_ = std::make_unique_for_overwrite<std::byte[]>(kJoinBytes);
+  size_t joined_bytes_ = 0;
 };
 
 }  // namespace millrace::nic

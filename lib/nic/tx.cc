@@ -5,6 +5,9 @@
 #include <rte_mbuf.h>
 #include <rte_memcpy.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/check.h"
 
 namespace millrace::nic {
@@ -39,14 +42,32 @@ size_t Sender::room(Instant now) {
 void Sender::send(std::span<const TxFrame> frames) {
   MR_ASSERT(waiting_ == 0 && frames.size() <= spare_count_);
   for (const TxFrame& frame : frames) {
-    rte_mbuf* mbuf = spare_[--spare_count_];
-    fill(mbuf, frame);
-    frames_[waiting_++] = mbuf;
+    if (frame.segment_bytes != 0) [[unlikely]] {
+      add_cut(frame);
+    } else {
+      add(frame);
+    }
   }
   first_ = 0;
   if (device_sums_) prepare();
   push();
   if (waiting_ != 0) tallies_.tx_full.add(1);
+}
+
+void Sender::add(const TxFrame& frame) {
+  rte_mbuf* mbuf = spare_[--spare_count_];
+  fill(mbuf, frame);
+  frames_[waiting_++] = mbuf;
+}
+
+void Sender::add_cut(const TxFrame& frame) {
+  MR_ASSERT(device_cuts_ && frame.segments() <= spare_count_);
+  rte_mbuf* mbuf = spare_[--spare_count_];
+  describe(mbuf, frame);
+  mbuf->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+  mbuf->tso_segsz = frame.segment_bytes;
+  chain(mbuf, frame);
+  frames_[waiting_++] = mbuf;
 }
 
 void Sender::fill(rte_mbuf* mbuf, const TxFrame& frame) const {
@@ -58,17 +79,57 @@ void Sender::fill(rte_mbuf* mbuf, const TxFrame& frame) const {
     write_frame(frame, {out, rte_pktmbuf_tailroom(mbuf)});
     return;
   }
-  mbuf->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
-  mbuf->ol_flags |= frame.is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
-  mbuf->l2_len = frame.l2_bytes;
-  mbuf->l3_len = frame.l3_bytes;
-  mbuf->l4_len = frame.l4_bytes;
+  describe(mbuf, frame);
   rte_memcpy(out, frame.header.data(), frame.header_bytes);
   out += frame.header_bytes;
   for (size_t i = 0; i < frame.payload_spans; ++i) {
     const auto piece = frame.payload[i];
     rte_memcpy(out, piece.data(), piece.size());
     out += piece.size();
+  }
+}
+
+// What the device needs to know to complete the checksum.
+void Sender::describe(rte_mbuf* mbuf, const TxFrame& frame) const {
+  mbuf->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
+  mbuf->ol_flags |= frame.is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+  mbuf->l2_len = frame.l2_bytes;
+  mbuf->l3_len = frame.l3_bytes;
+  mbuf->l4_len = frame.l4_bytes;
+}
+
+// Headers and payload into `head` and as many further mbufs as it takes.
+void Sender::chain(rte_mbuf* head, const TxFrame& frame) {
+  std::byte* out = rte_pktmbuf_mtod(head, std::byte*);
+  rte_memcpy(out, frame.header.data(), frame.header_bytes);
+  if (device_sums_ip_ && !frame.is_ipv6) {
+    constexpr size_t kIpChecksumAt = 10;
+    head->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+    std::memset(out + frame.l2_bytes + kIpChecksumAt, 0, 2);
+  }
+  head->pkt_len = static_cast<uint32_t>(frame.total_bytes());
+  rte_mbuf* tail = head;
+  size_t room = rte_pktmbuf_tailroom(head) - frame.header_bytes;
+  out += frame.header_bytes;
+  tail->data_len = frame.header_bytes;
+  for (std::span<const std::byte> piece : std::span(frame.payload).first(frame.payload_spans)) {
+    while (!piece.empty()) {
+      if (room == 0) {
+        MR_ASSERT(spare_count_ != 0);
+        tail->next = spare_[--spare_count_];
+        tail = tail->next;
+        ++head->nb_segs;
+        tail->data_len = 0;
+        room = rte_pktmbuf_tailroom(tail);
+        out = rte_pktmbuf_mtod(tail, std::byte*);
+      }
+      const size_t n = std::min(room, piece.size());
+      rte_memcpy(out, piece.data(), n);
+      tail->data_len = static_cast<uint16_t>(tail->data_len + n);
+      out += n;
+      room -= n;
+      piece = piece.subspan(n);
+    }
   }
 }
 

@@ -2,6 +2,10 @@
 // One transmit queue: frame descriptions in, mbufs out. Mbufs are set aside before the core is
 // asked for frames, so that no frame is described that could not be sent. What the device does not
 // take waits here, and while it does nothing more is fetched from the core.
+//
+// A description of several segments (TxFrame::segment_bytes) becomes a chain of mbufs that the
+// device cuts. It takes no more mbufs than it has segments, for each of which room() has set one
+// aside.
 #pragma once
 
 #include <array>
@@ -11,6 +15,7 @@
 
 #include "millrace/frame.h"
 #include "millrace/time.h"
+#include "nic/offload.h"
 #include "nic/wire.h"
 
 struct rte_mbuf;
@@ -20,9 +25,15 @@ namespace millrace::nic {
 
 class Sender {
  public:
-  // `device_sums`: the device completes TCP checksums.
-  Sender(uint16_t port, uint16_t queue, bool device_sums, rte_mempool* pool, WireTallies& tallies)
-      : port_(port), queue_(queue), device_sums_(device_sums), pool_(pool), tallies_(tallies) {}
+  Sender(uint16_t port, uint16_t queue, const Offloads& offloads, rte_mempool* pool,
+         WireTallies& tallies)
+      : port_(port),
+        queue_(queue),
+        device_sums_(offloads.tx_tcp_checksum),
+        device_sums_ip_(offloads.tx_ip_checksum),
+        device_cuts_(offloads.tso),
+        pool_(pool),
+        tallies_(tallies) {}
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
@@ -36,13 +47,19 @@ class Sender {
   void close();
 
  private:
+  void add(const TxFrame& frame);
+  void add_cut(const TxFrame& frame);
   void fill(rte_mbuf* mbuf, const TxFrame& frame) const;
+  void describe(rte_mbuf* mbuf, const TxFrame& frame) const;
+  void chain(rte_mbuf* head, const TxFrame& frame);
   void push();
   void prepare();
 
   uint16_t port_;
   uint16_t queue_;
-  bool device_sums_;
+  bool device_sums_;     // it completes TCP checksums
+  bool device_sums_ip_;  // and those of the IP headers that it writes
+  bool device_cuts_;
   rte_mempool* pool_;
   WireTallies& tallies_;
 

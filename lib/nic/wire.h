@@ -33,7 +33,7 @@ struct WireTallies {
   Tally tx_full;     // bursts that were not taken whole
   Tally tx_dropped;  // frames given up, or refused by the driver
   Tally no_buffers;  // turns that found no memory to send with
-  Tally rx_refused;  // frames in more pieces than one mbuf can hold
+  Tally rx_refused;  // frames larger than any IP packet
 };
 
 class Wire {

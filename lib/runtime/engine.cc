@@ -94,6 +94,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .mac = config.shard.interface.mac,
                                .spare_mac = runtime::draw_mac(),
                                .pool = *plan,
+                               .segmentation = config.segmentation_offload,
                                .verbose = config.verbose});
   if (!port) return port.error();
   impl->port = std::move(*port);
@@ -116,6 +117,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::attach(const EngineConfig& c
 Result<void> Engine::Impl::add_shard(const EngineConfig& config, Program& program) {
   ShardConfig shard_config = config.shard;
   shard_config.interface.mac = mac;
+  shard_config.tso_bytes_max = port ? port->tso_bytes_max() : 0;
   if (shard_config.seed == 0) shard_config.seed = runtime::draw_seed();
   auto created = Shard::create(shard_config, runtime::Clock::system().now());
   if (!created) return created.error();

@@ -85,7 +85,7 @@ void Shard::Impl::deliver_in_order(uint32_t index, const tcp::Effects& fx) {
   // The segment may fill a gap: then the acknowledgement must not wait (RFC 5681 section 4.2).
   const bool had_gap = c.inbox != kNil && tcp::has_gap(c, ctx_);
   // Learned from segments, and not from what one brings along by filling a gap.
-  c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(fx.data.size()));
+  note_rcv_mss(c, fx.data.size());
   bool all = fx.data.empty() || deliver(index, fx.data);
   if (had_gap) {
     c.set(tcp::kAckNow);

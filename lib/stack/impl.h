@@ -191,6 +191,11 @@ class Shard::Impl {
   // --- deliver.cc: what a segment meant, to the application.
   void apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause);
   bool deliver(uint32_t index, std::span<const std::byte> data);
+  // A device may join several segments to one.
+  void note_rcv_mss(Connection& c, size_t payload_bytes) const {
+    const size_t bytes = std::min<size_t>(payload_bytes, ctx_.local_mss);
+    c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(bytes));
+  }
   void deliver_in_order(uint32_t index, const tcp::Effects& fx);
   void on_peer_fin(uint32_t index);
   void end_after_reading(uint32_t index, uint8_t end);

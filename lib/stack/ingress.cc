@@ -159,7 +159,7 @@ bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
   const tcp::Taken taken = tcp::take_predicted(c, s, ctx_);
   if (taken.fin_acked && end_by_acknowledgement(index)) return true;
   if (s.payload_bytes != 0) {
-    c.rcv_mss = std::max(c.rcv_mss, static_cast<uint16_t>(s.payload_bytes));
+    note_rcv_mss(c, s.payload_bytes);
     if (!deliver(index, {s.payload, s.payload_bytes}) || c.has(tcp::kAborting)) [[unlikely]] {
       if (c.state != State::kClosed) mark_dirty(index);
       return true;

@@ -92,6 +92,35 @@ def throughput(lab):
                 expect(moved["received"] > 0.9 * moved["acknowledged"], f"echoed: {moved}")
 
 
+def jumbo_frames(lab, kind):
+    mtu = ["--mtu", "9000"]
+    with pair(lab, kind, ["--echo", ECHO, *mtu]) as client:
+        report = client("throughput", ECHO, "--direction", "both", "--duration", "1s",
+                        "--concurrency", "4", "--no-tso", *mtu)
+        expect_equal(failures(report), 0, "failures")
+        moved, segments = report["bytes"], report["stack"]["counters"]["TcpOutSegs"]
+        expect(moved["received"] > 0.9 * moved["acknowledged"] > 10_000_000, f"echoed: {moved}")
+        expect(moved["acknowledged"] > 3000 * segments, f"{segments} segments for {moved}")
+
+
+for kind in PAIRS:
+    CASES.add(f"{kind}: frames of 9000 bytes, both ways", lambda lab, k=kind: jumbo_frames(lab, k),
+              root=False)
+
+
+@CASES.case("vhost and virtio-user: segments that the peer takes uncut, and cut", root=False)
+def uncut_segments(lab):
+    with pair(lab, "vhost and virtio-user", ["--echo", ECHO]) as client:
+        for options, least, most in (([], 3, 7), (["--no-tso"], 1, 1)):
+            report = client("throughput", ECHO, "--direction", "both", "--duration", "1s", *options)
+            expect_equal(failures(report), 0, f"failures {options}")
+            moved, stack = report["bytes"], report["stack"]
+            expect(moved["received"] > 0.9 * moved["acknowledged"] > 10_000_000, f"echoed: {moved}")
+            segments = stack["counters"]["TcpOutSegs"] / stack["device"]["frames_out"]
+            expect(least <= segments + 0.01 and segments - 0.01 <= most,
+                   f"{segments} segments a frame with {options}")
+
+
 @CASES.case("memif: a server that closes first takes six frames for a connection", root=False)
 def six_frames(lab):
     with pair(lab, "memif", ["--echo", ECHO, "--echo-closes"]) as client:

@@ -46,6 +46,7 @@ struct EngineConfig {
   std::vector<std::string> eal_args;  // passed through, after ours
   uint32_t memory_mb = 0;             // for mbufs; 0: what the pool needs
   uint32_t mbufs = 0;                 // 0: from the ring sizes
+  bool segmentation_offload = true;   // let the device cut TCP segments where it can
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   Idling idling = Idling::kYield;
@@ -56,7 +57,7 @@ struct EngineConfig {
 
 struct DeviceStats {
   uint64_t frames_in = 0;
-  uint64_t frames_out = 0;
+  uint64_t frames_out = 0;  // one that the device cuts into segments counts once
   uint64_t missed = 0;      // lost by the device because nobody fetched them in time
   uint64_t tx_full = 0;     // bursts that the device did not take whole; the rest was kept
   uint64_t tx_dropped = 0;  // frames given up: the device stayed full

@@ -24,7 +24,7 @@ TEST(DeviceArgs, AreThoseOfTheDriver) {
        "role=client,socket=/x.sock,socket-abstract=no,rsize=10,bsize=2048"},
       {"memif:/x.sock,server", "net_memif0",
        "role=server,socket=/x.sock,socket-abstract=no,rsize=10,bsize=2048"},
-      {"vhost:/x.sock", "net_vhost0", "iface=/x.sock,queues=1,client=0"},
+      {"vhost:/x.sock", "net_vhost0", "iface=/x.sock,queues=1,client=0,tso=1"},
       {"virtio-user:/x.sock", "net_virtio_user0", "path=/x.sock,queues=1,queue_size=1024"},
       {"af_packet:eth0", "net_af_packet0",
        "iface=eth0,blocksz=8192,framesz=2048,framecnt=1024,qpairs=1"},

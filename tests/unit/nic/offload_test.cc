@@ -30,6 +30,29 @@ TEST(Offloads, OnlyWhatTheStackUsesIsAskedFor) {
   EXPECT_EQ(describe(offloads), "rx checksum by the device, tx checksum by the device");
 }
 
+TEST(Offloads, SegmentsAreCutByADeviceThatTakesChains) {
+  constexpr uint64_t kCut =
+      RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+  const Offloads offloads = negotiate("net_ice", kRxAll, kTxAll | kCut);
+  EXPECT_TRUE(offloads.tso);
+  EXPECT_TRUE(offloads.tx_ip_checksum);
+  EXPECT_EQ(offloads.tx_flags & kCut, kCut);
+  EXPECT_EQ(describe(offloads), "rx checksum by the device, tx checksum by the device, TSO");
+
+  EXPECT_FALSE(negotiate("net_ice", kRxAll, kTxAll).tso) << "one mbuf holds no such frame";
+  EXPECT_FALSE(negotiate("net_tap", kRxAll, kTxAll | kCut).tso);
+  const Offloads unwanted = negotiate("net_ice", kRxAll, kTxAll | kCut, false);
+  EXPECT_FALSE(unwanted.tso);
+  EXPECT_EQ(unwanted.tx_flags & kCut, 0u);
+}
+
+TEST(Offloads, OnlyVirtioUsersPeerMayLeaveSegmentsUncut) {
+  constexpr uint64_t kRx = kRxAll | RTE_ETH_RX_OFFLOAD_TCP_LRO;
+  EXPECT_NE(negotiate("net_virtio_user", kRx, 0).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
+  EXPECT_EQ(negotiate("net_virtio_user", kRx, 0, false).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
+  EXPECT_EQ(negotiate("net_ice", kRx, kTxAll).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
+}
+
 TEST(Offloads, VirtioVerifiesTcpButNotTheIpHeader) {
   const Offloads offloads = negotiate("net_virtio_user", RTE_ETH_RX_OFFLOAD_TCP_CKSUM, 0);
   EXPECT_EQ(offloads.rx_flags, RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
