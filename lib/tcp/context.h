@@ -46,6 +46,9 @@ struct Context {
   [[nodiscard]] const TcpOptions& options(const Connection& c) const {
     return (*profiles)[c.profile];
   }
+  [[nodiscard]] uint16_t local_mss_of(const IpAddress& peer) const {
+    return peer.is_v4() ? local_mss : local_mss_v6;
+  }
   void count(Counter counter, uint64_t n = 1) { counters->add(counter, n); }
 };
 

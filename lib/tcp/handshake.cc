@@ -26,6 +26,9 @@ uint16_t effective_mss(const IpAddress& peer, uint16_t peer_mss, bool timestamps
   return std::max<uint16_t>(mss, 32);  // a peer that announces next to nothing gets small segments
 }
 
+// What counts as a full-sized segment until a larger one has come.
+constexpr uint16_t kFirstRcvMss = 536;
+
 uint16_t peer_mss(const IpAddress& peer, const wire::Segment& s) {
   return s.mss == 0 ? default_mss(peer) : s.mss;
 }
@@ -65,7 +68,7 @@ void accept_syn(Connection& c, const wire::Segment& s, Context& ctx) {
   c.quick_acks = options.quick_acks;
   take_user_timeout(c, s, ctx);
   c.snd_mss = effective_mss(c.key.peer, peer_mss(c.key.peer, s), timestamps, options, ctx);
-  c.rcv_mss = default_mss(c.key.peer);
+  c.rcv_mss = kFirstRcvMss;
   c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0xffffu);
   note_window(c, s, 0);  // the window of a SYN is never scaled (RFC 7323 section 2.2)
 }
@@ -87,7 +90,7 @@ void learn_fast_open(Connection& c, const wire::Segment& s, Context& ctx) {
 }  // namespace
 
 uint16_t announced_mss(const TcpOptions& options, const Context& ctx, const IpAddress& peer) {
-  const uint16_t local = peer.is_v4() ? ctx.local_mss : ctx.local_mss_v6;
+  const uint16_t local = ctx.local_mss_of(peer);
   return options.mss_max == 0 ? local : std::min(options.mss_max, local);
 }
 
@@ -107,7 +110,7 @@ void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offs
   c.snd_end = iss + 1;  // bytes queued before the handshake follow the SYN
   c.ts_offset = ts_offset;
   c.snd_mss = default_mss(c.key.peer);
-  c.rcv_mss = c.snd_mss;
+  c.rcv_mss = kFirstRcvMss;
   c.set(kSynDue);
   if (options.timestamps) c.set(kTimestamps);
   if (options.sack) c.set(kSack);
@@ -276,7 +279,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
   if (half.sack()) c.set(kSack);
   note_options(c, options);
   c.snd_mss = effective_mss(half.key.peer, half.mss, half.timestamps(), options, ctx);
-  c.rcv_mss = default_mss(c.key.peer);
+  c.rcv_mss = kFirstRcvMss;
   c.total_retrans = half.retries;
   note_window(c, s, scale ? half.window_shift() : 0);
   start_congestion(c, ctx, half.retries != 0);

@@ -18,8 +18,8 @@ SeqNum free_edge(const Connection& c, const Context& ctx, uint32_t limit) {
 }
 
 // How far the edge must move before it is moved at all.
-int32_t step_bytes(const Context& ctx, uint32_t limit) {
-  return static_cast<int32_t>(std::min<uint32_t>(limit / 2, ctx.local_mss));
+int32_t step_bytes(const Connection& c, const Context& ctx, uint32_t limit) {
+  return static_cast<int32_t>(std::min<uint32_t>(limit / 2, ctx.local_mss_of(c.key.peer)));
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ uint16_t announce_window(Connection& c, Context& ctx) {
   const SeqNum free = free_edge(c, ctx, limit);
   const uint8_t shift = c.rcv_wscale();
   const uint32_t unit = uint32_t{1} << shift;
-  const bool move = SeqNum::distance(c.rcv_adv, free) >= step_bytes(ctx, limit);
+  const bool move = SeqNum::distance(c.rcv_adv, free) >= step_bytes(c, ctx, limit);
   const uint32_t window = (move ? free : max(c.rcv_adv, c.rcv_nxt)) - c.rcv_nxt;
   uint32_t scaled = window >> shift;
   // Rounding down would take back part of what was promised, so a kept edge is rounded up; but
@@ -61,7 +61,7 @@ uint16_t announce_window_on_syn(Connection& c, Context& ctx) {
 bool window_update_due(const Connection& c, const Context& ctx) {
   if (peer_has_closed(c.state)) return false;  // nothing can come any more
   const uint32_t limit = receive_limit(c, ctx);
-  return SeqNum::distance(c.rcv_adv, free_edge(c, ctx, limit)) >= step_bytes(ctx, limit);
+  return SeqNum::distance(c.rcv_adv, free_edge(c, ctx, limit)) >= step_bytes(c, ctx, limit);
 }
 
 }  // namespace millrace::tcp

@@ -36,8 +36,10 @@ Scenario quiet_scenario(std::string name, uint64_t seed) {
 
 void fit_for_ipv6(Scenario& scenario) {
   constexpr uint16_t kLeast = 1260;
+  constexpr uint16_t kMost = 8980;
   for (HostPlan& host : scenario.hosts) {
-    host.shard.interface.mtu = std::max(host.shard.interface.mtu, kLeast);
+    uint16_t& mtu = host.shard.interface.mtu;
+    mtu = std::clamp(mtu, kLeast, kMost);
   }
   for (LinkConfig& link : scenario.links) {
     if (link.path_mtu != 0) link.path_mtu = std::max(link.path_mtu, kLeast);

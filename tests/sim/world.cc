@@ -589,8 +589,8 @@ std::string World::report(const std::string& what) const {
   char time[32];
   std::snprintf(time, sizeof time, "%.6f", static_cast<double>(now_.ns) * 1e-9);
   text += "simulator: " + scenario_.name + " failed at " + time + " s: " + what + "\nseed " + seed +
-          ", replay: " + "./run sim --seed " + seed +
-          (scenario_.name == "Swarm" ? "" : " --gtest_filter=Sim." + scenario_.name) +
+          ", replay: " + (test::plays_ipv6() ? "MILLRACE_FAMILY=6 " : "") + "./run sim --seed " +
+          seed + (scenario_.name == "Swarm" ? "" : " --gtest_filter=Sim." + scenario_.name) +
           "   (--verbose prints every packet)\n";
   return text;
 }

@@ -48,7 +48,7 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
   static std::map<std::pair<uint64_t, uint32_t>, int64_t> shifts_ms;
   const auto key =
       std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) |
-                                            (setup_.native ? 2u : 0u) | (setup_.active ? 1u : 0u));
+                                            (static_cast<uint32_t>(setup_.family) << 1) | (setup_.active ? 1u : 0u));
   if (!shifts_ms.contains(key)) {
     const bool manual_arp = std::exchange(setup_.manual_arp, false);
     const SynCookies cookies = std::exchange(setup_.shard.syn_cookies, SynCookies::kNever);
@@ -80,7 +80,7 @@ void Scene::start(Instant epoch) {
   transcript_.clear();
   zero_ = epoch + milliseconds(setup_.rtt_ms);
   now_ms_ = -setup_.rtt_ms;
-  auto host = TestHost::create(setup_.shard, epoch, setup_.native);
+  auto host = TestHost::create(setup_.shard, epoch, setup_.family);
   if (!host.ok()) return fail(Where::current(), "Host::create: " + host.error().message);
   host_ = std::move(host.value());
   flow(setup_.peer_port, setup_.local_port);

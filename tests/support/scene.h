@@ -61,8 +61,8 @@ struct Stage {
   uint16_t peer_mss = 1460;
   int peer_window_shift = -1;  // -1: the option is not sent
   bool peer_sack = false;      // the unseen handshake offers SACK
-  bool native = false;         // frames are not translated where the suite is played in IPv6
-  bool manual_arp = false;     // the test answers and claims ARP and neighbour discovery
+  Family family = Family::kOfTheSuite;
+  bool manual_arp = false;  // the test answers and claims ARP and neighbour discovery
 
   Stage();
   // Each returns the set-up, so that a scene begins with one line.
@@ -86,7 +86,8 @@ struct Stage {
   Stage& tune_shard(const std::function<void(ShardConfig&)>& change) {
     return change(shard), *this;
   }
-  Stage& own_family() { return native = true, *this; }
+  Stage& own_family() { return family = Family::kOwn, *this; }
+  Stage& ipv6() { return family = Family::kIpv6, *this; }
   Stage& arp_by_hand() { return manual_arp = true, *this; }
 };
 

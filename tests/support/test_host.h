@@ -15,12 +15,18 @@
 
 namespace millrace::test {
 
+// What a host under test speaks.
+enum class Family : uint8_t {
+  kOfTheSuite,  // IPv4, or IPv6 behind the translator, as the suite is played
+  kIpv6,        // IPv6 behind the translator
+  kOwn,         // what the test does: nothing is translated
+};
+
 class TestHost {
  public:
-  // `native`: the test speaks for itself, in whichever family.
   static Result<std::unique_ptr<TestHost>> create(ShardConfig config, Instant start = {},
-                                                  bool native = false) {
-    const bool v6 = plays_ipv6() && !native;
+                                                  Family family = Family::kOfTheSuite) {
+    const bool v6 = family == Family::kIpv6 || (family == Family::kOfTheSuite && plays_ipv6());
     if (v6) to_v6(config.interface);
     auto host = Host::create(config, start);
     if (!host) return host.error();
