@@ -74,12 +74,14 @@ void Interface::on_router(const IpAddress& router, const wire::NdMessage& said, 
   const auto known = std::find_if(routers_.begin(), routers_.end(),
                                   [&](const Router& r) { return r.address == router; });
   const Instant expires = now + seconds(said.router_lifetime_seconds);
-  if (said.router_lifetime_seconds == 0) {
-    if (known != routers_.end()) routers_.erase(known);
-  } else if (known != routers_.end()) {
+  bool changed = false;
+  if (known != routers_.end()) {
     known->expires = expires;
-  } else if (routers_.size() < kRoutersMax) {
+    changed = said.router_lifetime_seconds == 0;
+    if (changed) routers_.erase(known);
+  } else if (said.router_lifetime_seconds != 0 && routers_.size() < kRoutersMax) {
     routers_.push_back({router, expires});
+    changed = true;
   }
   if (said.router_lifetime_seconds != 0) {
     solicitations_left_ = 0;
@@ -89,14 +91,16 @@ void Interface::on_router(const IpAddress& router, const wire::NdMessage& said, 
     mtu_v6_ = static_cast<uint16_t>(said.mtu);
   }
   for (const wire::PrefixInformation& prefix : std::span(said.prefixes).first(said.prefix_count)) {
-    on_prefix(prefix, now);
+    changed = on_prefix(prefix, now) || changed;
   }
-  rebuild();
+  // Routers repeat themselves: most of what they say is known.
+  if (changed) rebuild();
   reckon();
 }
 
-void Interface::on_prefix(const wire::PrefixInformation& said, Instant now) {
-  if (said.prefix.address.is_link_local() || said.prefix.address.is_multicast()) return;
+bool Interface::on_prefix(const wire::PrefixInformation& said, Instant now) {
+  if (said.prefix.address.is_link_local() || said.prefix.address.is_multicast()) return false;
+  bool changed = false;
   const Instant valid_until = from_now(said.valid_seconds, now);
   if (said.on_link) {
     const auto known = std::find_if(networks_.begin(), networks_.end(),
@@ -105,19 +109,21 @@ void Interface::on_prefix(const wire::PrefixInformation& said, Instant now) {
       known->expires = valid_until;  // 0 seconds: expire() takes it away
     } else if (said.valid_seconds != 0 && networks_.size() < kNetworksMax) {
       networks_.push_back({said.prefix, valid_until});
+      changed = true;
     }
   }
   const bool forms = config_.autoconfigure == Autoconfigure::kAddresses && said.autonomous &&
                      said.prefix.length == kInterfaceIdBits;
-  if (!forms || said.preferred_seconds > said.valid_seconds) return;
+  if (!forms || said.preferred_seconds > said.valid_seconds) return changed;
   const IpAddress address = wire::with_interface_id(said.prefix.address, config_.mac);
   auto own = std::find_if(own_.begin(), own_.end(),
                           [&](const OwnAddress& one) { return one.prefix.address == address; });
-  if (own != own_.end() && !own->formed) return;
+  if (own != own_.end() && !own->formed) return changed;
   if (own == own_.end()) {
     const auto formed =
         std::count_if(own_.begin(), own_.end(), [](const OwnAddress& one) { return one.formed; });
-    if (said.valid_seconds == 0 || formed >= static_cast<ptrdiff_t>(kFormedMax)) return;
+    if (said.valid_seconds == 0 || formed >= static_cast<ptrdiff_t>(kFormedMax)) return changed;
+    changed = true;
     add({address, said.prefix.length}, true, now);
     own = std::prev(own_.end());
     own->valid_until = valid_until;
@@ -130,7 +136,9 @@ void Interface::on_prefix(const wire::PrefixInformation& said, Instant now) {
   own->preferred_until = from_now(said.preferred_seconds, now);
   if (own->state == AddressState::kDeprecated && own->preferred_until > now) {
     own->state = AddressState::kPreferred;
+    changed = true;
   }
+  return changed;
 }
 
 void Interface::on_no_router(const IpAddress& address) {

@@ -52,23 +52,16 @@ int wear(AddressState state) {
 }  // namespace
 
 Interface::Interface(const InterfaceConfig& config, Instant now)
-    : config_(config), mtu_v6_(config.mtu) {
+    : config_(config), v6_(config.speaks_ipv6()), mtu_v6_(config.mtu) {
   constexpr uint8_t kSolicitationsMax = 3;  // RFC 4861 section 10
   for (const Prefix& prefix : config.addresses) add(prefix, false, now);
-  if (speaks_v6()) add_link_local(now);
+  if (v6_) add_link_local(now);
   if (config.autoconfigure != Autoconfigure::kOff) {
     solicitations_left_ = kSolicitationsMax;
     next_solicitation_ = now;
   }
   rebuild();
   reckon();
-}
-
-bool Interface::speaks_v6() const {
-  if (config_.autoconfigure != Autoconfigure::kOff) return true;
-  const auto is_v6 = [](const Prefix& prefix) { return !prefix.address.is_v4(); };
-  return std::any_of(config_.addresses.begin(), config_.addresses.end(), is_v6) ||
-         std::any_of(config_.source_ranges.begin(), config_.source_ranges.end(), is_v6);
 }
 
 // --- Whose address ------------------------------------------------------------------------------
@@ -101,7 +94,7 @@ bool Interface::is_ours(const IpAddress& address) const {
 
 bool Interface::has_joined(const std::byte* mac) const {
   constexpr uint32_t kLowBits = 0xffffff;
-  if (wire::load16(mac) != 0x3333 || !speaks_v6()) return false;
+  if (wire::load16(mac) != 0x3333 || !v6_) return false;
   const uint32_t group = wire::load_be32(mac + 2);
   if (group == 1) return true;  // ff02::1
   if (group >> 24 != 0xff) return false;

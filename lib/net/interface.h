@@ -142,16 +142,17 @@ class Interface {
   void rebuild_ranges();
   void rebuild_routes();
   [[nodiscard]] bool in_ranges(const IpAddress& address) const;
-  [[nodiscard]] bool speaks_v6() const;
   [[nodiscard]] IpAddress source_v4(const IpAddress& destination) const;
   [[nodiscard]] IpAddress source_v6(const IpAddress& destination) const;
   // The step of `own` that is due; changes its state.
   Due step(OwnAddress& own, Instant now);
-  void on_prefix(const wire::PrefixInformation& prefix, Instant now);
+  // Whether addresses or routes are others by it; of on_router(), too.
+  bool on_prefix(const wire::PrefixInformation& prefix, Instant now);
   void expire(Instant now);
   void reckon();
 
   InterfaceConfig config_;
+  bool v6_;  // there is any
   std::vector<OwnAddress> own_;
   IpAddress first_;  // in use, or unspecified: most packets are for one of these
   IpAddress first_v6_;

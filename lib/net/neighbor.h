@@ -122,8 +122,9 @@ class Neighbors {
   Neighbor& operator[](uint32_t index) { return entries_[index]; }
   const Neighbor& operator[](uint32_t index) const { return entries_[index]; }
 
-  // Steps that are due: ask(index) sends a request, to all as long as the entry is kIncomplete;
-  // failed(index) says that nobody answered. An entry without references is then forgotten.
+  // Steps that are due: ask(index) sends a request, to all as long as the entry is kIncomplete, and
+  // returns false when it cannot be sent yet; failed(index) says that nobody answered. An entry
+  // without references is then forgotten.
   template <class Ask, class Failed>
   void advance(uint32_t tick, Ask&& ask, Failed&& failed);
   [[nodiscard]] std::optional<uint32_t> next_deadline() const { return next_; }
@@ -182,10 +183,9 @@ void Neighbors::advance(uint32_t tick, Ask&& ask, Failed&& failed) {
     const bool asking = n.state == NeighborState::kIncomplete || n.state == NeighborState::kProbe;
     if (!asking && !age(i, tick)) continue;
     if (n.requests < timing_.retries) {
-      ++n.requests;
       const bool v4 = n.address.is_v4();
       schedule(n, tick + (v4 ? timing_.timeout_ticks : timing_.retransmit_ticks));
-      ask(i);
+      if (ask(i)) ++n.requests;
       continue;
     }
     n.state = NeighborState::kFailed;

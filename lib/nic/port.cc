@@ -199,20 +199,22 @@ Result<void> Port::set_mac() {
       return Error{fmt::format("mac {} is that of the kernel's end of {}: choose another",
                                mac_.to_string(), wish_.device.to_string())};
     }
-    return {};
   }
   // Only these filter by address.
-  if (kind == DeviceKind::kPci) {
+  if (kind != DeviceKind::kPci && kind != DeviceKind::kAfPacket && kind != DeviceKind::kAfXdp) {
+    return {};
+  }
+  bool received = mac_ == device_mac;
+  if (!received && kind == DeviceKind::kPci) {
     rte_ether_addr ours{};
     std::memcpy(ours.addr_bytes, mac_.bytes.data(), sizeof(ours.addr_bytes));
-    if (rte_eth_dev_default_mac_addr_set(id_, &ours) == 0) return {};
+    received = rte_eth_dev_default_mac_addr_set(id_, &ours) == 0;
   }
-  if (kind == DeviceKind::kPci || kind == DeviceKind::kAfPacket || kind == DeviceKind::kAfXdp) {
-    if (const int error = rte_eth_promiscuous_enable(id_); error != 0) {
-      return failed(wish_, fmt::format("receiving for mac {}", mac_.to_string()), error);
-    }
-    promiscuous_ = true;
+  if (received && (!wish_.groups || rte_eth_allmulticast_enable(id_) == 0)) return {};
+  if (const int error = rte_eth_promiscuous_enable(id_); error != 0) {
+    return failed(wish_, fmt::format("receiving for mac {}", mac_.to_string()), error);
   }
+  promiscuous_ = true;
   return {};
 }
 

@@ -25,6 +25,7 @@ struct PortWish {
   uint16_t tx_descriptors = 1024;
   MacAddress mac;        // zero: the device's own, or spare_mac where that is the peer's
   MacAddress spare_mac;  // locally administered, drawn at random
+  bool groups = false;   // multicast frames, too, as IPv6 needs them
   PoolPlan pool;
   bool segmentation = true;  // let the device cut TCP segments where it can
   bool verbose = false;

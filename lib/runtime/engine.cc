@@ -93,6 +93,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .tx_descriptors = config.tx_descriptors,
                                .mac = config.shard.interface.mac,
                                .spare_mac = runtime::draw_mac(),
+                               .groups = config.shard.interface.speaks_ipv6(),
                                .pool = *plan,
                                .segmentation = config.segmentation_offload,
                                .verbose = config.verbose});

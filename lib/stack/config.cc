@@ -48,16 +48,9 @@ void check_prefix(Checker& check, const char* name, const Prefix& prefix) {
   check.between(name, prefix.length, 0, prefix.address.is_v4() ? 32 : 128);
 }
 
-bool speaks_v6(const InterfaceConfig& interface) {
-  const auto is_v6 = [](const Prefix& prefix) { return !prefix.address.is_v4(); };
-  return interface.autoconfigure != Autoconfigure::kOff ||
-         std::any_of(interface.addresses.begin(), interface.addresses.end(), is_v6) ||
-         std::any_of(interface.source_ranges.begin(), interface.source_ranges.end(), is_v6);
-}
-
 // Whether frames reach `gateway`: another host of a network of ours.
 bool is_on_link(const InterfaceConfig& interface, const IpAddress& gateway) {
-  if (!gateway.is_v4() && gateway.is_link_local()) return speaks_v6(interface);
+  if (!gateway.is_v4() && gateway.is_link_local()) return interface.speaks_ipv6();
   return std::any_of(
       interface.addresses.begin(), interface.addresses.end(),
       [&](const Prefix& prefix) { return prefix.contains(gateway) && prefix.address != gateway; });
@@ -70,7 +63,7 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
                             interface.mac.to_string()));
   check.between("interface.mtu", interface.mtu, 576, 9000);
   check.between("interface.ttl", interface.ttl, 1, 255);
-  if (speaks_v6(interface)) {
+  if (interface.speaks_ipv6()) {
     check.require(interface.mtu >= wire::kIpv6MtuMin,
                   fmt::format("interface.mtu is {}; IPv6 needs at least {}", interface.mtu,
                               wire::kIpv6MtuMin));

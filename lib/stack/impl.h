@@ -168,7 +168,7 @@ class Shard::Impl {
   void advance_link();
   void retry_gateways();
   void on_interface_changed();
-  void ask_neighbor(uint32_t neighbor);
+  bool ask_neighbor(uint32_t neighbor);
   void on_neighbor_known(uint32_t neighbor);
   void on_neighbor_failed(uint32_t neighbor);
   bool find_other_way(Connection& c);

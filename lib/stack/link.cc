@@ -17,14 +17,14 @@ constexpr uint32_t kGatewayRetryTicks = 30'000;
 // --- Time ---------------------------------------------------------------------------------------
 
 void Shard::Impl::advance_link() {
-  neighbors_.advance(
-      ctx_.tick, [this](uint32_t index) { ask_neighbor(index); },
-      [this](uint32_t index) { on_neighbor_failed(index); });
   const uint32_t changes = interface_.changes();
   interface_.advance(
       now_, [this](const net::OwnAddress& own) { probe_address(own.prefix.address); },
       [this](const net::OwnAddress& own) { announce(own); }, [this] { solicit_routers(); });
   if (interface_.changes() != changes) on_interface_changed();
+  neighbors_.advance(
+      ctx_.tick, [this](uint32_t index) { return ask_neighbor(index); },
+      [this](uint32_t index) { on_neighbor_failed(index); });
   retry_gateways();
 }
 
@@ -48,12 +48,14 @@ void Shard::Impl::on_interface_changed() {
 
 // --- Neighbours ---------------------------------------------------------------------------------
 
-void Shard::Impl::ask_neighbor(uint32_t index) {
+// False when the address to ask from is not ours to use yet.
+bool Shard::Impl::ask_neighbor(uint32_t index) {
   const net::Neighbor& n = neighbors_[index];
   const IpAddress source = interface_.source_for(n.address);
+  if (!interface_.settled() && !interface_.is_local(source)) return false;
   if (n.address.is_v4()) {
     send_arp(true, MacAddress{}, n.address, source);
-    return;
+    return true;
   }
   const bool probes = n.state == net::NeighborState::kProbe;
   wire::NdMessage asks{.type = wire::kIcmpV6NeighborSolicitation, .target = n.address};
@@ -61,6 +63,7 @@ void Shard::Impl::ask_neighbor(uint32_t index) {
   const net::OwnAddress* own = interface_.own(source);
   if (own == nullptr || own->checked()) asks.mac = config_.interface.mac;
   send_nd(source, probes ? n.address : wire::solicited_node(n.address), n.mac(), asks);
+  return true;
 }
 
 // Frames that waited for the address can go; connections that waited are looked at by the next

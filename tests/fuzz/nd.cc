@@ -131,7 +131,7 @@ class Host {
     interface_.advance(
         now_, [](const auto&) {}, [](const auto&) {}, [] {});
     neighbors_.advance(
-        tick, [](uint32_t) {}, [](uint32_t) {});
+        tick, [](uint32_t) { return true; }, [](uint32_t) {});
     if (said.type == kIcmpV6RouterAdvertisement) interface_.on_router(from, said, now_);
     if (said.type == kIcmpV6NeighborAdvertisement) {
       const auto learned = neighbors_.learn_advertised(

@@ -282,6 +282,24 @@ TEST(SceneAddressCheck, Ipv4IsProbedForBeforeItIsUsed) {
   s.in("arp who-has 10.0.0.1 tell 10.0.0.2").out("arp reply 10.0.0.1 is-at 02:00:00:00:00:01");
 }
 
+TEST(SceneAddressCheck, WhatIsToBeSentWaitsForTheAddress) {
+  const auto probing = [](ShardConfig& c) { c.interface.arp_probe = true; };
+  const char* probe = "arp who-has 10.0.0.1 tell 0.0.0.0";
+  Scene s(client().own_family().arp_by_hand().tune_shard(probing));
+  s.out(probe).app("connect").silence();
+  s.at(1000).out(probe).at(2000).out(probe).at(3999).silence().state("SYN-SENT");
+  s.at(4000).out("arp who-has 10.0.0.1 tell 10.0.0.1").out("arp who-has 10.0.0.2 tell 10.0.0.1");
+  s.in("arp reply 10.0.0.2 is-at 02:00:00:00:00:02").out("S 0").silence();
+}
+
+TEST(SceneAddressCheck, ConnectionsOfAnAddressThatIsGivenUpEnd) {
+  const auto probing = [](ShardConfig& c) { c.interface.arp_probe = true; };
+  Scene s(client().own_family().arp_by_hand().tune_shard(probing));
+  s.out("arp who-has 10.0.0.1 tell 0.0.0.0").app("connect").silence();
+  s.at(500).in("arp reply 10.0.0.1 is-at 02:00:00:00:00:99").silence().closed("unreachable");
+  s.connections(0).at(10000).silence();
+}
+
 TEST(SceneAddressCheck, AnIpv4AddressThatAnotherHostHasIsGivenUp) {
   const auto probing = [](ShardConfig& c) { c.interface.arp_probe = true; };
   for (const char* claim :

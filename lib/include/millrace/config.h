@@ -135,6 +135,18 @@ struct InterfaceConfig {
   bool arp_probe = false;
   AddressCheck address_check = AddressCheck::kOptimistic;
   Autoconfigure autoconfigure = Autoconfigure::kOff;
+
+  // Whether there is any IPv6 on it.
+  [[nodiscard]] bool speaks_ipv6() const {
+    if (autoconfigure != Autoconfigure::kOff) return true;
+    for (const Prefix& own : addresses) {
+      if (!own.address.is_v4()) return true;
+    }
+    for (const Prefix& range : source_ranges) {
+      if (!range.address.is_v4()) return true;
+    }
+    return false;
+  }
 };
 
 // When a SYN is answered without storing anything (RFC 4987 section 3.6).

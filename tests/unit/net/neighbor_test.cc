@@ -28,11 +28,16 @@ struct Cache {
     asked.clear();
     failed.clear();
     neighbors.advance(
-        tick, [&](uint32_t i) { asked.push_back(neighbors[i].address); },
+        tick,
+        [&](uint32_t i) {
+          if (can_ask) asked.push_back(neighbors[i].address);
+          return can_ask;
+        },
         [&](uint32_t i) { failed.push_back(neighbors[i].address); });
   }
 
   Neighbors neighbors;
+  bool can_ask = true;
   std::vector<IpAddress> asked;
   std::vector<IpAddress> failed;
 };
@@ -81,6 +86,22 @@ TEST(NetNeighbors, SilenceFailsItAfterThreeRequests) {
   EXPECT_EQ(cache.neighbors[n].state, NeighborState::kFailed);
   EXPECT_EQ(cache.neighbors.acquire(host(2), 4000), n);
   EXPECT_EQ(cache.neighbors[n].state, NeighborState::kIncomplete);
+}
+
+TEST(NetNeighbors, WhatCannotBeAskedYetDoesNotCount) {
+  Cache cache;
+  const uint32_t n = cache.neighbors.acquire(host(2), 0);
+  ++cache.neighbors[n].references;
+  cache.can_ask = false;
+  for (uint32_t tick = 0; tick < 10000; tick += 1000) cache.advance(tick);
+  EXPECT_EQ(cache.neighbors[n].state, NeighborState::kIncomplete);
+  cache.can_ask = true;
+  for (const uint32_t tick : {10000u, 11000u, 12000u}) {
+    cache.advance(tick);
+    EXPECT_EQ(cache.asked.size(), 1u) << tick;
+  }
+  cache.advance(13000);
+  EXPECT_EQ(cache.failed, std::vector{host(2)});
 }
 
 TEST(NetNeighbors, OneThatNobodyRefersToIsForgottenWhenItFails) {

@@ -34,7 +34,7 @@ struct Cache {
   size_t asked_at(uint32_t tick) {
     size_t asked = 0;
     neighbors.advance(
-        tick, [&](uint32_t) { ++asked; }, [&](uint32_t) { ++failed; });
+        tick, [&](uint32_t) { return ++asked != 0; }, [&](uint32_t) { ++failed; });
     return asked;
   }
 
