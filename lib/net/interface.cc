@@ -13,6 +13,10 @@
 namespace millrace::net {
 namespace {
 
+// No packet's address, and unlike the unspecified one nobody asks whose it is.
+const IpAddress kNobody =
+    IpAddress::v6({255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255});
+
 constexpr uint8_t kLinkLocalScope = 2;  // RFC 4291 section 2.7
 constexpr uint8_t kGlobalScope = 14;
 
@@ -113,7 +117,7 @@ bool Interface::has_joined(const std::byte* mac) const {
 
 void Interface::rebuild() {
   ++changes_;
-  first_ = first_v6_ = IpAddress{};
+  first_ = first_v6_ = kNobody;
   broadcasts_ = {IpAddress::v4(0xffffffff)};
   tentative_ = 0;
   for (const OwnAddress& own : own_) {
@@ -121,7 +125,7 @@ void Interface::rebuild() {
     tentative_ += own.state == AddressState::kTentative ? 1 : 0;
     if (!own.usable()) continue;
     IpAddress& first = address.is_v4() ? first_ : first_v6_;
-    if (first.is_unspecified() || (first.is_link_local() && !address.is_v4())) first = address;
+    if (first == kNobody || (first.is_link_local() && !address.is_v4())) first = address;
     if (address.is_v4() && own.prefix.length < 31) broadcasts_.push_back(own.prefix.broadcast());
   }
   rebuild_ranges();

@@ -154,7 +154,7 @@ class Interface {
   InterfaceConfig config_;
   bool v6_;  // there is any
   std::vector<OwnAddress> own_;
-  IpAddress first_;  // in use, or unspecified: most packets are for one of these
+  IpAddress first_;  // in use, or nobody: most packets are for one of these
   IpAddress first_v6_;
   std::vector<IpAddress> broadcasts_;
   std::vector<Range> ranges_;  // all that is in use, in order, apart from each other

@@ -48,11 +48,12 @@ void Shard::Impl::on_interface_changed() {
 
 // --- Neighbours ---------------------------------------------------------------------------------
 
-// False when the address to ask from is not ours to use yet.
+// False when the address to ask from is not ours to use yet. Without any there is nothing to ask.
 bool Shard::Impl::ask_neighbor(uint32_t index) {
   const net::Neighbor& n = neighbors_[index];
   const IpAddress source = interface_.source_for(n.address);
-  if (!interface_.settled() && !interface_.is_local(source)) return false;
+  if (source.is_unspecified()) return true;
+  if (!interface_.is_local(source)) return false;
   if (n.address.is_v4()) {
     send_arp(true, MacAddress{}, n.address, source);
     return true;

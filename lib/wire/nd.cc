@@ -72,10 +72,11 @@ bool read_prefix(const std::byte* option, size_t bytes, NdMessage& message) {
   constexpr size_t kPrefixBytes = 32;
   const uint8_t length = load8(option + 2);
   if (bytes != kPrefixBytes || length > 128) return false;
-  if (message.prefix_count == NdMessage::kPrefixesMax) return true;
+  const IpAddress address = load_address(option + 16);
+  if (address.is_v4() || message.prefix_count == NdMessage::kPrefixesMax) return true;
   const uint8_t flags = load8(option + 3);
   message.prefixes[message.prefix_count++] = {
-      .prefix = Prefix{Prefix{load_address(option + 16), length}.network(), length},
+      .prefix = Prefix{Prefix{address, length}.network(), length},
       .on_link = (flags & kOnLinkFlag) != 0,
       .autonomous = (flags & kAutonomousFlag) != 0,
       .valid_seconds = load_be32(option + 4),
@@ -103,6 +104,11 @@ bool read_options(std::span<const std::byte> options, NdMessage& message) {
   return true;
 }
 
+// An IPv4-mapped target would name a neighbour of IPv4.
+bool is_target(const IpAddress& address) {
+  return !address.is_multicast() && !address.is_unspecified() && !address.is_v4();
+}
+
 // What RFC 4861 sections 6.1 and 7.1 ask beyond lengths.
 bool is_consistent(const IpAddress& source, const IpAddress& destination,
                    const NdMessage& message) {
@@ -113,10 +119,10 @@ bool is_consistent(const IpAddress& source, const IpAddress& destination,
     case kIcmpV6RouterAdvertisement:
       return source.is_link_local();
     case kIcmpV6NeighborSolicitation:
-      if (message.target.is_multicast() || message.target.is_unspecified()) return false;
+      if (!is_target(message.target)) return false;
       return !nobody || (!message.mac && destination == solicited_node(message.target));
     default:
-      if (message.target.is_multicast() || message.target.is_unspecified() || nobody) return false;
+      if (!is_target(message.target) || nobody) return false;
       return !(message.solicited && destination.is_multicast());
   }
 }

@@ -58,7 +58,8 @@ struct PrefixInformation {
 inline constexpr uint32_t kForever = UINT32_MAX;
 
 struct NdMessage {
-  static constexpr size_t kPrefixesMax = 8;  // of one message; what comes behind is not read
+  // Of one message; what comes behind is not read, nor what is IPv4-mapped.
+  static constexpr size_t kPrefixesMax = 8;
 
   uint8_t type = 0;  // one of the four below kIcmpV6Redirect
   // Solicitation and advertisement of a neighbour.

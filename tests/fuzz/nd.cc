@@ -96,11 +96,14 @@ void check_promises(const NdMessage& said, const Around& a) {
   require(said.prefix_count <= NdMessage::kPrefixesMax);
   for (const PrefixInformation& p : std::span(said.prefixes).first(said.prefix_count)) {
     require(p.prefix.length <= 128 && p.prefix.network() == p.prefix.address);
+    require(!p.prefix.address.is_v4());
   }
   if (said.type == kIcmpV6RouterAdvertisement) require(a.source.is_link_local());
   const bool neighbor =
       said.type == kIcmpV6NeighborSolicitation || said.type == kIcmpV6NeighborAdvertisement;
-  if (neighbor) require(!said.target.is_multicast() && !said.target.is_unspecified());
+  if (neighbor) {
+    require(!said.target.is_multicast() && !said.target.is_unspecified() && !said.target.is_v4());
+  }
   if (a.source.is_unspecified()) {
     require(said.type != kIcmpV6NeighborAdvertisement);
     require(!said.mac || said.type == kIcmpV6NeighborAdvertisement);

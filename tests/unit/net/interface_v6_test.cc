@@ -82,6 +82,17 @@ TEST(NetInterfaceV6, AnyIpv6AddressBringsALinkLocalOne) {
   EXPECT_EQ(v4.next_hop(ip("fe80::77")), std::nullopt);
 }
 
+TEST(NetInterfaceV6, NobodyIsNotUs) {
+  for (const auto& addresses : {std::vector{"2001:db8::1/64"}, std::vector{"10.0.0.1/24"}}) {
+    Interface interface(with(addresses), at(0));
+    EXPECT_FALSE(interface.is_local(ip("::")));
+    EXPECT_FALSE(interface.is_local(ip("0.0.0.0")));
+    for (const OwnAddress& own : interface.addresses()) interface.on_conflict(own.prefix.address);
+    EXPECT_FALSE(interface.is_local(ip("::")));
+    EXPECT_FALSE(interface.is_local(ip("0.0.0.0")));
+  }
+}
+
 TEST(NetInterfaceV6, RangesOfAnySizeAreOurs) {
   InterfaceConfig config = with({"2001:db8::1/64", "10.0.0.1/8"});
   config.source_ranges = {prefix("2001:db8:1::/64"), prefix("2001:db8::1:0/112"),

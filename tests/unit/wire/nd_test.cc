@@ -180,6 +180,24 @@ TEST(WireNd, ATargetIsOneHosts) {
   EXPECT_TRUE(malformed(said("nd who-has :: tell fe80::2")));
 }
 
+TEST(WireNd, NothingIsSaidOfIpv4) {
+  // ::ffff:10.0.0.2 is how an IPv4 address is held, so it would change that one's entry.
+  NaiveIcmp6 advertisement = said("nd fe80::9 is-at 02:00:00:00:00:66 override from fe80::2");
+  NaiveIcmp6 solicitation = said("nd who-has fe80::9 tell fe80::2 to fe80::1");
+  for (NaiveIcmp6* icmp : {&advertisement, &solicitation}) {
+    EXPECT_TRUE(read(*icmp));
+    for (size_t i = 0; i < 10; ++i) test::put8(icmp->body, 4 + i, 0);
+    test::put16(icmp->body, 4 + 10, 0xffff);
+    test::put32(icmp->body, 4 + 12, 0x0a000002);
+    EXPECT_TRUE(malformed(*icmp));
+  }
+  NaiveIcmp6 router = said("nd router-advert lifetime 1 no-mac prefix 2001:db8::/96 for 1");
+  EXPECT_EQ(read(router)->prefix_count, 1);
+  for (size_t i = 0; i < 10; ++i) test::put8(router.body, 12 + 16 + i, 0);
+  test::put16(router.body, 12 + 16 + 10, 0xffff);
+  EXPECT_EQ(read(router)->prefix_count, 0) << "skipped";
+}
+
 TEST(WireNd, NobodySolicitsWhatAllAreTold) {
   EXPECT_TRUE(read(said("nd fe80::2 is-at 02:00:00:00:00:02 override to ff02::1")));
   EXPECT_TRUE(malformed(said("nd fe80::2 is-at 02:00:00:00:00:02 solicited to ff02::1")));
