@@ -12,6 +12,7 @@ import struct
 import subprocess
 
 from case import Cases
+from cases_load import PORT, failures, load, nginx
 from lab import Skip, expect, expect_equal, need_tools, wait_until
 from sites import VethSite
 
@@ -84,6 +85,18 @@ def curl(lab):
                                   "%{http_code} %{size_download}",
                                   f"http://{host}:{HTTP}/bytes/{size}").out()
                 expect_equal(output, f"200 {size}", f"curl -6 from {host}")
+
+
+@CASES.case("af_packet: load over IPv6 from a range of addresses, all of them answered for")
+def loaded(lab):
+    site = site_with_ipv6(lab, KERNEL)
+    nginx(site, f"[::]:{PORT} ipv6only=off")
+    for mode, counted in (("cps", "connections"), ("rps", "requests")):
+        report = load(site, mode, "--address", f"{MILLRACE}/64", "--source", "2001:db8:77::1:0/122",
+                      "--count", "300", "--concurrency", "8", "--duration", "5s",
+                      target=f"[{KERNEL}]:{PORT}")
+        expect_equal(failures(report), 0, f"failed connections of {mode}")
+        expect(report[counted]["completed"] >= 300, f"{mode}: {report[counted]}")
 
 
 @CASES.case("af_packet: an IPv6 address that the kernel has is given up and reported")

@@ -29,7 +29,7 @@ http {{
   uwsgi_temp_path {folder};
   scgi_temp_path {folder};
   server {{
-    listen {port} backlog=4096;
+    listen {listen} backlog=4096;
     location / {{ return 200 "{body}"; }}
     location /big {{ root {folder}; }}
   }}
@@ -37,13 +37,13 @@ http {{
 """
 
 
-def nginx(site):
+def nginx(site, listen=PORT):
     """An nginx of our own on the kernel's side, which may not have its address yet."""
     need_tools("nginx")
     folder = site.lab.folder
     (folder / "big").write_bytes(bytes(1_000_000))
     path = folder / "nginx.conf"
-    path.write_text(NGINX.format(folder=folder, port=PORT, body="x" * 100),
+    path.write_text(NGINX.format(folder=folder, listen=listen, body="x" * 100),
                     encoding="ascii")
     server = site.lab.start("nginx", "-p", folder, "-c", path, "-e", folder / "nginx.log",
                             ns=site.kernel)
@@ -60,9 +60,9 @@ def nginx(site):
     return server
 
 
-def load(site, mode, *options, status=0, seconds=30):
+def load(site, mode, *options, target=TARGET, status=0, seconds=30):
     """Runs the load generator; the report that it printed as JSON."""
-    generator = site.start("load", mode, "--target", TARGET, "--json", *options)
+    generator = site.start("load", mode, "--target", target, "--json", *options)
     site.prepare(generator)
     expect_equal(generator.wait(seconds), status, "the generator's exit status")
     expect_equal(generator.err(), "", "the generator's stderr")
