@@ -94,6 +94,9 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
              "frame buffers; 0: what the descriptors need");
   add_number(command, "--memory", o.memory_mb, 0, 1u << 20,
              "MiB for DPDK to work in; 0: what the frame buffers need");
+  add_choice(command, "--hugepages", "WHEN", o.hugepages, {"auto", "on", "off"},
+             "reserved 2-MiB pages for frame buffers and tables: auto: where enough of them are "
+             "free; on: end if not enough for the frame buffers are");
 }
 
 void add_tcp_options(CLI::App& command, CommonOptions& o) {
@@ -212,6 +215,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.rx_descriptors = options.rx_descriptors;
   config.tx_descriptors = options.tx_descriptors;
   config.mbufs = options.mbufs;
+  config.hugepages = options.hugepages;
   config.segmentation_offload = !options.no_tso;
   config.memory_mb = options.memory_mb;
   config.drain_timeout = options.drain_timeout;

@@ -43,6 +43,7 @@ struct CommonOptions {
   uint16_t tx_descriptors = 1024;
   uint32_t mbufs = 0;      // 0: what the rings need
   uint32_t memory_mb = 0;  // 0: what the mbufs need
+  Hugepages hugepages = Hugepages::kAuto;
   bool no_tso = false;
 
   // TCP.

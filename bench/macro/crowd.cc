@@ -6,9 +6,10 @@
 //     crowd time COUNT...      connect, request, response, close with so many idle connections at
 //                              each end, against the same shards with none
 //
-// With --json the same as one object. Memory is what the system has given to the process (resident)
-// and what the shards have asked it for (reserved), which only costs addresses until it is used.
-// Two shards that hold nothing take some, too, which is told apart: large pages round it up.
+// --hugepages (of time): tables in reserved 2 MiB pages, as far as there are any. With --json the
+// same as one object. Memory is what the system has given to the process (resident) and what the
+// shards have asked it for (reserved), which only costs addresses until it is used. Two shards that
+// hold nothing take some, too, which is told apart: large pages round it up.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -140,14 +141,14 @@ Times race(Pair& none, Pair& crowded) {
   return {median(none_ns), median(crowded_ns)};
 }
 
-void time_crowds(const std::vector<uint32_t>& counts, bool json) {
+void time_crowds(const std::vector<uint32_t>& counts, bool json, bool hugepages) {
   if (json) {
     fmt::print("{{\"connect_request_close\": [");
   } else {
     fmt::print("{:>12} {:>14} {:>14} {:>8} {:>6}\n", "idle", "ns, none idle", "ns", "ratio", "bar");
   }
   for (size_t i = 0; i < counts.size(); ++i) {
-    const Crowd crowd{.idle_max = counts[i]};
+    const Crowd crowd{.idle_max = counts[i], .hugepages = hugepages};
     Pair none(Pair::Round::kServerCloses, kBurst, crowd);
     Pair crowded(Pair::Round::kServerCloses, kBurst, crowd);
     none.open_idle(0);
@@ -173,7 +174,7 @@ void time_crowds(const std::vector<uint32_t>& counts, bool json) {
 }
 
 [[noreturn]] void explain() {
-  std::fprintf(stderr, "usage: crowd memory|time [--json] COUNT...\n");
+  std::fprintf(stderr, "usage: crowd memory|time [--json] [--hugepages] COUNT...\n");
   std::exit(2);
 }
 
@@ -181,10 +182,15 @@ int run(int argc, char** argv) {
   if (argc < 2) explain();
   const std::string_view what = argv[1];
   bool json = false;
+  bool hugepages = false;
   std::vector<uint32_t> counts;
   for (int i = 2; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0) {
       json = true;
+      continue;
+    }
+    if (std::strcmp(argv[i], "--hugepages") == 0) {
+      hugepages = true;
       continue;
     }
     const unsigned long count = std::strtoul(argv[i], nullptr, 10);
@@ -193,7 +199,7 @@ int run(int argc, char** argv) {
   }
   if (counts.empty()) counts = {1'000, 100'000, 1'000'000};
   if (what == "time") {
-    time_crowds(counts, json);
+    time_crowds(counts, json, hugepages);
     return 0;
   }
   if (what != "memory") explain();

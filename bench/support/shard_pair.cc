@@ -46,6 +46,7 @@ ShardConfig config_of(bool server, Pair::Round round, const Crowd& crowd) {
     config.msl = seconds(600);
     config.time_wait_max = crowd.time_wait_max;
   }
+  config.hugepages = crowd.hugepages;
   config.seed = 1;
   return config;
 }

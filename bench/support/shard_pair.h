@@ -100,6 +100,7 @@ enum class End : uint8_t { kNone, kClient, kServer };
 struct Crowd {
   uint32_t idle_max = 0;       // room for so many idle connections at each end
   uint32_t time_wait_max = 0;  // records of the server's that do not expire, as they soon do else
+  bool hugepages = false;      // tables in reserved large pages, as far as there are any
 };
 
 // A pair that plays one kind of round. Everything up to the first round is set-up.

@@ -334,13 +334,20 @@ Memory look_at_memory() {
   return memory;
 }
 
-Result<bool> choose_hugepages(DeviceKind kind, uint32_t needed_mb, const Memory& memory) {
-  if (memory.hugepages_free_mb >= needed_mb) return true;
-  if (kind == DeviceKind::kPci) {
-    return Error{fmt::format(
-        "a NIC needs {} MB of hugepages and {} MB are free: `sysctl -w "
-        "vm.nr_hugepages={}` reserves enough",
-        needed_mb, memory.hugepages_free_mb, (needed_mb - memory.hugepages_free_mb) / 2 + 16)};
+Result<bool> choose_hugepages(DeviceKind kind, Hugepages wish, uint32_t needed_mb,
+                              const Memory& memory) {
+  const bool nic = kind == DeviceKind::kPci;
+  if (nic && wish == Hugepages::kOff) {
+    return Error{"hugepages is off: a NIC needs them; choose auto"};
+  }
+  const bool enough = memory.hugepages_free_mb >= needed_mb;
+  if (enough && wish != Hugepages::kOff) return true;
+  if (nic || wish == Hugepages::kOn) {
+    return Error{
+        fmt::format("{} {} MB of hugepages and {} MB are free: `sysctl -w "
+                    "vm.nr_hugepages={}` reserves enough",
+                    nic ? "a NIC needs" : "the frame buffers take", needed_mb,
+                    memory.hugepages_free_mb, (needed_mb - memory.hugepages_free_mb) / 2 + 16)};
   }
   if (memory.available_mb < needed_mb) {
     return Error{

@@ -46,7 +46,8 @@ struct Memory {
 Memory look_at_memory();
 
 // Decides between hugepages and ordinary memory. True: hugepages.
-// Errors: a NIC without hugepages, not enough of either.
-Result<bool> choose_hugepages(DeviceKind kind, uint32_t needed_mb, const Memory& memory);
+// Errors: a NIC without hugepages, not enough of either, not enough of what is wished.
+Result<bool> choose_hugepages(DeviceKind kind, Hugepages wish, uint32_t needed_mb,
+                              const Memory& memory);
 
 }  // namespace millrace::nic

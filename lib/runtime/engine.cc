@@ -70,8 +70,8 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
   if (auto ok = nic::check_mtu(config.device, mtu); !ok) return ok.error();
   bool hugepages = false;
   if (!nic::chooses_memory(config.eal_args)) {
-    const auto choice =
-        nic::choose_hugepages(config.device.kind, plan->memory_mb, nic::look_at_memory());
+    const auto choice = nic::choose_hugepages(config.device.kind, config.hugepages, plan->memory_mb,
+                                              nic::look_at_memory());
     if (!choice) return choice.error();
     hugepages = *choice;
   }
@@ -119,6 +119,8 @@ Result<void> Engine::Impl::add_shard(const EngineConfig& config, Program& progra
   ShardConfig shard_config = config.shard;
   shard_config.interface.mac = mac;
   shard_config.tso_bytes_max = port ? port->tso_bytes_max() : 0;
+  // What does not fit the pages that are left lies in ordinary ones.
+  shard_config.hugepages = config.hugepages != Hugepages::kOff;
   if (shard_config.seed == 0) shard_config.seed = runtime::draw_seed();
   auto created = Shard::create(shard_config, runtime::Clock::system().now());
   if (!created) return created.error();

@@ -212,7 +212,8 @@ struct ShardConfig {
   // Takes the short way for segments that come in order (header prediction). What a shard does is
   // the same without; for tests of that.
   bool prediction = true;
-  bool hugepages = false;  // back the tables by 2 MiB pages where there are any
+  // Back the tables by reserved 2 MiB pages where there are any (an Engine decides by its own).
+  bool hugepages = false;
 };
 
 // Checks every field against its bounds; the message names the field and says what to change.

@@ -36,17 +36,26 @@ class Program {
 enum class Idling : uint8_t {
   kPoll,   // keeps it: least latency, for a CPU that is ours alone
   kYield,  // polls, but lets others have it first; naps for 50 us after 100 ms of silence
-  kSleep,  // polls for 50 us, then sleeps a quarter as long as it has been silent, 1 ms at most
+  kSleep,  // polls for 50 us, then sleeps until a frame comes, where the device can say so; else a
+           // quarter as long as it has been silent, 1 ms at most
+};
+
+// Whether reserved 2 MiB pages serve for mbufs and for the tables of shards.
+enum class Hugepages : uint8_t {
+  kAuto,  // where the system has enough of them free
+  kOn,    // it is an error if it has not enough for the mbufs
+  kOff,
 };
 
 struct EngineConfig {
   DeviceUri device;
   ShardConfig shard;     // mac all zero: the device's own; seed 0: one is drawn from the system
   bool verbose = false;  // let EAL and drivers talk
-  std::vector<std::string> eal_args;  // passed through, after ours
-  uint32_t memory_mb = 0;             // for mbufs; 0: what the pool needs
-  uint32_t mbufs = 0;                 // 0: from the ring sizes
-  bool segmentation_offload = true;   // let the device cut TCP segments where it can
+  std::vector<std::string> eal_args;       // passed through, after ours
+  Hugepages hugepages = Hugepages::kAuto;  // decides about shard.hugepages, too
+  uint32_t memory_mb = 0;                  // for mbufs; 0: what the pool needs
+  uint32_t mbufs = 0;                      // 0: from the ring sizes
+  bool segmentation_offload = true;        // let the device cut TCP segments where it can
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   Idling idling = Idling::kYield;

@@ -183,15 +183,29 @@ TEST(CommandLine, ShowsWhatIsInForceAsAConfigurationThatReadsBack) {
   const Outcome outcome =
       run(serve_with({"--echo", "7", "--msl", "500ms", "--nagle", "--syn-cookies", "never", "--ecn",
                       "classic", "--congestion", "newreno", "--no-sack", "--mtu-probing", "always",
-                      "--fixed-window", "--print-config"}));
+                      "--fixed-window", "--hugepages", "off", "--print-config"}));
   EXPECT_EQ(outcome.status, kExitOk);
-  for (const std::string line :
-       {"[serve]\n", "device = \"tap:t0\"\n", "address = \"10.0.0.1/24\"\n", "echo = 7\n",
-        "fast-open = false\n", "fast-open-queue = 256\n", "msl = \"500ms\"\n", "nagle = true\n",
-        "syn-cookies = \"never\"\n", "ecn = \"classic\"\n", "backlog = 0\n",
-        "congestion = \"newreno\"\n", "mtu-probing = \"always\"\n", "no-sack = true\n",
-        "fixed-window = true\n", "receive-buffer = \"6m\"\n", "json = false\n", "mtu = 1500\n",
-        "body-size = \"64\"\n"}) {
+  for (const std::string line : {"[serve]\n",
+                                 "device = \"tap:t0\"\n",
+                                 "address = \"10.0.0.1/24\"\n",
+                                 "echo = 7\n",
+                                 "fast-open = false\n",
+                                 "fast-open-queue = 256\n",
+                                 "msl = \"500ms\"\n",
+                                 "nagle = true\n",
+                                 "syn-cookies = \"never\"\n",
+                                 "ecn = \"classic\"\n",
+                                 "backlog = 0\n",
+                                 "congestion = \"newreno\"\n",
+                                 "mtu-probing = \"always\"\n",
+                                 "no-sack = true\n",
+                                 "hugepages = \"off\"\n",
+                                 "no-tso = false\n",
+                                 "fixed-window = true\n",
+                                 "receive-buffer = \"6m\"\n",
+                                 "json = false\n",
+                                 "mtu = 1500\n",
+                                 "body-size = \"64\"\n"}) {
     EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "is not in\n" << outcome.out;
   }
 }

@@ -210,21 +210,37 @@ TEST_F(Precheck, LoopbackIsNoDeviceToOpen) {
 }
 
 TEST(Hugepages, AreUsedWhenThereAreEnough) {
-  EXPECT_TRUE(*choose_hugepages(DeviceKind::kMemif, 64, {64, 1000}));
-  EXPECT_FALSE(*choose_hugepages(DeviceKind::kMemif, 64, {62, 1000}));
-  EXPECT_TRUE(*choose_hugepages(DeviceKind::kPci, 64, {64, 0}));
+  EXPECT_TRUE(*choose_hugepages(DeviceKind::kMemif, Hugepages::kAuto, 64, {64, 1000}));
+  EXPECT_FALSE(*choose_hugepages(DeviceKind::kMemif, Hugepages::kAuto, 64, {62, 1000}));
+  EXPECT_TRUE(*choose_hugepages(DeviceKind::kPci, Hugepages::kAuto, 64, {64, 0}));
 }
 
 TEST(Hugepages, AreWhatANicNeeds) {
-  const auto outcome = choose_hugepages(DeviceKind::kPci, 64, {0, 1000});
+  const auto outcome = choose_hugepages(DeviceKind::kPci, Hugepages::kAuto, 64, {0, 1000});
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().message,
             "a NIC needs 64 MB of hugepages and 0 MB are free: `sysctl -w vm.nr_hugepages=48` "
             "reserves enough");
 }
 
+TEST(Hugepages, AreLeftAloneWhereTheyAreNotWanted) {
+  EXPECT_FALSE(*choose_hugepages(DeviceKind::kMemif, Hugepages::kOff, 64, {640, 1000}));
+  const auto outcome = choose_hugepages(DeviceKind::kPci, Hugepages::kOff, 64, {640, 1000});
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().message, "hugepages is off: a NIC needs them; choose auto");
+}
+
+TEST(Hugepages, MustBeThereWhereTheyAreInsistedOn) {
+  EXPECT_TRUE(*choose_hugepages(DeviceKind::kMemif, Hugepages::kOn, 64, {64, 1000}));
+  const auto outcome = choose_hugepages(DeviceKind::kMemif, Hugepages::kOn, 64, {62, 1000});
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().message,
+            "the frame buffers take 64 MB of hugepages and 62 MB are free: `sysctl -w "
+            "vm.nr_hugepages=17` reserves enough");
+}
+
 TEST(Hugepages, TooLittleMemoryOfAnyKindIsSaid) {
-  const auto outcome = choose_hugepages(DeviceKind::kTap, 4096, {10, 1000});
+  const auto outcome = choose_hugepages(DeviceKind::kTap, Hugepages::kAuto, 4096, {10, 1000});
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().message,
             "4096 MB of memory are needed and 1000 MB are available: free some, or lower mbufs");
