@@ -82,8 +82,8 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
   add_choice(
       command, "--idle", "HOW", o.idling, {"poll", "yield", "sleep"},
       "without work: poll: never leave the CPU to others; yield: let them have it between "
-      "polls; sleep: sleep a quarter as long as nothing has come, 1ms at most, for a CPU that "
-      "others need");
+      "polls; sleep: sleep until a frame comes, where the device can say so, else a quarter as "
+      "long as nothing has come, 1ms at most, for a CPU that others need");
   add_number(command, "--rx-descriptors", o.rx_descriptors, 64, 32768,
              "frames that the device can hold for us; a power of two");
   add_number(command, "--tx-descriptors", o.tx_descriptors, 64, 32768,

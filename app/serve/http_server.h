@@ -37,6 +37,10 @@ class HttpServer final : public App {
   Result<void> prepare(const Shard& shard);
   // Ends refused connections whose peer does not close; once a turn.
   void turn(Shard& shard);
+  // When that has something to do.
+  [[nodiscard]] Instant next_turn() const {
+    return lingering_count_ == 0 ? Instant::never() : lingering_[lingering_first_].until;
+  }
   // The shard is about to be drained: nothing is answered from now on, and nobody waits for it.
   void stop() { stopping_ = true; }
 

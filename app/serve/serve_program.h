@@ -27,6 +27,7 @@ class ServeProgram final : public Program {
 
   Result<void> start(Shard& shard) override;
   void turn(Shard& shard) override { http_.turn(shard); }
+  [[nodiscard]] Instant next_turn() const override { return http_.next_turn(); }
   void stopping(Shard& shard) override;
 
   // May be read from any thread.

@@ -18,6 +18,7 @@
 #include "nic/precheck.h"
 #include "nic/quiet_terminal.h"
 #include "nic/rx.h"
+#include "nic/rx_interrupt.h"
 #include "nic/tx.h"
 
 namespace millrace::nic {
@@ -27,6 +28,7 @@ class Port::Queue final : public Wire {
  public:
   explicit Queue(Port& port)
       : port_(port),
+        interrupt_(port.id_, 0),
         receiver_(port.id_, 0, port.offloads_.rx_checksum, port.offloads_.rss_hash, tallies_),
         sender_(port.id_, 0, port.offloads_, port.pool_.get(), tallies_) {}
 
@@ -35,19 +37,30 @@ class Port::Queue final : public Wire {
     return port_.started_ ? receiver_.receive(frames, full) : 0;
   }
   void release() override { receiver_.release(); }
+  bool wait(Duration length) override {
+    if (!port_.interrupts_ || !interrupt_.arm()) return false;
+    if (!receiver_.fetch()) interrupt_.wait(length);
+    interrupt_.disarm();
+    return true;
+  }
   size_t room(Instant now) override { return port_.started_ ? sender_.room(now) : 0; }
   void send(std::span<const TxFrame> frames) override { sender_.send(frames); }
   [[nodiscard]] bool pending() const override { return sender_.pending(); }
   void discard(size_t further) override { sender_.discard(further); }
   bool poll_link() override { return port_.poll_link(); }
 
+  [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
+  void forget_interrupt() { interrupt_.forget(); }
+
   void close() {
+    forget_interrupt();
     receiver_.close();
     sender_.close();
   }
 
  private:
   Port& port_;
+  RxInterrupt interrupt_;
   Receiver receiver_;
   Sender sender_;
 };
@@ -79,6 +92,13 @@ std::pair<uint16_t, uint16_t> ring_sizes(const PortWish& wish) {
     return {wish.rx_descriptors, wish.tx_descriptors};
   const uint16_t size = virtio_ring_size(wish.rx_descriptors);
   return {size, size};
+}
+
+// A memif, a packet ring or an XDP socket never interrupts; a NIC may, but was never tried.
+bool may_interrupt(const PortWish& wish) {
+  const DeviceKind kind = wish.device.kind;
+  return wish.interrupts && (kind == DeviceKind::kVirtioUser || kind == DeviceKind::kVhost ||
+                             kind == DeviceKind::kTap);
 }
 
 // Payload that a chain of mbufs may carry: what the device takes, and a quarter of its ring at
@@ -154,6 +174,7 @@ Result<void> Port::configure() {
   conf.rxmode.mtu = any_mtu ? std::min<uint16_t>(wish_.mtu, RTE_ETHER_MTU) : wish_.mtu;
   conf.rxmode.offloads = offloads_.rx_flags;
   conf.txmode.offloads = offloads_.tx_flags;
+  conf.intr_conf.rxq = may_interrupt(wish_) ? 1 : 0;
   if (const int error = rte_eth_dev_configure(id_, 1, 1, &conf); error != 0) {
     return failed(wish_, "configuring it", error);
   }
@@ -241,6 +262,10 @@ bool Port::poll_link() {
   if (!started_) return false;
   rte_eth_link link{};
   const bool up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status != 0;
+  if (up != link_up_.load(std::memory_order_relaxed) && may_interrupt(wish_)) {
+    if (!up) queue_->forget_interrupt();
+    interrupts_ = up && queue_->interrupt().usable();
+  }
   link_up_.store(up, std::memory_order_relaxed);
   polls_down_ = up ? 0 : polls_down_ + 1;
   // The driver does not connect again by itself: neither when a server went, nor when one that was
@@ -303,8 +328,12 @@ Port::Losses Port::losses() const {
 }
 
 std::string Port::describe() const {
-  return fmt::format("{}, 1 queue, {}, {} mbufs of {} bytes", driver_, nic::describe(offloads_),
-                     wish_.pool.mbufs, wish_.pool.frame_bytes);
+  const char* interrupts = !wish_.interrupts                    ? ""
+                           : interrupts_                        ? ", rx interrupts"
+                           : may_interrupt(wish_) && !link_up() ? ", rx interrupts if its peer can"
+                                                                : ", no rx interrupts";
+  return fmt::format("{}, 1 queue, {}{}, {} mbufs of {} bytes", driver_, nic::describe(offloads_),
+                     interrupts, wish_.pool.mbufs, wish_.pool.frame_bytes);
 }
 
 }  // namespace millrace::nic

@@ -27,6 +27,7 @@ struct PortWish {
   MacAddress spare_mac;  // locally administered, drawn at random
   bool groups = false;   // multicast frames, too, as IPv6 needs them
   PoolPlan pool;
+  bool interrupts = false;   // a worker may want to sleep until a frame comes
   bool segmentation = true;  // let the device cut TCP segments where it can
   bool verbose = false;
 };
@@ -81,6 +82,7 @@ class Port {
   bool started_ = false;
   unsigned polls_down_ = 0;  // looks at the link, in a row, that found it down
   bool promiscuous_ = false;
+  bool interrupts_ = false;  // the device says when a frame comes
   Losses losses_at_close_;
   std::atomic<bool> link_up_{false};
   std::unique_ptr<Queue> queue_;

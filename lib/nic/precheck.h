@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "millrace/device.h"
+#include "millrace/engine.h"
 #include "millrace/result.h"
 
 namespace millrace::nic {

@@ -12,16 +12,20 @@
 
 namespace millrace::nic {
 
-size_t Receiver::receive(std::span<RxFrame> frames, bool& full) {
-  const auto wanted = static_cast<uint16_t>(std::min(frames.size(), mbufs_.size()));
+bool Receiver::fetch() {
   if (next_ == held_) {
     first_ = next_ = 0;
-    held_ = rte_eth_rx_burst(port_, queue_, mbufs_.data(), wanted);
+    held_ = rte_eth_rx_burst(port_, queue_, mbufs_.data(), Wire::kBurstMax);
     tallies_.frames_in.add(held_);
     for (uint16_t i = 0; i < held_; ++i) rte_prefetch0(rte_pktmbuf_mtod(mbufs_[i], void*));
   }
+  return next_ != held_;
+}
+
+size_t Receiver::receive(std::span<RxFrame> frames, bool& full) {
+  fetch();
   size_t count = 0;
-  for (; next_ < held_ && count < wanted; ++next_) {
+  for (; next_ < held_ && count < frames.size(); ++next_) {
     const rte_mbuf* mbuf = mbufs_[next_];
     RxFrame& frame = frames[count];
     frame.data = rte_pktmbuf_mtod(mbuf, const std::byte*);
@@ -36,7 +40,7 @@ size_t Receiver::receive(std::span<RxFrame> frames, bool& full) {
     view(mbuf, frame);
     ++count;
   }
-  full = held_ == wanted || next_ != held_;
+  full = held_ == Wire::kBurstMax || next_ != held_;
   return count;
 }
 

@@ -30,6 +30,8 @@ class Receiver {
   // As Wire::receive() and Wire::release().
   size_t receive(std::span<RxFrame> frames, bool& full);
   void release();
+  // Fetches a burst, if there is none already. Whether receive() would have frames.
+  bool fetch();
   // Gives back all mbufs.
   void close();
 

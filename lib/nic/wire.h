@@ -54,6 +54,10 @@ class Wire {
   // Gives back what receive() returned. Must follow each receive() that fetched anything.
   virtual void release() = 0;
 
+  // Sleeps until a frame comes, for `length` at most; may end early. False, and nothing has
+  // happened, where the device does not say when one comes.
+  virtual bool wait(Duration /*length*/) { return false; }
+
   // How many frames may be sent now, at most kBurstMax. Offers the device first what it did not
   // take before; 0 while some of that is left, or when no memory is.
   virtual size_t room(Instant now) = 0;

@@ -95,6 +95,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .spare_mac = runtime::draw_mac(),
                                .groups = config.shard.interface.speaks_ipv6(),
                                .pool = *plan,
+                               .interrupts = config.idling == Idling::kSleep,
                                .segmentation = config.segmentation_offload,
                                .verbose = config.verbose});
   if (!port) return port.error();
@@ -118,9 +119,9 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::attach(const EngineConfig& c
 Result<void> Engine::Impl::add_shard(const EngineConfig& config, Program& program) {
   ShardConfig shard_config = config.shard;
   shard_config.interface.mac = mac;
-  shard_config.tso_bytes_max = port ? port->tso_bytes_max() : 0;
   // What does not fit the pages that are left lies in ordinary ones.
   shard_config.hugepages = config.hugepages != Hugepages::kOff;
+  shard_config.tso_bytes_max = port ? port->tso_bytes_max() : 0;
   if (shard_config.seed == 0) shard_config.seed = runtime::draw_seed();
   auto created = Shard::create(shard_config, runtime::Clock::system().now());
   if (!created) return created.error();

@@ -23,6 +23,9 @@ constexpr Duration kLateAfter = milliseconds(1);
 constexpr Duration kLinkLookUp = milliseconds(200);   // between looks at a link that is up
 constexpr Duration kLinkLookDown = milliseconds(10);  // and at one that is not, or while draining
 
+// The longest sleep that a frame ends: stop() is noticed after it.
+constexpr Duration kWaitMax = milliseconds(50);
+
 // Past the drain's deadline: what its aborts still send has to leave.
 constexpr Duration kDrainGrace = milliseconds(500);
 
@@ -210,11 +213,20 @@ void Worker::rest(Instant now, const Rest& rest) {
       const Duration length = sleep_length(rest, now, shard_.next_deadline());
       if (length == Duration{}) return;
       last_turn_ = Instant::never();  // the next turn is not late, it was not wanted before
+      if (config_.idling == Idling::kSleep && link_up_ && wire_.wait(wait_length(length, now))) {
+        return;
+      }
       const timespec t{.tv_sec = 0, .tv_nsec = length.ns};
       nanosleep(&t, nullptr);
       return;
     }
   }
+}
+
+// How long a sleep may be that the next frame ends: what is due by time alone decides.
+Duration Worker::wait_length(Duration nap, Instant now) const {
+  const Instant due = std::min(shard_.next_deadline(), program_.next_turn());
+  return due <= now ? nap : std::min(kWaitMax, due - now);
 }
 
 WorkerStats Worker::stats() const {

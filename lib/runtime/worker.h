@@ -69,6 +69,7 @@ class Worker {
   bool drain_is_over(Instant now);
   void measure(Instant now);
   void rest(Instant now, const Rest& rest);
+  [[nodiscard]] Duration wait_length(Duration nap, Instant now) const;
 
   WorkerConfig config_;
   Shard& shard_;

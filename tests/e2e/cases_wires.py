@@ -108,6 +108,17 @@ for kind in PAIRS:
               root=False)
 
 
+@CASES.case("vhost and virtio-user: both ends sleep until a frame comes", root=False)
+def sleepers(lab):
+    asleep = ["--idle", "sleep"]
+    with pair(lab, "vhost and virtio-user", ["--http", HTTP, *asleep]) as client:
+        report = client("rps", HTTP, "--rate", "100", "--concurrency", "4", "--duration", "2s",
+                        *asleep)
+        expect_equal(failures(report), 0, "failures")
+        completed = report["requests"]["completed"]
+        expect(completed > 150, f"only {completed} of 200 requests were answered")
+
+
 @CASES.case("vhost and virtio-user: segments that the peer takes uncut, and cut", root=False)
 def uncut_segments(lab):
     with pair(lab, "vhost and virtio-user", ["--echo", ECHO]) as client:

@@ -26,6 +26,9 @@ class Program {
   virtual Result<void> start(Shard& shard) = 0;
   // Once a turn, after received frames and timers, before frames are sent. shard.now() is the time.
   virtual void turn(Shard& /*shard*/) {}
+  // When turn() next has something to do that no frame or timer brings about; a worker that sleeps
+  // until a frame comes does not sleep longer. In the past: no one knows, so naps stay short.
+  [[nodiscard]] virtual Instant next_turn() const { return {}; }
   // The engine is stopping: no new connections. Open ones are shut down by the shard's drain().
   virtual void stopping(Shard& /*shard*/) {}
   // Polled once a turn; true ends this worker (after a drain), as stop() would.

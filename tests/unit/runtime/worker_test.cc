@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "runtime/clock.h"
 #include "unit/runtime/programs.h"
@@ -22,6 +23,11 @@ class FakeWire final : public nic::Wire {
     return 0;
   }
   void release() override {}
+  // Never waits, but remembers how long it was to: a frame came at once.
+  bool wait(Duration length) override {
+    if (interrupts) waits.push_back(length);
+    return interrupts;
+  }
   size_t room(Instant /*now*/) override { return room_; }
   void send(std::span<const TxFrame> frames) override {
     EXPECT_LE(frames.size(), room_);
@@ -34,6 +40,8 @@ class FakeWire final : public nic::Wire {
   std::atomic<bool> link_up{true};
   size_t sent = 0;
   size_t discarded = 0;
+  bool interrupts = false;
+  std::vector<Duration> waits;
   size_t room_ = kBurstMax;
 };
 
@@ -165,6 +173,43 @@ TEST(Worker, StopsWhenAskedHoweverItIdles) {
     EXPECT_TRUE(worker.drained());
     EXPECT_EQ(program.stoppings, 1);
   }
+}
+
+// Ends when the wire was to be waited on ten times.
+class TenWaits final : public Program {
+ public:
+  TenWaits(const FakeWire& wire, Instant next) : wire_(wire), next_(next) {}
+  Result<void> start(Shard& /*shard*/) override { return {}; }
+  [[nodiscard]] Instant next_turn() const override { return next_; }
+  [[nodiscard]] bool finished() const override { return wire_.waits.size() >= 10; }
+
+ private:
+  const FakeWire& wire_;
+  Instant next_;
+};
+
+std::vector<Duration> waits_of(Instant next_turn) {
+  auto shard = make_shard();
+  FakeWire wire;
+  wire.interrupts = true;
+  TenWaits program(wire, next_turn);
+  WorkerConfig config = kQuick;
+  config.idling = Idling::kSleep;
+  Worker worker(config, *shard, program, wire);
+  EXPECT_TRUE(worker.start());
+  worker.join();
+  wire.waits.resize(10);  // the drain has a deadline of its own
+  return wire.waits;
+}
+
+TEST(Worker, SleepsUntilAFrameComesWhereTheWireSaysSo) {
+  for (const Duration length : waits_of(Instant::never())) {
+    EXPECT_EQ(length, milliseconds(50)) << "nothing is due, but a stop should be noticed";
+  }
+}
+
+TEST(Worker, NapsWhenItsProgramDoesNotSayWhenItIsNextToWork) {
+  for (const Duration length : waits_of(Instant{})) EXPECT_LE(length, milliseconds(1));
 }
 
 // Nothing ever comes, so all that ends its sleeps are the timers of the address resolution.
