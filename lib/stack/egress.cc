@@ -40,7 +40,7 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
     control_.free(sent, blocks_);
   }
   size_t filled = 0;
-  joined_ = 0;
+  size_t limit = out.size();  // of segments: joined or not, they leave in the same order
   for (;;) {
     reap();
     unblock();
@@ -54,10 +54,10 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
         control_[control].next = std::exchange(sending_control_, control);
       }
     }
-    // A segment is a segment, joined or not: what leaves is the same, and in the same order.
-    while (filled + joined_ < out.size() && dirty_.head != kNil) {
+    while (filled < limit && dirty_.head != kNil) {
       const uint32_t index = pop(dirty_);
-      filled += flush(index, out.subspan(filled, out.size() - filled - joined_));
+      filled += flush(index, out.first(limit).subspan(filled));
+      limit = out.size() - joined_;
     }
     if (filled != 0 || doomed_.head == kNil) break;
   }
@@ -78,7 +78,7 @@ void Shard::Impl::count_out(std::span<const TxFrame> frames) {
 void Shard::Impl::count_joined(std::span<const TxFrame> frames) {
   uint64_t bytes = 0;
   for (const TxFrame& frame : frames) bytes += (frame.segments() - 1) * frame.header_bytes;
-  counters_.add(Counter::kFramesOut, joined_);
+  counters_.add(Counter::kFramesOut, std::exchange(joined_, 0));
   counters_.add(Counter::kBytesOut, bytes);
 }
 
@@ -112,13 +112,12 @@ bool aborts_with_reset(const tcp::Connection& c) {
 size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   Connection& c = connections_[index];
   const net::Neighbor& neighbor = neighbors_[c.neighbor];
-  if (!tcp::sends_plainly(c) || !neighbor.sends_at_once() || !predicts_) [[unlikely]]
+  if (!tcp::sends_plainly(c) || !neighbor.sends_at_once() ||
+      static_cast<int32_t>(c.unsent()) > plain_text_max_) [[unlikely]]
     return flush_any(index, out, 0);
   // The short way of a connection that has nothing but new text, FIN or an acknowledgement to send.
   const wire::IpFields ip{config_.interface.ttl, static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
   const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
-  // Where segments are joined, the short way is taken by those alone that leave single.
-  const uint32_t single_max = ctx_.tso_bytes_max == 0 ? UINT32_MAX : c.snd_mss;
   for (size_t filled = 0; filled < limit; ++filled) {
     if (!tcp::has_plain_output(c)) {
       c.clear(tcp::kDirty);
@@ -128,8 +127,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
     }
     wire::PlainHeader header;
     // A Sender: what is in flight was sent at different times.
-    if (c.sender != kNil || c.unsent() > single_max ||
-        !tcp::next_plain(c, ctx_, header, out[filled])) {
+    if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) {
       return flush_any(index, out, filled);
     }
     wire::build_plain(out[filled], neighbor.ethernet, ip, c.key, header);

@@ -425,6 +425,8 @@ class Shard::Impl {
   std::array<uint32_t, kBurstMax> candidates_{};
   wire::PlainShape plain_shape_;
   bool predicts_ = true;
+  // The short way out is for no more unsent text: where segments are joined, for about one.
+  int32_t plain_text_max_ = 0;
   std::array<flow::Table::Home, kBurstMax> homes_{};
 };
 

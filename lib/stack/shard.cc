@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/random.h"
 #include "stack/impl.h"
@@ -62,6 +63,9 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
 
   plain_shape_ = wire::plain_shape(config.interface.mac);
   predicts_ = config.prediction && !config.statistics;
+  plain_text_max_ = !predicts_                  ? -1
+                    : config.tso_bytes_max == 0 ? std::numeric_limits<int32_t>::max()
+                                                : config.interface.mtu;
 
   base::Random random(config.seed);
   for (uint64_t& key : hash_key_) key = random.next();

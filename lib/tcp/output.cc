@@ -263,19 +263,6 @@ bool holds_for_more(const Connection& c, const wire::SegmentHeader& h) {
          (h.ecn == wire::kEct0) == c.has(kEct) && h.sack_count == 0 && h.user_timeout == 0;
 }
 
-// Adds `bytes` of new text to what `out` points at; false, and nothing has happened, when its
-// pieces are too many.
-bool gather_segment(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out) {
-  const uint8_t spans = out.payload_spans;
-  const uint16_t before = out.payload_bytes;
-  const std::span<const std::byte> last = out.payload[spans - 1u];
-  if (gather_more(c, ctx, c.snd_nxt, bytes, out) == bytes) return true;
-  out.payload[spans - 1u] = last;
-  out.payload_spans = spans;
-  out.payload_bytes = before;
-  return false;
-}
-
 bool fin_due(const Connection& c) { return c.fin_unsent() && c.unsent() == 0 && !c.opened_fast(); }
 
 // One probe: of a closed window (RFC 9293 section 3.8.6.1) or of a silent peer (section 3.8.4).
@@ -402,7 +389,7 @@ size_t join_segments(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFram
     if (c.has(kPaced) && pacing_wait_us(c, ctx) != 0) break;
     const uint32_t bytes = sendable(c, ctx);
     if (bytes == 0 || (bytes == mss && path_probe_bytes(c, ctx) != 0)) break;
-    if (!gather_segment(c, ctx, bytes, out)) break;
+    if (!gather_more(c, ctx, bytes, out)) break;
     const wire::Flags flags = flags_of_text(c, bytes);
     note_text_sent(c, ctx, bytes, flags);
     h.flags |= flags;

@@ -20,12 +20,10 @@ void link_tail(Connection& c, Context& ctx, uint32_t block) {
 
 // A piece that begins where the last one ends makes that longer. False when there is no room.
 bool add_piece(TxFrame& out, std::span<const std::byte> piece) {
-  if (out.payload_spans != 0) {
-    std::span<const std::byte>& last = out.payload[out.payload_spans - 1u];
-    if (last.data() + last.size() == piece.data()) {
-      last = {last.data(), last.size() + piece.size()};
-      return true;
-    }
+  std::span<const std::byte>& last = out.payload[out.payload_spans - 1u];
+  if (last.data() + last.size() == piece.data()) {
+    last = {last.data(), last.size() + piece.size()};
+    return true;
   }
   if (out.payload_spans == TxFrame::kMaxPayloadSpans) return false;
   out.payload[out.payload_spans++] = piece;
@@ -96,13 +94,10 @@ void release_blocks(Connection& c, Context& ctx, SeqNum una) {
 }
 
 uint32_t gather(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame& out) {
+  Blocks& blocks = *ctx.blocks;
   out.payload_spans = 0;
   out.payload_bytes = 0;
-  return bytes == 0 ? 0 : gather_more(c, ctx, seq, bytes, out);
-}
-
-uint32_t gather_more(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame& out) {
-  Blocks& blocks = *ctx.blocks;
+  if (bytes == 0) return 0;
   uint32_t block = c.send_cursor;
   if (block == kNil || blocks[block].seq > seq) block = c.send_head;
   while (block != kNil && blocks[block].seq + blocks[block].bytes <= seq) {
@@ -112,16 +107,31 @@ uint32_t gather_more(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, Tx
   if (seq >= c.snd_nxt) c.send_cursor = block;
 
   uint32_t got = 0;
-  while (block != kNil && got < bytes) {
+  while (block != kNil && got < bytes && out.payload_spans < TxFrame::kMaxPayloadSpans) {
     const std::span<const std::byte> data = blocks.data(block);
     const uint32_t skip = (seq + got) - blocks[block].seq;
     const uint32_t n = std::min(static_cast<uint32_t>(data.size()) - skip, bytes - got);
-    if (!add_piece(out, data.subspan(skip, n))) break;
+    out.payload[out.payload_spans++] = data.subspan(skip, n);
     got += n;
     block = blocks[block].next;
   }
-  out.payload_bytes = static_cast<uint16_t>(out.payload_bytes + got);
+  out.payload_bytes = static_cast<uint16_t>(got);
   return got;
+}
+
+bool gather_more(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out) {
+  TxFrame more;
+  if (gather(c, ctx, c.snd_nxt, bytes, more) != bytes) return false;
+  const uint8_t spans = out.payload_spans;
+  const std::span<const std::byte> last = out.payload[spans - 1u];
+  for (const auto& piece : std::span(more.payload).first(more.payload_spans)) {
+    if (add_piece(out, piece)) continue;
+    out.payload[spans - 1u] = last;
+    out.payload_spans = spans;
+    return false;
+  }
+  out.payload_bytes = static_cast<uint16_t>(out.payload_bytes + bytes);
+  return true;
 }
 
 void clear_send_queue(Connection& c, Context& ctx) {

@@ -52,8 +52,9 @@ inline void release_acknowledged(Connection& c, Context& ctx, SeqNum una) {
 // Points out.payload at up to `bytes` bytes from `seq` on; returns how many it got to within
 // TxFrame::kMaxPayloadSpans pieces. Requires: [seq, seq + bytes) is queued.
 uint32_t gather(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame& out);
-// The same, for up to `bytes` bytes behind what out.payload points at already.
-uint32_t gather_more(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame& out);
+// Adds `bytes` of new text to what out.payload points at. False, and `out` is as before, when its
+// pieces are too many. Requires: it points at something.
+bool gather_more(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out);
 // As gather(), for new text.
 inline uint32_t gather_new(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out) {
   const uint32_t block = c.send_cursor;
