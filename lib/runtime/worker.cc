@@ -124,14 +124,16 @@ bool Worker::turn() {
 
 size_t Worker::receive(Instant now) {
   size_t count = 0;
+  bool full = false;
   for (int i = 0; i < kBurstsPerTurn; ++i) {
-    bool full = false;
+    full = false;
     const size_t n = wire_.receive(received_, full);
     if (n != 0) shard_.receive(now, {received_.data(), n});
     wire_.release();
     count += n;
     if (!full) break;
   }
+  shard_.end_of_input(now, !full);
   return count;
 }
 

@@ -161,6 +161,7 @@ void Shard::Impl::on_time_wait(uint32_t index, const wire::ParsedFrame& p, uint6
     if (newer && listener != nullptr) {
       // Only a stored entry can begin above the old sequence numbers: where there is none left, no
       // cookie, and the record stays for when the SYN is repeated.
+      if (!shedding_.admit()) return drop(Counter::kDropTcpOverload);
       if (!listener->accepting || no_room_for_syn(*listener)) {
         counters_.add(Counter::kTcpExtListenOverflows);
         return;

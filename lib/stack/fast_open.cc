@@ -61,6 +61,7 @@ bool Shard::Impl::open_fast(stack::Listener& listener, const wire::ParsedFrame& 
   counters_.add(Counter::kTcpExtTCPFastOpenPassive);
 
   begin_path(c);
+  shedding_.note_established();
   app_of(c).on_established(*facade_, ref(index));
   tcp::Effects fx;
   tcp::receive_text_of_syn(c, s, ctx_, fx);

@@ -21,6 +21,7 @@
 #include "net/path_cache.h"
 #include "stack/control_queue.h"
 #include "stack/rate_limit.h"
+#include "stack/shedding.h"
 #include "stack/statistics.h"
 #include "stack/time_waits.h"
 #include "stack/used_cookies.h"
@@ -416,6 +417,7 @@ class Shard::Impl {
   uint32_t fast_open_minute_ = 0;   // tick at which it began
   uint32_t next_port_ = 0;
   uint32_t budget_tick_ = 0;  // when the rates below were filled
+  stack::Shedding shedding_;
   stack::RateLimit resets_;
   stack::RateLimit icmp_;
   std::optional<Instant> drain_deadline_;

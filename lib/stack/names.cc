@@ -139,6 +139,7 @@ constexpr std::array<std::string_view, kCounterCount> kCounterNames = {
     "DropTcpBadAck",
     "DropTcpNoListener",
     "DropTcpNoMemory",
+    "DropTcpOverload",
     "DropControlQueueFull",
     "DropNeighborQueueFull",
     "DropNeighborFailed",

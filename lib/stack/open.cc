@@ -256,6 +256,8 @@ bool Shard::Impl::no_room_for_syn(const stack::Listener& listener) const {
 
 void Shard::Impl::on_listener_syn(stack::Listener& listener, const wire::ParsedFrame& p,
                                   uint64_t hash) {
+  if (!shedding_.admit()) [[unlikely]]
+    return drop(Counter::kDropTcpOverload);
   const bool full = no_room_for_syn(listener);
   if (!listener.accepting) {
     counters_.add(Counter::kTcpExtListenOverflows);
@@ -427,6 +429,7 @@ bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index, stack:
   if (half_index != kNil) free_half_open(half_index, listener);
 
   begin_path(c);
+  shedding_.note_established();
   app_of(c).on_established(*facade_, ref(index));
   tcp::Effects fx;
   tcp::on_segment(c, p.segment, ctx_, fx);

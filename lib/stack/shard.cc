@@ -259,6 +259,10 @@ void Shard::receive(Instant now, std::span<const RxFrame> burst) {
   }
 }
 
+void Shard::end_of_input(Instant now, bool emptied) {
+  impl_->shedding_.end_of_input(now, impl_->counters_.get(Counter::kFramesIn), emptied);
+}
+
 void Shard::advance(Instant now) {
   impl_->set_time(now);
   impl_->reap();

@@ -66,6 +66,23 @@ TEST(SceneLimits, AFloodOfSynsLeavesEstablishedConnectionsAlone) {
   s.flow(5000).in("1:11 ack 1").app("write 10").out("P. 1:11 ack 11").received(10);
 }
 
+TEST(SceneLimits, WhereTheDeviceIsNotEmptiedForLongSynsAreShed) {
+  Scene s(established());
+  Shard& shard = s.host().shard();
+  s.at(100).silence();
+  shard.end_of_input(shard.now(), false);
+  s.at(105).silence();
+  shard.end_of_input(shard.now(), false);
+  s.flow(5001).in("S 0 <mss 1460>").silence().counter("DropTcpOverload", 1).half_open(0);
+  s.flow(5000).in("1:11 ack 1").app("write 10").out("P. 1:11 ack 11").received(10);
+  // The queue has gone, and nobody was refused for a second.
+  for (int ms : {106, 1200}) {
+    s.at(ms).silence();
+    shard.end_of_input(shard.now(), true);
+  }
+  s.flow(5001).in("S 0 <mss 1460>").out("S. 0 ack 1").counter("DropTcpOverload", 1);
+}
+
 TEST(SceneLimits, PastListenersMaxListenIsAnError) {
   Scene s(server().tune_shard([](ShardConfig& c) { c.listeners_max = 2; }));
   TestHost& host = s.host();

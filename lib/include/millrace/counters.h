@@ -147,6 +147,7 @@ enum class Counter : uint8_t {
   kDropTcpBadAck,
   kDropTcpNoListener,  // answered by RST
   kDropTcpNoMemory,
+  kDropTcpOverload,  // a SYN, while more comes than can be answered
   kDropControlQueueFull,
   kDropNeighborQueueFull,
   kDropNeighborFailed,

@@ -44,6 +44,11 @@ class Shard {
   static constexpr size_t kBurstMax = 64;
   void receive(Instant now, std::span<const RxFrame> burst);
 
+  // Once per turn, behind its last receive(): whether the device had no more frames. When it has
+  // more for turns on end, and not of SYNs alone, SYNs that would begin a connection are dropped
+  // (DropTcpOverload) until it has not. Who never calls this is never overloaded.
+  void end_of_input(Instant now, bool emptied);
+
   // Fires timers that are due, a bounded number at a time.
   void advance(Instant now);
 
