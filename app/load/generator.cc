@@ -21,6 +21,7 @@ Generator::Generator(const Plan& plan, const Exchange& exchange)
       exchange_(exchange),
       clients_(plan.concurrency),
       deadlines_(plan.concurrency, plan.timeout) {
+  each_second_.reserve(kSecondsMax);
   free_.reserve(plan.concurrency);
   for (uint32_t slot = plan.concurrency; slot > 0; --slot) free_.push_back(slot - 1);
 }
@@ -36,6 +37,7 @@ void Generator::begin(Shard& /*shard*/) {
 
 void Generator::run(Shard& shard) {
   const Instant now = shard.now();
+  note_seconds(now);
   if (now >= end_time() || (open() == 0 && launched_all())) {
     end_running(shard);
     return;
@@ -46,6 +48,17 @@ void Generator::run(Shard& shard) {
   }
   if (plan_.mode == Mode::kRps) fill_up(shard);
   take_arrivals(shard);
+}
+
+void Generator::note_seconds(Instant now) {
+  const auto passed = static_cast<int64_t>(each_second_.size()) + 1;
+  if (each_second_.size() == kSecondsMax || now < began() + seconds(passed)) return;
+  const TallySnapshot until_now = tally_.snapshot();
+  TallySnapshot gained = until_now;
+  gained -= when_second_began_;
+  each_second_.push_back(
+      {gained.get(Count::kCompleted), gained.get(Count::kResponses), gained.failed()});
+  when_second_began_ = until_now;
 }
 
 // As many connections as there may be.

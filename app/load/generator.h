@@ -56,6 +56,14 @@ class Generator final : public PacedProgram, private App {
 
   // When the worker has ended: what was done while load was offered; rates come from this.
   [[nodiscard]] const TallySnapshot& when_time_was_up() const { return when_time_was_up_; }
+  // The same for each whole second of it, at most kSecondsMax.
+  static constexpr size_t kSecondsMax = 3600;
+  struct Second {
+    uint64_t connections = 0;
+    uint64_t requests = 0;
+    uint64_t failed = 0;
+  };
+  [[nodiscard]] const std::vector<Second>& each_second() const { return each_second_; }
 
  private:
   struct Client {
@@ -81,6 +89,7 @@ class Generator final : public PacedProgram, private App {
   [[nodiscard]] uint32_t open() const override {
     return plan_.concurrency - static_cast<uint32_t>(free_.size());
   }
+  void note_seconds(Instant now);
   void take_arrivals(Shard& shard);
   void fill_up(Shard& shard);
   void launch(Shard& shard, Instant due);
@@ -116,6 +125,8 @@ class Generator final : public PacedProgram, private App {
   Instant launch_again_;  // after connect() itself failed
   uint32_t next_salt_ = 0;
   TallySnapshot when_time_was_up_;
+  std::vector<Second> each_second_;
+  TallySnapshot when_second_began_;
 };
 
 }  // namespace millrace::load

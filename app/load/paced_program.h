@@ -35,7 +35,8 @@ class PacedProgram : public Program {
   [[nodiscard]] bool running() const { return running_.load(std::memory_order_relaxed); }
 
   // --- When the worker has ended --------------------------------------------------------------
-  // How long load was offered.
+  // Since when load was offered, and how long.
+  [[nodiscard]] Instant began() const { return began_; }
   [[nodiscard]] Duration ran_for() const { return ran_for_; }
   // Why the target was never loaded; empty when it was.
   [[nodiscard]] const std::string& error() const { return error_; }
@@ -62,7 +63,6 @@ class PacedProgram : public Program {
   void end_running(Shard& shard);
   [[nodiscard]] bool offering() const { return phase_ == Phase::kRunning; }
   [[nodiscard]] bool ending() const { return phase_ == Phase::kEnding; }
-  [[nodiscard]] Instant began() const { return began_; }
   [[nodiscard]] Instant end_time() const { return end_; }
   // A connection to the target, from the next of the sources; counted. Nothing, and counted as
   // failed, when the stack refuses one.

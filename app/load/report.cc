@@ -58,6 +58,16 @@ nlohmann::json times_json(const Histogram& times) {
           {"max", us(times.max())}};
 }
 
+nlohmann::json each_second_json(const Generator& g) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const Generator::Second& second : g.each_second()) {
+    json.push_back({{"connections", second.connections},
+                    {"requests", second.requests},
+                    {"failed", second.failed}});
+  }
+  return json;
+}
+
 }  // namespace
 
 bool succeeded(const Outcome& o) {
@@ -140,6 +150,7 @@ nlohmann::json to_json(const Outcome& o) {
       {"device_uri", o.device},
       {"concurrency", o.plan.concurrency},
       {"rate", o.plan.rate},
+      {"began", (g.began() - Instant{}).seconds()},  // of CLOCK_MONOTONIC
       {"seconds", ran.seconds()},
       {"connections",
        {{"launched", totals.get(Count::kLaunched)},
@@ -155,6 +166,7 @@ nlohmann::json to_json(const Outcome& o) {
         {"failed", totals.get(Count::kRequestsFailed)},
         {"drained", totals.get(Count::kRequestsDrained)},
         {"per_second", per_second(timed.get(Count::kResponses), ran)}}},
+      {"each_second", each_second_json(g)},
       {"arrivals",
        {{"scheduled", totals.get(Count::kScheduled)},
         {"skipped_late", totals.get(Count::kSkippedLate)},

@@ -82,6 +82,8 @@ class ServeCommand final : public cli::Command {
     cli::add_port(app_, "--echo", config_.echo_port, "sends back what it receives (RFC 862)");
     cli::add_flag(app_, "--echo-closes", config_.echo_closes,
                   "echo: close behind the first answer; for load cps --close server");
+    cli::add_duration(app_, "--echo-work", config_.echo_work, Duration{}, seconds(1),
+                      "echo: keep the CPU so long before each answer, as one that computes it");
     cli::add_port(app_, "--discard", config_.discard_port, "reads and forgets (RFC 863)");
     cli::add_port(app_, "--chargen", config_.chargen_port, "sends without end (RFC 864)");
     cli::add_size(app_, "--body-size", config_.body_bytes, 0, uint64_t{1} << 40,

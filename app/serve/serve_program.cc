@@ -10,6 +10,7 @@ ServeProgram::ServeProgram(const ServeConfig& config)
       discard_(counts_),
       chargen_(counts_) {
   if (config.echo_closes) echo_.close_first();
+  echo_.work_for(config.echo_work);
 }
 
 Result<void> ServeProgram::start(Shard& shard) {

@@ -18,6 +18,7 @@ struct ServeConfig {
   uint16_t chargen_port = 0;
   uint64_t body_bytes = 64;  // of GET /
   bool echo_closes = false;  // behind its first answer
+  Duration echo_work;        // before each of its answers
   TcpOptions tcp;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "serve/simple_services.h"
 
+#include "cli/signals.h"
 #include "serve/starved.h"
 
 namespace millrace::serve {
@@ -13,6 +14,11 @@ void SimpleService::on_closed(Shard&, ConnectionRef, CloseReason reason) {
 
 size_t EchoServer::on_data(Shard& shard, ConnectionRef connection,
                            std::span<const std::byte> data) {
+  if (work_.ns != 0) {
+    const Instant end = cli::monotonic_now() + work_;
+    while (cli::monotonic_now() < end) {
+    }
+  }
   const size_t sent = shard.send(connection.id, data);
   if (sent == 0 && starved(shard, connection.id)) shard.abort(connection.id);
   const size_t taken = stopping_ ? data.size() : sent;

@@ -34,6 +34,8 @@ class EchoServer final : public SimpleService {
   void stop() { stopping_ = true; }
   // Close behind the first answer, instead of leaving that to the peer.
   void close_first() { closes_ = true; }
+  // Keep the CPU for so long before each answer, as an application that computes it.
+  void work_for(Duration time) { work_ = time; }
 
   size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
   void on_writable(Shard& shard, ConnectionRef connection) override;
@@ -41,6 +43,7 @@ class EchoServer final : public SimpleService {
  private:
   bool stopping_ = false;
   bool closes_ = false;
+  Duration work_;
 };
 
 class DiscardServer final : public SimpleService {

@@ -406,6 +406,19 @@ TEST(GeneratorRate, ArrivalsComeEvenlyAndAreAllServed) {
   expect_in_order(pair, plan);
 }
 
+TEST(GeneratorRate, EachSecondIsCountedByItself) {
+  serve::ServeProgram server(http_service());
+  LoadPair pair({.concurrency = 50, .rate = 1000, .duration = seconds(3)}, {}, server);
+  ASSERT_TRUE(pair.run());
+  const auto& each = pair.generator().each_second();
+  ASSERT_EQ(each.size(), 3u);
+  for (const Generator::Second& second : each) {
+    EXPECT_NEAR(static_cast<double>(second.connections), 1000, 2);
+    EXPECT_NEAR(static_cast<double>(second.requests), 1000, 2);
+    EXPECT_EQ(second.failed, 0u);
+  }
+}
+
 TEST(GeneratorRate, RequestsArriveOnOpenConnections) {
   serve::ServeProgram server(echo_service());
   const Plan plan{.mode = Mode::kRps, .concurrency = 8, .rate = 2000, .duration = seconds(1)};

@@ -127,6 +127,12 @@ TEST_F(ReportOfAGoodRun, InJson) {
   EXPECT_EQ(connections["failures"], nlohmann::json::object());
   EXPECT_EQ(connections["per_second"], 1000.0);
 
+  ASSERT_EQ(json["each_second"].size(), 1u);
+  // The last to arrive, at 999 ms, have been answered, and those before them have closed.
+  EXPECT_NEAR(json["each_second"][0]["connections"].get<double>(), 1000, 2);
+  EXPECT_NEAR(json["each_second"][0]["requests"].get<double>(), 1000, 1);
+  EXPECT_EQ(json["each_second"][0]["failed"], 0);
+
   EXPECT_EQ(json["requests"]["sent"], 1000);
   EXPECT_EQ(json["requests"]["completed"], 1000);
   EXPECT_EQ(json["requests"]["failed"], 0);
