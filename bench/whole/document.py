@@ -19,7 +19,9 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
-from run import HEADS, LEFT, cells, wire_lines
+import latency
+import overload
+from run import HEADS, LEFT, cells, linux_lines, wire_lines
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 IDLE = (1, 1_000, 100_000, 1_000_000, 10_000_000)  # connections; 4 GiB for the last
@@ -40,12 +42,21 @@ def machine():
 
 
 def whole_part(results):
-    rows = [cells(row, results["wires"].get(row["device"], {})) for row in results["rows"]]
-    limits = "\n".join(f"- {line}" for line in wire_lines(results))
+    rows = [cells(row, results) for row in results["rows"]]
+    limits = listed(wire_lines(results))
     skipped = "".join(f"\n\n{device}: not measured, {why}."
                       for device, why in results["skipped"].items())
     return f"{machine()}; {results['seconds']} s a row.\n\n{markdown(HEADS, rows, LEFT)}\n\n" \
-        f"The bare wire carries:\n\n{limits}{skipped}"
+        f"The bare wire carries:\n\n{limits}\n\n" \
+        f"The kernel's TCP at both ends:\n\n{listed(linux_lines(results))}{skipped}"
+
+
+def listed(lines):
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def latency_part(results):
+    return markdown(latency.HEADS, [latency.cells(row) for row in results["latency"]], 1)
 
 
 def instructions_part(results, titles):
@@ -60,7 +71,20 @@ def instructions_part(results, titles):
         shown += [bounds["bar"], bounds["stretch"]]
         rows.append((titles[key], *("-" if v is None else f"{v:,.0f}" for v in shown)))
     heads = ["round", *(f"{end}, burst {burst}" for end, burst in columns), "bar", "stretch"]
-    return f"{results['built_by']}.\n\n{markdown(heads, rows, 1)}"
+    return f"{results['built_by']}.\n\n{markdown(heads, rows, 1)}" \
+        + lwip_part(results["lwip"], titles, columns)
+
+
+def lwip_part(lwip, titles, columns):
+    """Nothing where it was not installed."""
+    if lwip is None:
+        return ""
+    found = {(row["row"], row["end"], row["burst"]): row for row in lwip["rows"]}
+    rows = [(titles[key], *(f"{row['instructions']:,.0f} ({row['times_ours']:.1f})"
+                            for row in (found[(key, *column)] for column in columns)))
+            for key in dict.fromkeys(row["row"] for row in lwip["rows"])]
+    heads = ["the same (times ours)", *(f"{end}, burst {burst}" for end, burst in columns)]
+    return f"\n\n{lwip['built_by']}, checksums and locks left out.\n\n{markdown(heads, rows, 1)}"
 
 
 def profile_part(text):
@@ -144,7 +168,10 @@ def main():
             whole = pathlib.Path(folder) / "whole.json"
             run([sys.executable, ROOT / "bench/whole/run.py", options.build, "--seconds",
                  options.seconds, "--json", whole])
-        text = replaced(text, "whole", whole_part(json.loads(whole.read_text(encoding="utf-8"))))
+        rates = json.loads(whole.read_text(encoding="utf-8"))
+        text = replaced(text, "whole", whole_part(rates))
+        text = replaced(text, "latency", latency_part(rates))
+        text = replaced(text, "overload", listed(overload.lines(rates)))
     crowd = pathlib.Path(options.build) / "bench/macro/crowd"
     growth = json.loads(run([crowd, "time", "--json", *IDLE]))["connect_request_close"]
     memory = json.loads(run([crowd, "memory", "--json", 1_000_000]))["memory"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two processes over each kind of device, and one table of what they reach.
+"""Two processes over each kind of device, what they reach, and the kernel's TCP beside them.
 
 Each row runs `millrace serve` at one end and `millrace load` at the other, one row at a time, one
 worker each. Before the rows of a device bare_wire shows what the same driver carries when nobody
@@ -14,15 +14,14 @@ import os
 import pathlib
 import re
 import sys
-import time
 
 sys.dont_write_bytecode = True
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-from lab import Failure, Lab, expect, expect_equal, wait_until
-from rows import BUSY, CLIENT, DEVICES, PORT, PREFIX, ROWS, SERVER, SOURCES, WIRES
+from wires import (START_SECONDS, Failure, Labs, Wire, expect_equal, load_report, serve_report)
+import kernel
+import latency
+import overload
+from rows import BUSY, DEVICES, ROWS, WIRES
 
-START_SECONDS = 20  # for a process to come up, and to end
 LATE_SHARE_MAX = 0.05  # of the turns that moved frames: with more, cycles are not told
 
 
@@ -31,36 +30,6 @@ def tsc_hz():
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     found = re.search(r"^cpu MHz\s*:\s*([\d.]+)", text, re.MULTILINE)
     return float(found.group(1)) * 1e6 if found else 0.0
-
-
-class Wire:
-    """The two ends of a device, each as (device URI, namespace)."""
-
-    def __init__(self, lab, device):
-        self.lab = lab
-        self.socket = None
-        self.server_ns = self.client_ns = None
-        if device == "memif":
-            self.socket = lab.folder / "wire.sock"
-            self.server, self.client = f"memif:{self.socket},server", f"memif:{self.socket}"
-        elif device == "vhost":
-            self.socket = lab.folder / "wire.sock"
-            self.server, self.client = f"vhost:{self.socket}", f"virtio-user:{self.socket}"
-        elif device == "loopback":
-            self.server = self.client = "loopback"
-        else:
-            self.server_ns, self.client_ns = lab.namespace("s"), lab.namespace("c")
-            lab.veth((self.server_ns, "s0"), (self.client_ns, "c0"))
-            self.server, self.client = "af_packet:s0", "af_packet:c0"
-
-    def started(self, process):
-        """Waits until a client may come."""
-        def there():
-            expect(process.alive(), "the server ended on its own")
-            return self.socket is None or self.socket.exists()
-        wait_until(there, START_SECONDS, "the server's socket appears")
-        if self.socket is None:
-            time.sleep(0.5)
 
 
 def bare(lab, program, wire, options, seconds):
@@ -104,36 +73,14 @@ def frames(report):
     return device["frames_in"] + device["frames_out"]
 
 
-def loaded(lab, millrace, wire, device, load, seconds):
-    """Both reports of one row; the server's is None where it is in the same process."""
-    target = ["--target", f"{SERVER}:{PORT}", "--address", f"{CLIENT}/{PREFIX}", "--json",
-              "--duration", f"{seconds}s", "--device", wire.client]
-    if load.key == "connections":
-        target += ["--concurrency", BUSY[device]]
-    server = None
-    own = ["--no-time-wait"]
-    if wire.server != "loopback":
-        server = lab.start(millrace, "serve", "--device", wire.server, "--address",
-                           f"{SERVER}/{PREFIX}", "--route", f"{SOURCES}={CLIENT}", "--json", *own,
-                           *load.serve, ns=wire.server_ns)
-        wire.started(server)
-    mode, *options = load.load
-    client = lab.start(millrace, "load", mode, *options, *target, *own, ns=wire.client_ns)
-    client.wait(seconds + START_SECONDS)
-    try:
-        report = json.loads(client.out())
-    except ValueError:
-        raise Failure(f"the load generator gave no report: {client.err().strip()}") from None
-    served = None
-    if server is not None:
-        expect_equal(server.stop(START_SECONDS), 0, "the server's exit status")
-        served = json.loads(server.out())
-    return report, served
-
-
-def measured(lab, programs, wire, row, seconds, hz):
+def measured(wire, row, seconds, hz):
     device, load, bar, stretch = row
-    report, served = loaded(lab, programs["millrace"], wire, device, load, seconds)
+    own = ["--no-time-wait"]
+    server = wire.serve(*load.serve, *own)
+    busy = ["--concurrency", BUSY[device]] if load.key == "connections" else []
+    mode, *options = load.load
+    client = wire.load(mode, *options, *busy, *own, seconds=seconds)
+    report, served = load_report(client, seconds), serve_report(server)
     units = pick(report, load.units)
     counters = report["stack"]["counters"]
     failed = report.get("connections", {}).get("failed", 0)
@@ -175,12 +122,14 @@ def number(value, digits=0):
 
 
 HEADS = ("device", "load", "bar", "stretch", "figure", "of bar", "failed", "frames",
-         "cycles client", "cycles server", "cycles allow", "of wire", "late")
+         "cycles client", "cycles server", "cycles allow", "of wire", "of Linux", "late")
 LEFT = 2  # columns that are text
 
 
-def cells(row, limits):
-    """The row as text; `limits`: frames per second of the bare wire, by what was asked of it."""
+def cells(row, results):
+    """The row as text."""
+    limits = results["wires"].get(row["device"], {})  # frames/s, by what was asked of the wire
+    linux = results["linux"].get(kernel.BESIDE[row["device"]], {}).get(row["load"])
     key = "1514" if row["unit"] == "bit" else "64 both" if row["load"] != "syn-sent" else "64"
     limit = limits.get(key)
     share = None if not limit else row["frames_per_second"] / limit
@@ -191,7 +140,15 @@ def cells(row, limits):
             number(row["frames_per_unit"], 2), number(row["client_cycles_per_unit"]),
             number(row["server_cycles_per_unit"]), rate(row["cycles_allow"], row["unit"]),
             "-" if share is None else f"{share:.0%}",
-            number(row["late_turns"]))
+            f"{row['figure'] / linux:.1f}" if linux else "-", number(row["late_turns"]))
+
+
+def linux_lines(results):
+    units = {"connections": "connection", "requests": "request"}
+    for wire, rates in results["linux"].items():
+        said = ", ".join(f"{key} {rate(value, units.get(key, 'bit'))}"
+                         for key, value in rates.items())
+        yield f"{wire}: {said}"
 
 
 def wire_lines(results):
@@ -201,90 +158,116 @@ def wire_lines(results):
         yield f"{device}: {said}"
 
 
-def text_table(results):
-    lines = [HEADS] + [cells(row, results["wires"].get(row["device"], {}))
-                       for row in results["rows"]]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADS))]
+def text_table(lines, left):
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     out = []
     for line in lines:
-        out.append("  ".join(cell.ljust(width) if i < LEFT else cell.rjust(width)
+        out.append("  ".join(cell.ljust(width) if i < left else cell.rjust(width)
                              for i, (cell, width) in enumerate(zip(line, widths))).rstrip())
-    return "\n".join(out + ["", "the bare wire carries:"] + list(wire_lines(results)))
+    return "\n".join(out)
+
+
+def text(results):
+    parts = []
+    if results["rows"]:
+        parts += [text_table([HEADS] + [cells(row, results) for row in results["rows"]], LEFT),
+                  "\n".join(["the bare wire carries:", *wire_lines(results)])]
+    if results["linux"]:
+        parts.append("\n".join(["the kernel's TCP at both ends:", *linux_lines(results)]))
+    if results["latency"]:
+        parts.append(text_table([latency.HEADS, *map(latency.cells, results["latency"])], 1))
+    parts += ["\n".join(overload.lines(results))]
+    return "\n\n".join(part for part in parts if part)
 
 
 # ---- the run ------------------------------------------------------------------------------------
 
-def run(options, programs):
-    results = {"seconds": options.seconds, "wires": {}, "rows": [], "skipped": {}}
-    chosen = [row for row in ROWS if re.search(options.only, f"{row[0]} {row[1].key}")]
+def run(options, program):
+    results = {"seconds": options.seconds, "wires": {}, "rows": [], "linux": {}, "latency": [],
+               "overload": [], "paused": [], "skipped": {}}
+    labs = Labs(options.build)
+
+    def wanted(device, key):
+        return re.search(options.only, f"{device} {key}")
+
+    def say(line):
+        print(line, file=sys.stderr)
+
+    root = os.geteuid() == 0
+    chosen = [row for row in ROWS if wanted(row[0], row[1].key)]
+    if not root and any(row[0] == "af_packet" for row in chosen):
+        results["skipped"]["af_packet"] = "needs root, for network namespaces"
+        chosen = [row for row in chosen if row[0] != "af_packet"]
+    for device, load, *_ in chosen:
+        rates = results["linux"].setdefault(kernel.BESIDE[device], {})
+        if load.key not in kernel.KINDS or load.key in rates:
+            continue
+        with labs.one() as lab:
+            rates[load.key], _ = kernel.rate(lab, kernel.BESIDE[device], load.key, options.seconds)
+        say(f"{kernel.BESIDE[device]}, {load.title}: {rate(rates[load.key], load.unit)}")
     hz = tsc_hz()
-    for number_of_lab, device in enumerate(DEVICES):
+    for device in DEVICES:
         rows = [row for row in chosen if row[0] == device]
         if not rows:
             continue
-        if device == "af_packet" and os.geteuid() != 0:
-            results["skipped"][device] = "needs root, for network namespaces"
-            continue
         limits = {}
-        for i, (key, asked) in enumerate(WIRES):
-            with_lab(number_of_lab * 100 + i, options, lambda lab, k=key, a=asked: limits.update(
-                {k: bare(lab, programs["bare_wire"], Wire(lab, device), a, options.seconds)}))
-            print(f"{device}, bare wire, {key}: {rate(limits[key][0], 'frame')}", file=sys.stderr)
+        for key, asked in WIRES:
+            with labs.one() as lab:
+                limits[key] = bare(lab, program, Wire(lab, device), asked, options.seconds)
+            say(f"{device}, bare wire, {key}: {rate(limits[key][0], 'frame')}")
         hz = max([told for _, told in limits.values()] + [0]) or hz
         results["wires"][device] = {key: value for key, (value, _) in limits.items()}
-        for i, row in enumerate(rows):
-            def one(lab, row=row):
-                result = measured(lab, programs, Wire(lab, device), row, options.seconds, hz)
-                results["rows"].append(result)
-                print(f"{device}, {row[1].title}: {rate(result['figure'], result['unit'])}",
-                      file=sys.stderr)
-            with_lab(number_of_lab * 100 + 10 + i, options, one)
+        for row in rows:
+            with labs.one() as lab:
+                result = measured(Wire(lab, device), row, options.seconds, hz)
+            results["rows"].append(result)
+            say(f"{device}, {row[1].title}: {rate(result['figure'], result['unit'])}")
     results["tsc_hz"] = hz
+    results["latency"] = latency.measure(
+        labs, options.seconds, lambda device: wanted(device, "latency"), say)
+    if wanted("memif", "overload"):
+        results["overload"].append(overload.overload(labs, "memif"))
+    if wanted("memif", "paused"):
+        results["paused"].append(overload.paused(labs, "memif"))
     return results
 
 
-def with_lab(number_of_lab, options, function):
-    """A Lab of its own for each measurement, given back whatever happens."""
-    lab = Lab(options.build, number_of_lab)
-    try:
-        function(lab)
-    except Failure as problem:
-        raise Failure(f"{problem}\n{lab.story()}") from None
-    finally:
-        complaints = lab.close()
-    for complaint in complaints:
-        print(f"bench: {complaint}", file=sys.stderr)
+def missed(results):
+    """Whether a connection failed that should not have, or a load was not offered at all."""
+    return any(row["failed"] or row["error"] for row in results["rows"]) or \
+        any(row["failed"] for row in results["paused"]) or \
+        any(row["failed_after"] or row["worst_second"] < row["bar"] or
+            row["clean_after"] > overload.CLEAN_WITHIN for row in results["overload"])
 
 
 def main():
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
     parser.add_argument("build", help=argparse.SUPPRESS)
     parser.add_argument("--only", default="", metavar="REGEX",
-                        help='rows whose "DEVICE LOAD" matches, such as "memif conn"')
+                        help='rows whose "DEVICE LOAD" matches, such as "memif conn", '
+                             '"latency" or "overload"')
     parser.add_argument("--seconds", type=int, default=3, choices=range(1, 31), metavar="N",
                         help="for each row, 1 to 30; 3 unless given")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
                         help="also write the figures to a file")
     options = parser.parse_args()
     build = pathlib.Path(options.build)
-    programs = {"millrace": build / "app" / "millrace",
-                "bare_wire": build / "bench" / "wire" / "bare_wire"}
-    programs = {name: path.resolve() for name, path in programs.items()}
-    for path in programs.values():
+    programs = [(build / path).resolve() for path in
+                ("bench/wire/bare_wire", "bench/kernel/kernel_peer", "app/millrace")]
+    for path in programs:
         if not os.access(path, os.X_OK):
             parser.error(f"{path} was not built")
     try:
-        results = run(options, programs)
+        results = run(options, programs[0])
     except Failure as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
-    print(text_table(results))
+    print(text(results))
     for device, why in results["skipped"].items():
         print(f"{device}: skipped, {why}")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    failed = [row for row in results["rows"] if row["failed"] or row["error"]]
-    return 1 if failed else 0
+    return 1 if missed(results) else 0
 
 
 if __name__ == "__main__":
