@@ -106,7 +106,22 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
 
 }  // namespace
 
+Result<void> validate(const Sharding& sharding) {
+  Checker check;
+  check.between("sharding.count", sharding.count, 1, 1024);
+  check.between("sharding.index", sharding.index, 0, sharding.count - uint64_t{1});
+  if (sharding.count == 1) return check.result();
+  check.between("rss_key bytes", sharding.rss_key.size(), Sharding::kKeyBytesMin,
+                Sharding::kKeyBytesMax);
+  check.between("rss_table entries", sharding.rss_table.size(), 1, Sharding::kTableMax);
+  for (const uint16_t shard : sharding.rss_table) {
+    check.between("rss_table entry", shard, 0, sharding.count - uint64_t{1});
+  }
+  return check.result();
+}
+
 Result<void> validate(const ShardConfig& config) {
+  if (Result<void> valid = validate(config.sharding); !valid) return valid;
   Checker check;
   check_interface(check, config.interface);
   constexpr uint64_t kRecordsMax = 1u << 28;

@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/slab.h"
+#include "flow/port_share.h"
 #include "flow/table.h"
 #include "millrace/shard.h"
 #include "net/interface.h"
@@ -239,7 +240,11 @@ class Shard::Impl {
   Error no_way(const Endpoint& peer) const;
   Error no_route(const IpAddress& address) const;
   Error no_neighbor() const;
-  bool choose_port(FlowKey& key, bool timestamps);
+  Result<void> choose_port(FlowKey& key, bool timestamps);
+  bool owns(const FlowKey& key) const { return !rss_ || rss_->owner_of(key) == shard_index(); }
+  uint16_t shard_index() const { return config_.sharding.index; }
+  // What all shards of a group hear is answered by one.
+  bool answers_for_all() const { return shard_index() == 0; }
   bool reusable(uint32_t value, bool timestamps) const;
 
   // --- syn_cookie.cc: the same without an entry.
@@ -415,6 +420,8 @@ class Shard::Impl {
   tcp::FastOpen fast_open_;
   uint32_t fast_open_pending_ = 0;  // of all listeners
   uint32_t fast_open_minute_ = 0;   // tick at which it began
+  std::unique_ptr<flow::Rss> rss_;  // null: there is one shard
+  std::unique_ptr<flow::PortShare> port_share_;
   uint32_t next_port_ = 0;
   uint32_t budget_tick_ = 0;  // when the rates below were filled
   stack::Shedding shedding_;

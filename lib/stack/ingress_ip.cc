@@ -34,7 +34,7 @@ void Shard::Impl::on_arp(const wire::ParsedFrame& p) {
         neighbors_.learn(arp->sender_ip, arp->sender_mac, ctx_.tick, to_us && arp->request);
     if (neighbor != kNil) on_neighbor_known(neighbor);
   }
-  if (arp->request && to_us) {
+  if (arp->request && to_us && answers_for_all()) {
     send_arp(false, arp->sender_mac, arp->sender_ip, arp->target_ip);
     counters_.add(Counter::kArpRepliesOut);
   }

@@ -159,6 +159,7 @@ void Shard::Impl::on_solicitation(const wire::ParsedFrame& p, const wire::NdMess
   if (!nobody && said.mac) {
     note_learned(p.key.peer, neighbors_.learn_source(p.key.peer, *said.mac, {}, ctx_.tick));
   }
+  if (!answers_for_all()) return;
   send_advertisement(said.target, nobody ? wire::all_nodes() : p.key.peer,
                      said.mac.value_or(p.source_mac()), !nobody);
 }

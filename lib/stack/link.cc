@@ -125,7 +125,7 @@ void Shard::Impl::on_conflict(const IpAddress& address) {
     return;
   }
   counters_.add(Counter::kArpConflicts);
-  if (icmp_.take()) send_arp(true, MacAddress{}, address, address);
+  if (answers_for_all() && icmp_.take()) send_arp(true, MacAddress{}, address, address);
 }
 
 // Without a word: that would be one from an address that is not ours.
@@ -140,6 +140,7 @@ void Shard::Impl::end_connections_of(const IpAddress& address) {
 
 // RFC 4862 section 5.4.2; RFC 5227 section 2.1.1.
 void Shard::Impl::probe_address(const IpAddress& address) {
+  if (!answers_for_all()) return;  // what the first hears of it, all hear
   if (address.is_v4()) {
     send_arp(true, MacAddress{}, address, IpAddress::v4(0));
     return;
@@ -150,7 +151,7 @@ void Shard::Impl::probe_address(const IpAddress& address) {
 
 void Shard::Impl::announce(const net::OwnAddress& own) {
   const IpAddress& address = own.prefix.address;
-  if (!config_.interface.gratuitous_arp || !own.checked()) return;
+  if (!config_.interface.gratuitous_arp || !own.checked() || !answers_for_all()) return;
   if (address.is_v4()) {
     send_arp(true, MacAddress{}, address, address);
   } else {
@@ -160,6 +161,7 @@ void Shard::Impl::announce(const net::OwnAddress& own) {
 
 // RFC 4861 section 6.3.7. Without an address that is checked, from nobody.
 void Shard::Impl::solicit_routers() {
+  if (!answers_for_all()) return;
   const IpAddress source = interface_.source_for(wire::all_routers());
   const net::OwnAddress* own = interface_.own(source);
   const bool known = own != nullptr && own->checked() && own->usable();

@@ -143,16 +143,35 @@ bool Shard::Impl::reusable(uint32_t value, bool timestamps) const {
 }
 
 // RFC 6056 section 3.3.3: a place in the range that depends on the peer and a secret, and from
-// there the next port that is free. Sets key.local_port, which is 0; false when there is none left.
-bool Shard::Impl::choose_port(FlowKey& key, bool timestamps) {
-  const uint32_t count = uint32_t{config_.port_last} - config_.port_first + 1;
+// there the next port that is free; of several shards each has a range of its own. Sets
+// key.local_port, which is 0.
+Result<void> Shard::Impl::choose_port(FlowKey& key, bool timestamps) {
+  const uint32_t range = uint32_t{config_.port_last} - config_.port_first + 1;
+  const auto walk = port_share_ ? port_share_->walk(key) : flow::PortShare::Walk{};
+  const uint32_t places = port_share_ ? walk.length() : range;
   const auto offset = static_cast<uint32_t>(flow_hash(key));
-  for (uint32_t i = 0; i < count; ++i) {
-    key.local_port = static_cast<uint16_t>(config_.port_first + (offset + next_port_++) % count);
+  uint32_t share = 0;
+  uint32_t in_time_wait = 0;
+  for (uint32_t i = 0; i < places; ++i) {
+    const uint32_t place = (offset + next_port_++) % places;
+    key.local_port = port_share_ ? port_share_->port(walk, place)
+                                 : static_cast<uint16_t>(config_.port_first + place);
+    if (key.local_port == 0) continue;
     const uint32_t value = find_flow(key, flow_hash(key));
-    if (value == kNil || reusable(value, timestamps)) return true;
+    if (value == kNil || reusable(value, timestamps)) return {};
+    ++share;
+    in_time_wait += flow_kind(value) == FlowKind::kTimeWait;
   }
-  return false;
+  key.local_port = 0;
+  const std::string of_shards = port_share_
+                                    ? fmt::format(" {} are those of shard {} of {}, and", share,
+                                                  shard_index(), config_.sharding.count)
+                                    : "";
+  return Error{fmt::format(
+      "no port left from {} to {}: of {} ports {}..{}{} all are in use, {} by connections and "
+      "{} in TIME-WAIT; add source addresses, widen the range, shorten msl, or connect less often",
+      key.local.to_string(), Endpoint{key.peer, key.peer_port}.to_string(), range,
+      config_.port_first, config_.port_last, of_shards, share - in_time_wait, in_time_wait)};
 }
 
 // Whether one can connect to `address`, as far as it shows.
@@ -204,12 +223,12 @@ Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64
     return Error{fmt::format("{} cannot be reached: we have no address of its family",
                              peer.address.to_string())};
   }
-  if (key.local_port == 0 && !choose_port(key, options.timestamps)) {
+  if (key.local_port == 0) {
+    if (Result<void> chosen = choose_port(key, options.timestamps); !chosen) return chosen.error();
+  } else if (!owns(key)) {
     return Error{fmt::format(
-        "no port left from {} to {}: all {} ports {}..{} are in use ({} connections in TIME-WAIT);"
-        " add source addresses, shorten msl, or connect less often",
-        key.local.to_string(), peer.to_string(), config_.port_last - config_.port_first + 1,
-        config_.port_first, config_.port_last, time_wait_.live())};
+        "what answers from {} to port {} reaches shard {}, and this is {}; let the shard choose",
+        peer.to_string(), key.local_port, rss_->owner_of(key), shard_index())};
   }
   const uint64_t hash = flow_hash(key);
   const uint32_t value = find_flow(key, hash);

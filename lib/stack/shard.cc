@@ -136,6 +136,11 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   if (!impl->aces_ || !impl->autotunes_) {
     return Error{"not enough memory; lower connections_max"};
   }
+  if (config.sharding.count > 1) {
+    impl->rss_ = std::make_unique<flow::Rss>(config.sharding);
+    impl->port_share_ = std::make_unique<flow::PortShare>(*impl->rss_, config.sharding.index,
+                                                          config.port_first, config.port_last);
+  }
   impl->ctx_.connections = impl->connections_.data();
   impl->ctx_.aces = reinterpret_cast<tcp::Ace*>(impl->aces_->data());
   impl->ctx_.autotunes = reinterpret_cast<tcp::Autotune*>(impl->autotunes_->data());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -156,8 +157,27 @@ enum class SynCookies : uint8_t {
   kNever,   // a SYN for which there is no entry is dropped
 };
 
+// Which of several shards with the same addresses this is, and which tuples are whose: the entry of
+// `rss_table` at Toeplitz's hash of the tuple, modulo the table's size, is the index of its shard.
+// connect() chooses ports by it; who hands frames to shards has to keep to it.
+struct Sharding {
+  static constexpr size_t kKeyBytesMin = 40;  // what the hash of an IPv6 tuple takes
+  static constexpr size_t kKeyBytesMax = 52;
+  static constexpr size_t kTableMax = 512;
+
+  uint16_t index = 0;
+  uint16_t count = 1;  // 1: every tuple is ours; key and table are not looked at
+  std::vector<uint8_t> rss_key;
+  std::vector<uint16_t> rss_table;
+
+  friend bool operator==(const Sharding&, const Sharding&) = default;
+};
+
 struct ShardConfig {
   InterfaceConfig interface;
+  // Shards of one group have the same seed and Fast Open key, so that each knows the others'
+  // cookies. The first alone answers what all of them hear, such as ARP requests.
+  Sharding sharding;
 
   // Bounds. Memory for all of them is reserved when the shard is created, and touched on use.
   uint32_t connections_max = 1u << 20;
@@ -219,5 +239,6 @@ struct ShardConfig {
 // Checks every field against its bounds; the message names the field and says what to change.
 Result<void> validate(const ShardConfig& config);
 Result<void> validate(const TcpOptions& options);
+Result<void> validate(const Sharding& sharding);
 
 }  // namespace millrace

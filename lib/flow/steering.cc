@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// RFC 791, RFC 792, RFC 4443, RFC 8200 section 4 (extension headers), IEEE 802.1Q.
+#include "flow/steering.h"
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+
+#include "wire/bytes.h"
+
+namespace millrace::flow {
+namespace {
+
+using wire::load8;
+using wire::load_be16;
+using Bytes = std::span<const std::byte>;
+
+constexpr uint16_t kEthertypeIpv4 = 0x0800;
+constexpr uint16_t kEthertypeArp = 0x0806;
+constexpr uint16_t kEthertypeIpv6 = 0x86dd;
+constexpr uint16_t kEthertypeVlan = 0x8100;
+constexpr uint16_t kEthertypeServiceVlan = 0x88a8;
+constexpr size_t kTagsMax = 2;
+constexpr size_t kExtensionHeadersMax = 8;
+
+constexpr uint8_t kHopByHop = 0;
+constexpr uint8_t kIcmp = 1;
+constexpr uint8_t kTcp = 6;
+constexpr uint8_t kRouting = 43;
+constexpr uint8_t kFragment = 44;
+constexpr uint8_t kIcmp6 = 58;
+constexpr uint8_t kDestinationOptions = 60;
+
+// Where in a frame the tuple lies, or why there is none.
+struct Found {
+  enum class Kind : uint8_t { kNothing, kTcp, kQuote, kForAll, kFragment };
+  Kind kind = Kind::kNothing;
+  bool is_v4 = true;
+  const std::byte* addresses = nullptr;  // the sender's first
+  const std::byte* ports = nullptr;      // the same
+};
+using Kind = Found::Kind;
+
+constexpr bool is_icmp_error(uint8_t type) {
+  return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+}
+constexpr bool is_icmp6_error(uint8_t type) { return type >= 1 && type <= 4; }
+constexpr bool is_neighbor_discovery(uint8_t type) { return type >= 133 && type <= 137; }
+
+Found find_v4(Bytes ip, bool quoted);
+Found find_v6(Bytes ip, bool quoted);
+
+// What an error quotes begins with an IP header; of its ports the first 8 bytes of TCP tell.
+Found find_quoted(Bytes icmp, bool is_v4) {
+  constexpr size_t kIcmpHeaderBytes = 8;
+  if (icmp.size() < kIcmpHeaderBytes) return {};
+  Found found = is_v4 ? find_v4(icmp.subspan(kIcmpHeaderBytes), true)
+                      : find_v6(icmp.subspan(kIcmpHeaderBytes), true);
+  if (found.kind == Kind::kTcp) found.kind = Kind::kQuote;
+  return found;
+}
+
+Found find_v4(Bytes ip, bool quoted) {
+  constexpr size_t kHeaderBytes = 20;
+  if (ip.size() < kHeaderBytes || load8(ip.data()) >> 4 != 4) return {};
+  const size_t header_bytes = (load8(ip.data()) & 0x0f) * size_t{4};
+  if (header_bytes < kHeaderBytes || header_bytes > ip.size()) return {};
+  constexpr uint16_t kMoreOrOffset = 0x3fff;
+  if ((load_be16(ip.data() + 6) & kMoreOrOffset) != 0) return {.kind = Kind::kFragment};
+  const Bytes rest = ip.subspan(header_bytes);
+  const uint8_t protocol = load8(ip.data() + 9);
+  if (protocol == kTcp && rest.size() >= 4) return {Kind::kTcp, true, ip.data() + 12, rest.data()};
+  if (protocol == kIcmp && !quoted && !rest.empty() && is_icmp_error(load8(rest.data()))) {
+    return find_quoted(rest, true);
+  }
+  return {};
+}
+
+Found find_v6(Bytes ip, bool quoted) {
+  constexpr size_t kHeaderBytes = 40;
+  if (ip.size() < kHeaderBytes || load8(ip.data()) >> 4 != 6) return {};
+  uint8_t next = load8(ip.data() + 6);
+  Bytes rest = ip.subspan(kHeaderBytes);
+  for (size_t i = 0; i < kExtensionHeadersMax; ++i) {
+    if (next == kFragment && rest.size() >= 8) {
+      constexpr uint16_t kMoreOrOffset = 0xfff9;
+      if ((load_be16(rest.data() + 2) & kMoreOrOffset) != 0) return {.kind = Kind::kFragment};
+      next = load8(rest.data());
+      rest = rest.subspan(8);
+      continue;
+    }
+    if (next != kHopByHop && next != kRouting && next != kDestinationOptions) break;
+    if (rest.size() < 8) return {};
+    const size_t bytes = (load8(rest.data() + 1) + size_t{1}) * 8;
+    if (bytes > rest.size()) return {};
+    next = load8(rest.data());
+    rest = rest.subspan(bytes);
+  }
+  if (next == kTcp && rest.size() >= 4) return {Kind::kTcp, false, ip.data() + 8, rest.data()};
+  if (next != kIcmp6 || quoted || rest.empty()) return {};
+  const uint8_t type = load8(rest.data());
+  if (is_neighbor_discovery(type)) return {.kind = Kind::kForAll};
+  return is_icmp6_error(type) ? find_quoted(rest, false) : Found{};
+}
+
+Found find(const RxFrame& frame) {
+  constexpr size_t kAddressesBytes = 12;
+  constexpr size_t kTagBytes = 4;
+  Bytes rest(frame.data, frame.length);
+  if (rest.size() < kAddressesBytes + 2) return {};
+  rest = rest.subspan(kAddressesBytes);
+  uint16_t ethertype = load_be16(rest.data());
+  for (size_t i = 0; i < kTagsMax; ++i) {
+    if (ethertype != kEthertypeVlan && ethertype != kEthertypeServiceVlan) break;
+    if (rest.size() < kTagBytes + 2) return {};
+    rest = rest.subspan(kTagBytes);
+    ethertype = load_be16(rest.data());
+  }
+  rest = rest.subspan(2);
+  switch (ethertype) {
+    case kEthertypeIpv4:
+      return find_v4(rest, false);
+    case kEthertypeIpv6:
+      return find_v6(rest, false);
+    case kEthertypeArp:
+      return {.kind = Kind::kForAll};
+    default:
+      return {};
+  }
+}
+
+uint32_t hash_as_sent(const Toeplitz& toeplitz, const Found& found) {
+  return found.is_v4 ? toeplitz.hash_v4(found.addresses, found.ports)
+                     : toeplitz.hash_v6(found.addresses, found.ports);
+}
+
+// A quoted segment was ours: what answers it has both ends the other way round.
+uint32_t hash_turned(const Toeplitz& toeplitz, const Found& found) {
+  std::array<std::byte, 32> addresses;
+  std::array<std::byte, 4> ports;
+  const size_t bytes = found.is_v4 ? 4 : 16;
+  std::memcpy(addresses.data(), found.addresses + bytes, bytes);
+  std::memcpy(addresses.data() + bytes, found.addresses, bytes);
+  std::memcpy(ports.data(), found.ports + 2, 2);
+  std::memcpy(ports.data() + 2, found.ports, 2);
+  return found.is_v4 ? toeplitz.hash_v4(addresses.data(), ports.data())
+                     : toeplitz.hash_v6(addresses.data(), ports.data());
+}
+
+}  // namespace
+
+uint16_t Steering::recipient_of(const RxFrame& frame) const {
+  const Found found = find(frame);
+  switch (found.kind) {
+    case Kind::kTcp:
+      return rss_.owner_of_hash(hash_as_sent(rss_.toeplitz(), found));
+    case Kind::kQuote:
+      return rss_.owner_of_hash(hash_turned(rss_.toeplitz(), found));
+    case Kind::kForAll:
+      return kAll;
+    case Kind::kFragment:
+      return 0;
+    case Kind::kNothing:
+      return kAny;
+  }
+  return kAny;
+}
+
+std::optional<uint32_t> Steering::hash_of(const RxFrame& frame) const {
+  const Found found = find(frame);
+  if (found.kind != Kind::kTcp) return std::nullopt;
+  return hash_as_sent(rss_.toeplitz(), found);
+}
+
+}  // namespace millrace::flow
