@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "cli/print.h"
 
 namespace millrace::cli {
@@ -20,6 +23,74 @@ Result<Route> parse_route(const std::string& text) {
     return Error{"give a network and its gateway, such as 10.1.0.0/16=10.0.0.254"};
   }
   return Route{*destination, *gateway};
+}
+
+constexpr uint16_t kLcoresMax = 127;  // as many threads as DPDK takes beside its own
+
+// "2,3,8-11" as numbers; nothing when it is no such list.
+std::optional<std::vector<int32_t>> parse_cpu_list(std::string_view text) {
+  constexpr uint64_t kCpuMax = 1023;
+  std::vector<int32_t> cpus;
+  while (true) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const std::string_view item = text.substr(0, comma);
+    const size_t dash = std::min(item.find('-'), item.size());
+    const std::optional<uint64_t> first = parse_number(item.substr(0, dash));
+    const std::optional<uint64_t> last =
+        dash == item.size() ? first : parse_number(item.substr(dash + 1));
+    if (!first || !last || *first > *last || *last > kCpuMax) return std::nullopt;
+    for (uint64_t cpu = *first; cpu <= *last; ++cpu) cpus.push_back(static_cast<int32_t>(cpu));
+    if (comma == text.size()) return cpus;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Result<void> read_lcores(const std::string& text, CommonOptions& o) {
+  if (const std::optional<uint64_t> count = parse_number(text)) {
+    if (*count < 1 || *count > kLcoresMax) {
+      return Error{fmt::format("give a number from 1 to {}, or a list of CPUs", kLcoresMax)};
+    }
+    o.workers = static_cast<uint16_t>(*count);
+    o.lcores.clear();
+    return {};
+  }
+  const std::optional<std::vector<int32_t>> cpus = parse_cpu_list(text);
+  if (!cpus || cpus->size() > kLcoresMax) {
+    return Error{"give how many, such as 4, or a list of CPUs, such as 2,3,8-11"};
+  }
+  std::vector<int32_t> sorted = *cpus;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
+    return Error{"name each CPU once"};
+  }
+  o.workers = static_cast<uint16_t>(cpus->size());
+  o.lcores = *cpus;
+  return {};
+}
+
+std::optional<std::vector<uint8_t>> parse_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i < text.size(); i += 2) {
+    uint8_t byte = 0;
+    const char* const end = text.data() + i + 2;
+    const auto [rest, error] = std::from_chars(text.data() + i, end, byte, 16);
+    if (error != std::errc{} || rest != end) return std::nullopt;
+    bytes.push_back(byte);
+  }
+  return bytes;
+}
+
+// The CPUs that the workers are pinned to, as far as any were named.
+Result<std::vector<int32_t>> choose_cpus(const CommonOptions& o) {
+  if (!o.lcores.empty() && o.cpu >= 0) {
+    return Error{"--lcores names CPUs, and --cpu another; give one of them"};
+  }
+  std::vector<int32_t> cpus = o.lcores;
+  if (o.cpu >= 0) {
+    for (int32_t i = 0; i < o.workers; ++i) cpus.push_back(o.cpu + i);
+  }
+  return cpus;
 }
 
 void add_network_options(CLI::App& command, CommonOptions& o) {
@@ -78,7 +149,28 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
         o.cpu = static_cast<int32_t>(*cpu);
         return {};
       },
-      "pin the worker to this CPU; the system chooses unless given");
+      "pin the worker to this CPU, and of several the next ones to the next; the system chooses "
+      "unless given");
+  add_parsed(
+      command, "--lcores", "N|LIST", [&o](const std::string& text) { return read_lcores(text, o); },
+      "workers, each with a shard of the connections: how many, or the CPUs they are pinned to, "
+      "such as 2,3,8-11")
+      ->default_str("1");
+  add_number(
+      command, "--queues", o.queues, 0, kLcoresMax,
+      "queue pairs of the device; 0: one for each worker, but one in all on memif, vhost and "
+      "virtio-user, whose other end has to have as many");
+  add_parsed(
+      command, "--rss-key", "HEX",
+      [&o](const std::string& text) -> Result<void> {
+        const std::optional<std::vector<uint8_t>> key = parse_hex(text);
+        if (!key || key->size() < Sharding::kKeyBytesMin || key->size() > Sharding::kKeyBytesMax) {
+          return Error{"give 40 to 52 bytes as hexadecimal digits"};
+        }
+        o.rss_key = *key;
+        return {};
+      },
+      "by which tuples find their worker; a symmetric one is drawn unless given");
   add_choice(
       command, "--idle", "HOW", o.idling, {"poll", "yield", "sleep"},
       "without work: poll: never leave the CPU to others; yield: let them have it between "
@@ -100,10 +192,12 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
 }
 
 void add_tcp_options(CLI::App& command, CommonOptions& o) {
-  add_number(command, "--connections-max", o.connections_max, 1, 1u << 28,
-             "connections at a time; memory is reserved for all of them, and touched on use");
+  add_number(
+      command, "--connections-max", o.connections_max, 1, 1u << 28,
+      "connections of each worker at a time; memory is reserved for all of them, and touched "
+      "on use");
   add_number(command, "--half-open-max", o.half_open_max, 1, 1u << 28,
-             "SYNs whose handshake is not through, at a time");
+             "SYNs of each worker whose handshake is not through, at a time");
   add_number(command, "--backlog", o.backlog, 0, 1u << 28,
              "the same for each port that is listened on; 0: no bound of its own");
   add_choice(command, "--syn-cookies", "MODE", o.syn_cookies, {"auto", "always", "never"},
@@ -117,7 +211,7 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
              "connections that data on a SYN began and whose handshake is not through, for each "
              "port");
   add_number(command, "--time-wait-max", o.time_wait_max, 1, 1u << 28,
-             "TIME-WAIT records; past that the oldest gives way");
+             "TIME-WAIT records of each worker; past that the oldest gives way");
   add_duration(command, "--msl", o.msl, milliseconds(1), seconds(600),
                "maximum segment lifetime; TIME-WAIT lasts two of them");
   add_duration(command, "--keepalive", o.keepalive, Duration{}, seconds(604'800),
@@ -210,7 +304,11 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.device = *device;
   config.eal_args = std::move(eal_args);
   config.verbose = options.verbose;
-  config.cpu = options.cpu;
+  const Result<std::vector<int32_t>> cpus = choose_cpus(options);
+  if (!cpus) return cpus.error();
+  config.cpus = *cpus;
+  config.queues = options.queues;
+  config.rss_key = options.rss_key;
   config.idling = options.idling;
   config.rx_descriptors = options.rx_descriptors;
   config.tx_descriptors = options.tx_descriptors;

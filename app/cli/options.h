@@ -37,7 +37,11 @@ struct CommonOptions {
   bool arp_probe = false;
   MacAddress mac;  // zero: the device's own
   uint16_t mtu = 1500;
-  int32_t cpu = -1;
+  int32_t cpu = -1;             // of the first worker; -1: the system's choice
+  uint16_t workers = 1;         // --lcores
+  std::vector<int32_t> lcores;  // the same as CPUs, when those were named
+  uint16_t queues = 0;
+  std::vector<uint8_t> rss_key;
   Idling idling = Idling::kYield;
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;

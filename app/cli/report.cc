@@ -55,6 +55,17 @@ std::string format_link_troubles(const ShardUse& use) {
 
 bool is_drop(size_t counter) { return counter >= static_cast<size_t>(kFirstDrop); }
 
+// ", 17 frames from other workers, 20 to them".
+std::string steering_text(const WorkerStats& worker) {
+  std::string text = fmt::format(", {} frames from other workers, {} to them",
+                                 format_count(worker.handed_in), format_count(worker.handed_out));
+  if (worker.handing_failed != 0) {
+    text += fmt::format(", {} dropped on the way", format_count(worker.handing_failed));
+  }
+  if (worker.hashes_wrong != 0) text += "; the device hashes otherwise than it was told";
+  return text;
+}
+
 std::string_view name_of(size_t counter) { return to_string(static_cast<Counter>(counter)); }
 
 }  // namespace
@@ -101,8 +112,10 @@ std::string format_stack_totals(const CounterTotals& totals, const EngineReport&
   for (size_t i = 0; i < report.workers.size(); ++i) {
     const WorkerStats& worker = report.workers[i];
     fmt::format_to(
-        std::back_inserter(out), "  worker {}: busy in {} of its turns, longest pause {}\n", i,
+        std::back_inserter(out), "  worker {}: busy in {} of its turns, longest pause {}", i,
         format_share(worker.busy_turns, worker.turns), format_duration(worker.longest_gap));
+    if (report.workers.size() > 1) out += steering_text(worker);
+    out += '\n';
   }
   fmt::format_to(std::back_inserter(out), "  {:<26} {:>15}\n", "mbufs missing",
                  format_count(report.mbufs_missing));
@@ -149,6 +162,11 @@ nlohmann::json stack_totals_to_json(const CounterTotals& totals, const EngineRep
                                {"busy_us", worker.busy_time.microseconds()},
                                {"frames_received", worker.frames_received},
                                {"late_turns", worker.late_turns},
+                               {"handed_in", worker.handed_in},
+                               {"handed_out", worker.handed_out},
+                               {"handing_failed", worker.handing_failed},
+                               {"hashes_checked", worker.hashes_checked},
+                               {"hashes_wrong", worker.hashes_wrong},
                                {"longest_gap_us", worker.longest_gap.microseconds()}});
   }
   nlohmann::json leaks = {{"mbufs", report.mbufs_missing}};

@@ -15,17 +15,15 @@ namespace {
 
 class GeneratorLine final : public LiveLine {
  public:
-  explicit GeneratorLine(const Generator& generator)
-      : generator_(generator), before_(generator.tally().snapshot()) {}
+  explicit GeneratorLine(const Team<Generator>& team) : team_(team), before_(team.totals()) {}
 
-  [[nodiscard]] bool running() const override { return generator_.running(); }
+  [[nodiscard]] bool running() const override { return team_.running(); }
 
   std::string line(Duration passed) override {
-    TallySnapshot gained = generator_.tally().snapshot();
+    TallySnapshot gained = team_.totals();
     const TallySnapshot after = gained;
     gained -= before_;
-    Histogram all;
-    all.merge(generator_.response_times());
+    Histogram all = team_.times(&Generator::response_times);
     Histogram recent;
     recent.merge(all);
     recent.subtract(seen_);
@@ -41,7 +39,7 @@ class GeneratorLine final : public LiveLine {
   }
 
  private:
-  const Generator& generator_;
+  const Team<Generator>& team_;
   TallySnapshot before_;
   Histogram seen_;
 };
@@ -100,15 +98,8 @@ class ExchangeCommand final : public ModeCommand {
     make_plan(config);
     const Result<Exchange> exchange = Exchange::create(exchange_);
     if (!exchange) return cli::fail(exchange.error());
-    Generator generator(plan_, *exchange);
-    GeneratorLine live(generator);
-    const Result<Ended> ended =
-        load::run(common_, config, plan_.target, loopback_server(), generator, live);
-    if (!ended) return cli::fail(ended.error());
-    const Outcome outcome{plan_,     exchange_.protocol, common_.device,
-                          generator, ended->counters,    ended->engine};
-    return say_result(*ended, to_text(outcome), to_json(outcome), generator.error(),
-                      succeeded(outcome));
+    return run_and_report<Generator, GeneratorLine, Outcome>(config, loopback_server(), plan_,
+                                                             *exchange);
   }
 
   void make_plan(EngineConfig& config) {

@@ -53,6 +53,7 @@ class Exchange {
   // Errors: a path that is none, a request size that the request does not fit.
   static Result<Exchange> create(const ExchangeConfig& config);
 
+  [[nodiscard]] Protocol protocol() const { return protocol_; }
   // The bytes of a request. `salt` tells requests apart and is given again with their response.
   [[nodiscard]] std::span<const std::byte> request(uint32_t salt) const {
     return std::span(bytes_).subspan(protocol_ == Protocol::kEcho ? salt % kPhases : 0,

@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "cli/format.h"
-#include "load/paced_program.h"
 #include "load/tally.h"
+#include "load/team.h"
 #include "millrace/time.h"
 
 namespace millrace::load {
@@ -49,13 +49,15 @@ inline nlohmann::json failures_json(const TallySnapshot& totals) {
 }
 
 // Why connections could not be opened; nothing when they could.
-inline std::string connect_error_line(const PacedProgram& program) {
-  const std::string& error = program.connect_error();
+template <class Load>
+std::string connect_error_line(const Team<Load>& program) {
+  const std::string error = program.connect_error();
   return error.empty() ? "" : fmt::format("\nconnections could not be opened: {}\n", error);
 }
 
 // "error": why there was no load at all; "connect_error"; each only if there is one.
-inline void add_errors(nlohmann::json& json, const PacedProgram& program) {
+template <class Load>
+void add_errors(nlohmann::json& json, const Team<Load>& program) {
   if (!program.error().empty()) json["error"] = program.error();
   if (!program.connect_error().empty()) json["connect_error"] = program.connect_error();
 }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "load/team.h"
+
 namespace millrace::load {
 namespace {
 
@@ -14,6 +16,17 @@ constexpr Duration kConnectErrorPause = milliseconds(10);
 constexpr Duration kCatchUp = milliseconds(100);
 
 }  // namespace
+
+std::vector<Plan> divide(const Plan& plan, size_t workers) {
+  workers = useful_workers(workers, {plan.concurrency, plan.rate, plan.count});
+  std::vector<Plan> plans(workers, plan);
+  for (size_t i = 0; i < workers; ++i) {
+    plans[i].concurrency = static_cast<uint32_t>(part_of(plan.concurrency, i, workers));
+    plans[i].rate = part_of(plan.rate, i, workers);
+    plans[i].count = part_of(plan.count, i, workers);
+  }
+  return plans;
+}
 
 Generator::Generator(const Plan& plan, const Exchange& exchange)
     : PacedProgram(plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp),

@@ -43,10 +43,15 @@ struct Plan {
   TcpOptions tcp;
 };
 
+// One plan for each of `workers`, or of fewer where there is not that much to do.
+std::vector<Plan> divide(const Plan& plan, size_t workers);
+
 class Generator final : public PacedProgram, private App {
  public:
   // `exchange` must outlive the shard: requests are sent from its memory.
   Generator(const Plan& plan, const Exchange& exchange);
+
+  [[nodiscard]] Protocol protocol() const { return exchange_.protocol(); }
 
   // For other threads, at any time.
   [[nodiscard]] const Histogram& connect_times() const { return connect_times_; }

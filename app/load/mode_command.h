@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/print.h"
 #include "load/run.h"
+#include "load/team.h"
 
 namespace millrace::load {
 
@@ -59,15 +60,24 @@ class ModeCommand : public cli::Command {
     plan.tcp = cli::to_tcp_options(common_, true);
   }
 
-  // Runs `program` against `server`, and says what came of it: an Outcome knows how.
-  template <class Outcome, class Plan, class Load>
+  // Runs the plan on all workers against `server`, and says what came of it: a Line shows it live,
+  // and an Outcome knows how to report. `more` goes to each program, behind its part of the plan.
+  template <class Load, class Line, class Outcome, class Plan, class... More>
   int run_and_report(const EngineConfig& config, const serve::ServeConfig& server, const Plan& plan,
-                     Load& program, LiveLine& live) const {
-    const Result<Ended> ended = load::run(common_, config, plan.target, server, program, live);
+                     const More&... more) const {
+    const std::vector<Plan> plans = divide(plan, common_.workers);
+    if (plans.size() < common_.workers && !common_.quiet && !common_.json) {
+      cli::say(fmt::format("{} of {} workers run: there is not more to divide\n", plans.size(),
+                           common_.workers));
+    }
+    const Crew<Load> crew(plans, more...);
+    const Team<Load> team = crew.team();
+    Line live(team);
+    const Result<Ended> ended =
+        load::run(common_, config, plan.target, server, team.programs(), live);
     if (!ended) return cli::fail(ended.error());
-    const Outcome outcome{plan, common_.device, program, ended->counters, ended->engine};
-    return say_result(*ended, to_text(outcome), to_json(outcome), program.error(),
-                      succeeded(outcome));
+    const Outcome outcome{plan, common_.device, team, ended->counters, ended->engine};
+    return say_result(*ended, to_text(outcome), to_json(outcome), team.error(), succeeded(outcome));
   }
 
   // `error` says why there was no load at all; empty: there was.

@@ -15,14 +15,16 @@ namespace {
 
 struct NamedTimes {
   const char* name;
-  const Histogram& times;
+  Histogram times;
 };
 
-std::array<NamedTimes, 3> all_times(const Generator& g) {
-  return {{{"connect", g.connect_times()},
-           {"response", g.response_times()},
-           {"from schedule", g.scheduled_times()}}};
+std::array<NamedTimes, 3> all_times(const Team<Generator>& g) {
+  return {{{"connect", g.times(&Generator::connect_times)},
+           {"response", g.times(&Generator::response_times)},
+           {"from schedule", g.times(&Generator::scheduled_times)}}};
 }
+
+Protocol protocol_of(const Outcome& o) { return o.generator.members().front()->protocol(); }
 
 const char* name_of(Mode mode) { return mode == Mode::kCps ? "cps" : "rps"; }
 
@@ -31,7 +33,7 @@ std::optional<Count> arrivals_became(const Plan& plan) {
   return plan.mode == Mode::kCps ? Count::kLaunched : Count::kRequests;
 }
 
-std::string times_table(const Generator& g) {
+std::string times_table(const Team<Generator>& g) {
   std::string out = fmt::format("\n{:<14}{:>13}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "latency",
                                 "count", "min", "p50", "p90", "p99", "p99.9", "max");
   for (const auto& [name, times] : all_times(g)) {
@@ -71,16 +73,16 @@ nlohmann::json each_second_json(const Generator& g) {
 }  // namespace
 
 bool succeeded(const Outcome& o) {
-  const TallySnapshot totals = o.generator.tally().snapshot();
+  const TallySnapshot totals = o.generator.totals();
   return o.generator.error().empty() && totals.failed() == 0 &&
          residue(totals, arrivals_became(o.plan)).none() &&
          (totals.get(Count::kCompleted) != 0 || totals.get(Count::kLaunched) == 0);
 }
 
 std::string to_text(const Outcome& o) {
-  const Generator& g = o.generator;
-  const TallySnapshot totals = g.tally().snapshot();
-  const TallySnapshot& timed = g.when_time_was_up();
+  const Team<Generator>& g = o.generator;
+  const TallySnapshot totals = g.totals();
+  const TallySnapshot timed = g.when_time_was_up();
   const Duration ran = g.ran_for();
   std::string out;
   const auto to = std::back_inserter(out);
@@ -90,7 +92,7 @@ std::string to_text(const Outcome& o) {
           : fmt::format("{} arrivals/s, at most {} connections", cli::format_count(o.plan.rate),
                         cli::format_count(o.plan.concurrency));
   fmt::format_to(to, "\n{} ({}) to {} over {} for {}, {}\n\n", name_of(o.plan.mode),
-                 to_string(o.protocol), o.plan.target.to_string(), o.device,
+                 to_string(protocol_of(o)), o.plan.target.to_string(), o.device,
                  cli::format_duration(ran), loop);
   const auto line = [&](std::string_view name, uint64_t total, const std::string& rate) {
     out += figure_line(name, total, rate);
@@ -136,16 +138,16 @@ std::string to_text(const Outcome& o) {
 }
 
 nlohmann::json to_json(const Outcome& o) {
-  const Generator& g = o.generator;
-  const TallySnapshot totals = g.tally().snapshot();
-  const TallySnapshot& timed = g.when_time_was_up();
+  const Team<Generator>& g = o.generator;
+  const TallySnapshot totals = g.totals();
+  const TallySnapshot timed = g.when_time_was_up();
   const Duration ran = g.ran_for();
   const Residue rest = residue(totals, arrivals_became(o.plan));
   nlohmann::json json = {
       {"schema", cli::kReportSchema},
       {"command", "load"},
       {"mode", name_of(o.plan.mode)},
-      {"protocol", std::string(to_string(o.protocol))},
+      {"protocol", std::string(to_string(protocol_of(o)))},
       {"target", o.plan.target.to_string()},
       {"device_uri", o.device},
       {"concurrency", o.plan.concurrency},
@@ -175,9 +177,9 @@ nlohmann::json to_json(const Outcome& o) {
       {"bytes",
        {{"sent", totals.get(Count::kBytesSent)}, {"received", totals.get(Count::kBytesReceived)}}},
       {"latency_us",
-       {{"connect", times_json(g.connect_times())},
-        {"response", times_json(g.response_times())},
-        {"from_schedule", times_json(g.scheduled_times())}}},
+       {{"connect", times_json(g.times(&Generator::connect_times))},
+        {"response", times_json(g.times(&Generator::response_times))},
+        {"from_schedule", times_json(g.times(&Generator::scheduled_times))}}},
       {"unexplained",
        {{"arrivals", rest.arrivals},
         {"connections", rest.connections},

@@ -7,14 +7,14 @@
 
 #include "cli/report.h"
 #include "load/generator.h"
+#include "load/team.h"
 
 namespace millrace::load {
 
 struct Outcome {
   const Plan& plan;
-  Protocol protocol;
   std::string device;
-  const Generator& generator;
+  const Team<Generator>& generator;
   const cli::CounterTotals& counters;
   const EngineReport& engine;
 };

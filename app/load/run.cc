@@ -96,10 +96,15 @@ Result<void> check_ends(const Ends& ends, EngineConfig& config) {
 }
 
 Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
-                  const Endpoint& target, const serve::ServeConfig& server, Program& program,
-                  LiveLine& live) {
+                  const Endpoint& target, const serve::ServeConfig& server,
+                  const std::vector<Program*>& programs, LiveLine& live) {
   cli::StopSignals signals;
-  serve::ServeProgram server_program(server);
+  std::vector<std::unique_ptr<serve::ServeProgram>> servers;
+  std::vector<Program*> server_programs;
+  for (size_t i = 0; i < programs.size(); ++i) {
+    servers.push_back(std::make_unique<serve::ServeProgram>(server));
+    server_programs.push_back(servers.back().get());
+  }
   std::unique_ptr<Engine> server_engine;
   std::unique_ptr<Engine> engine;
   if (config.device.kind == DeviceKind::kLoopback) {
@@ -114,13 +119,12 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
       if (interface.addresses.front().contains(range.address)) continue;
       interface.routes.push_back({{range.network(), range.length}, own.address});
     }
-    auto engines = Engine::create_loopback(server_config, server_program, config, program);
+    auto engines = Engine::create_loopback(server_config, server_programs, config, programs);
     if (!engines) return engines.error();
     server_engine = std::move(engines->first);
     engine = std::move(engines->second);
     if (Result<void> started = server_engine->start(); !started) return started.error();
   } else {
-    Program* const programs[] = {&program};
     Result<std::unique_ptr<Engine>> created = Engine::create(config, programs);
     if (!created) return created.error();
     engine = std::move(*created);

@@ -46,11 +46,11 @@ struct Ended {
   std::string complaints;  // what leaked
 };
 
-// Runs `program` to its end, or until a signal asks for one. `server` is what the loopback's other
-// end offers at the target's address. Requires: check_ends() found nothing wrong.
-// Errors: a device's or a server's, before the first frame.
+// Runs `programs`, each on a worker, to their end, or until a signal asks for one. `server` is what
+// the loopback's other end offers at the target's address. Requires: check_ends() found nothing
+// wrong. Errors: a device's or a server's, before the first frame.
 Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
-                  const Endpoint& target, const serve::ServeConfig& server, Program& program,
-                  LiveLine& live);
+                  const Endpoint& target, const serve::ServeConfig& server,
+                  const std::vector<Program*>& programs, LiveLine& live);
 
 }  // namespace millrace::load

@@ -17,26 +17,25 @@ constexpr uint16_t kHeaderBytesV6 = 60;
 
 class SynLine final : public LiveLine {
  public:
-  explicit SynLine(const SynFlood& program) : counts_(program.counts()), program_(program) {}
+  explicit SynLine(const Team<SynFlood>& team) : team_(team) {}
 
-  [[nodiscard]] bool running() const override { return program_.running(); }
+  [[nodiscard]] bool running() const override { return team_.running(); }
 
   std::string line(Duration passed) override {
-    const auto rate = [&](const cli::Count& count, uint64_t& before) {
-      const uint64_t now = count.get();
-      const uint64_t gained = now - std::exchange(before, now);
-      return cli::format_rate(per_second(gained, passed));
+    const SynTotals now = sum_up(team_);
+    const auto rate = [&](uint64_t SynTotals::*count) {
+      return cli::format_rate(per_second(now.*count - before_.*count, passed));
     };
-    return fmt::format("SYNs {:>10}  SYN-ACKs {:>10}  RSTs {:>10}", rate(counts_.sent, sent_),
-                       rate(counts_.syn_acks, syn_acks_), rate(counts_.resets, resets_));
+    std::string text =
+        fmt::format("SYNs {:>10}  SYN-ACKs {:>10}  RSTs {:>10}", rate(&SynTotals::sent),
+                    rate(&SynTotals::syn_acks), rate(&SynTotals::resets));
+    before_ = now;
+    return text;
   }
 
  private:
-  const SynCounts& counts_;
-  const SynFlood& program_;
-  uint64_t sent_ = 0;
-  uint64_t syn_acks_ = 0;
-  uint64_t resets_ = 0;
+  const Team<SynFlood>& team_;
+  SynTotals before_;
 };
 
 class SynCommand final : public ModeCommand {
@@ -79,9 +78,7 @@ class SynCommand final : public ModeCommand {
     plan_.mss = common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - headers);
     plan_.seed = static_cast<uint64_t>(cli::monotonic_now().ns);
     if (plan_.reset) config.shard.rst_per_second = UINT32_MAX;
-    SynFlood program(plan_);
-    SynLine live(program);
-    return run_and_report<SynOutcome>(config, loopback_server(), plan_, program, live);
+    return run_and_report<SynFlood, SynLine, SynOutcome>(config, loopback_server(), plan_);
   }
 
   [[nodiscard]] serve::ServeConfig loopback_server() const {

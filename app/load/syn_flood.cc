@@ -5,11 +5,15 @@
 
 #include <algorithm>
 
+#include "load/team.h"
+
 namespace millrace::load {
 namespace {
 
 constexpr Duration kCatchUp = milliseconds(100);
 constexpr uint8_t kWindowShift = 7;
+// Tuples of other shards that are passed over in one turn.
+constexpr size_t kLooksMax = 65536;
 
 // A 64-bit mixture in which every bit of the result depends on every bit of x.
 constexpr uint64_t mix(uint64_t x) {
@@ -24,6 +28,16 @@ Sources sources_of(const SynPlan& plan) {
 }
 
 }  // namespace
+
+std::vector<SynPlan> divide(const SynPlan& plan, size_t workers) {
+  workers = useful_workers(workers, {plan.rate, plan.count});
+  std::vector<SynPlan> plans(workers, plan);
+  for (size_t i = 0; i < workers; ++i) {
+    plans[i].rate = part_of(plan.rate, i, workers);
+    plans[i].count = part_of(plan.count, i, workers);
+  }
+  return plans;
+}
 
 SynFlood::SynFlood(const SynPlan& plan)
     : plan_(plan),
@@ -57,12 +71,13 @@ void SynFlood::turn(Shard& shard) {
         counts_.skipped.add(schedule_->skip_stale(now_));
         counts_.scheduled.set(schedule_->scheduled(now_));
       }
-      if (now_ >= end_ || (plan_.count != 0 && next_ + counts_.skipped.get() >= plan_.count)) {
+      if (now_ >= end_ ||
+          (plan_.count != 0 && counts_.sent.get() + counts_.skipped.get() >= plan_.count)) {
         end_flooding();
       }
       return;
     case Phase::kListening:
-      if (now_ >= end_ || answered() == next_) phase_ = Phase::kDone;
+      if (now_ >= end_ || answered() == counts_.sent.get()) phase_ = Phase::kDone;
       return;
     case Phase::kDone:
       return;
@@ -173,30 +188,35 @@ bool SynFlood::on_segment(Shard& /*shard*/, const RawSegment& segment) {
 uint64_t SynFlood::allowed() const {
   if (phase_ != Phase::kFlooding) return 0;
   const uint64_t due = schedule_ ? schedule_->pending(now_) : UINT64_MAX;
-  const uint64_t left = plan_.count == 0 ? UINT64_MAX : plan_.count - next_;
+  const uint64_t left = plan_.count == 0 ? UINT64_MAX : plan_.count - counts_.sent.get();
   return std::min(due, left);
 }
 
 bool SynFlood::has_output() const { return allowed() != 0; }
 
-size_t SynFlood::transmit(Shard& /*shard*/, std::span<TxFrame> out) {
-  const auto n = static_cast<size_t>(std::min<uint64_t>(out.size(), allowed()));
+size_t SynFlood::transmit(Shard& shard, std::span<TxFrame> out) {
+  const auto wanted = static_cast<size_t>(std::min<uint64_t>(out.size(), allowed()));
   syn_.ts_value = static_cast<uint32_t>(now_.ns / 1'000'000);
-  for (TxFrame& frame : out.first(n)) {
-    if (schedule_) schedule_->take(now_);
+  size_t filled = 0;
+  for (size_t looks = 0; filled < wanted && looks < kLooksMax; ++looks, advance()) {
     syn_.key.local = sources_.next();
     syn_.key.local_port = static_cast<uint16_t>(kPortFirst + next_port_);
+    if (!shard.owns(syn_.key)) continue;
+    if (schedule_) schedule_->take(now_);
     syn_.seq = sequence_of(next_);
-    build_raw(frame, path_, syn_);
+    build_raw(out[filled++], path_, syn_);
     answered_[next_ % kWindow / 64] &= ~(uint64_t{1} << (next_ % 64));
-    ++next_;
-    if (++next_source_ == sources_.count()) {
-      next_source_ = 0;
-      if (++next_port_ == kPortCount) next_port_ = 0;
-    }
   }
-  counts_.sent.add(n);
-  return n;
+  counts_.sent.add(filled);
+  return filled;
+}
+
+// To the next number, and the port of its tuple.
+void SynFlood::advance() {
+  ++next_;
+  if (++next_source_ < sources_.count()) return;
+  next_source_ = 0;
+  if (++next_port_ == kPortCount) next_port_ = 0;
 }
 
 }  // namespace millrace::load

@@ -6,7 +6,8 @@
 //     resolving --ARP answers--> flooding --time or count is up--> listening --timeout--> done
 //
 // SYN number i comes from address i % A, port i / A, and so on from the beginning once every tuple
-// has been used; its sequence number is a keyed hash of i. So an answer names its SYN without any
+// has been used; its sequence number is a keyed hash of i. Of several shards each passes over the
+// numbers whose answers would reach another. So an answer names its SYN without any
 // record, and a bit for each of the last 2^26 tells a first answer from a repeated one.
 //
 // Must hold: sent = SYN-ACKs + RSTs + unanswered; repeated and foreign segments count apart.
@@ -49,6 +50,9 @@ struct SynCounts {
   cli::Count foreign;   // segments that answer no SYN of ours
 };
 
+// One plan for each of `workers`, or of fewer where there is not that much to do.
+std::vector<SynPlan> divide(const SynPlan& plan, size_t workers);
+
 class SynFlood final : public Program, private RawHandler {
  public:
   static constexpr uint16_t kPortFirst = 1024;
@@ -84,6 +88,7 @@ class SynFlood final : public Program, private RawHandler {
   void resolve(Shard& shard);
   void begin(Shard& shard);
   void end_flooding();
+  void advance();
   [[nodiscard]] uint64_t allowed() const;
 
   bool on_segment(Shard& shard, const RawSegment& segment) override;
@@ -102,8 +107,8 @@ class SynFlood final : public Program, private RawHandler {
   Instant now_;
   std::optional<Instant> resolving_since_;
   RawPath path_;
-  RawSegment syn_;  // but for tuple and sequence number
-  uint64_t next_ = 0;
+  RawSegment syn_;            // but for tuple and sequence number
+  uint64_t next_ = 0;         // the number of the next SYN
   uint32_t next_port_ = 0;    // of SYN next_
   uint64_t next_source_ = 0;  // the same
   Instant began_;

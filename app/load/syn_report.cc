@@ -10,45 +10,65 @@
 namespace millrace::load {
 namespace {
 
-uint64_t unanswered(const SynCounts& counts) {
-  return counts.sent.get() - counts.syn_acks.get() - counts.resets.get();
+uint64_t unanswered(const SynTotals& counts) {
+  return counts.sent - counts.syn_acks - counts.resets;
+}
+
+uint64_t answered_in_time(const Team<SynFlood>& team) {
+  return team.sum([](const SynFlood& flood) { return flood.answered_in_time(); });
 }
 
 }  // namespace
 
+SynTotals sum_up(const Team<SynFlood>& team) {
+  SynTotals totals;
+  for (const SynFlood* flood : team.members()) {
+    const SynCounts& counts = flood->counts();
+    totals.scheduled += counts.scheduled.get();
+    totals.skipped += counts.skipped.get();
+    totals.sent += counts.sent.get();
+    totals.syn_acks += counts.syn_acks.get();
+    totals.resets += counts.resets.get();
+    totals.repeated += counts.repeated.get();
+    totals.foreign += counts.foreign.get();
+  }
+  return totals;
+}
+
 bool succeeded(const SynOutcome& o) {
-  return o.program.error().empty() && o.program.counts().sent.get() != 0;
+  return o.program.error().empty() && sum_up(o.program).sent != 0;
 }
 
 std::string to_text(const SynOutcome& o) {
-  const SynCounts& counts = o.program.counts();
+  const SynTotals counts = sum_up(o.program);
+  const uint64_t tuples = o.program.members().front()->tuples();
   const Duration ran = o.program.ran_for();
   const std::string pace = o.plan.rate == 0
                                ? "as fast as it goes"
                                : fmt::format("{} SYNs/s", cli::format_count(o.plan.rate));
   std::string out = fmt::format("\nsyn to {} over {} for {}, {}, from {} address{}\n\n",
                                 o.plan.target.to_string(), o.device, cli::format_duration(ran),
-                                pace, cli::format_count(o.program.tuples() / SynFlood::kPortCount),
-                                o.program.tuples() == SynFlood::kPortCount ? "" : "es");
-  out += figure_line("SYNs sent", counts.sent.get(),
-                     cli::format_rate(per_second(counts.sent.get(), ran)));
-  const uint64_t answered = counts.syn_acks.get() + counts.resets.get();
+                                pace, cli::format_count(tuples / SynFlood::kPortCount),
+                                tuples == SynFlood::kPortCount ? "" : "es");
+  out += figure_line("SYNs sent", counts.sent, cli::format_rate(per_second(counts.sent, ran)));
+  const uint64_t answered = counts.syn_acks + counts.resets;
   out += figure_line("answered", answered,
-                     cli::format_rate(per_second(o.program.answered_in_time(), ran)));
-  out += figure_line("  by SYN-ACK", counts.syn_acks.get(), "");
-  out += figure_line("  by RST", counts.resets.get(), "");
+                     cli::format_rate(per_second(answered_in_time(o.program), ran)));
+  out += figure_line("  by SYN-ACK", counts.syn_acks, "");
+  out += figure_line("  by RST", counts.resets, "");
   out += figure_line("unanswered", unanswered(counts), "");
-  out += figure_line_if_any("repeated answers", counts.repeated.get());
-  out += figure_line_if_any("foreign segments", counts.foreign.get());
+  out += figure_line_if_any("repeated answers", counts.repeated);
+  out += figure_line_if_any("foreign segments", counts.foreign);
   if (o.plan.rate != 0) {
-    out += figure_line("arrivals", counts.scheduled.get(), "");
-    out += figure_line_if_any("  skipped: late", counts.skipped.get());
+    out += figure_line("arrivals", counts.scheduled, "");
+    out += figure_line_if_any("  skipped: late", counts.skipped);
   }
   return out + "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
 }
 
 nlohmann::json to_json(const SynOutcome& o) {
-  const SynCounts& counts = o.program.counts();
+  const SynTotals counts = sum_up(o.program);
+  const uint64_t tuples = o.program.members().front()->tuples();
   const Duration ran = o.program.ran_for();
   nlohmann::json json = {
       {"schema", cli::kReportSchema},
@@ -58,19 +78,19 @@ nlohmann::json to_json(const SynOutcome& o) {
       {"device_uri", o.device},
       {"rate", o.plan.rate},
       {"seconds", ran.seconds()},
-      {"tuples", o.program.tuples()},
+      {"tuples", tuples},
       {"syns",
-       {{"sent", counts.sent.get()},
-        {"per_second", per_second(counts.sent.get(), ran)},
-        {"scheduled", counts.scheduled.get()},
-        {"skipped_late", counts.skipped.get()}}},
+       {{"sent", counts.sent},
+        {"per_second", per_second(counts.sent, ran)},
+        {"scheduled", counts.scheduled},
+        {"skipped_late", counts.skipped}}},
       {"answers",
-       {{"syn_ack", counts.syn_acks.get()},
-        {"rst", counts.resets.get()},
+       {{"syn_ack", counts.syn_acks},
+        {"rst", counts.resets},
         {"none", unanswered(counts)},
-        {"repeated", counts.repeated.get()},
-        {"foreign", counts.foreign.get()},
-        {"per_second", per_second(o.program.answered_in_time(), ran)}}},
+        {"repeated", counts.repeated},
+        {"foreign", counts.foreign},
+        {"per_second", per_second(answered_in_time(o.program), ran)}}},
       {"succeeded", succeeded(o)},
       {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
   };

@@ -8,16 +8,29 @@
 
 #include "cli/report.h"
 #include "load/syn_flood.h"
+#include "load/team.h"
 
 namespace millrace::load {
 
 struct SynOutcome {
   const SynPlan& plan;
   std::string device;
-  const SynFlood& program;
+  const Team<SynFlood>& program;
   const cli::CounterTotals& counters;
   const EngineReport& engine;
 };
+
+// What all workers counted, at one time.
+struct SynTotals {
+  uint64_t scheduled = 0;
+  uint64_t skipped = 0;
+  uint64_t sent = 0;
+  uint64_t syn_acks = 0;
+  uint64_t resets = 0;
+  uint64_t repeated = 0;
+  uint64_t foreign = 0;
+};
+[[nodiscard]] SynTotals sum_up(const Team<SynFlood>& team);
 
 [[nodiscard]] std::string to_text(const SynOutcome& outcome);
 [[nodiscard]] nlohmann::json to_json(const SynOutcome& outcome);

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <random>
 
+#include "load/team.h"
+
 namespace millrace::load {
 namespace {
 
@@ -20,6 +22,15 @@ std::vector<std::byte> make_pattern() {
 }
 
 }  // namespace
+
+std::vector<ThroughputPlan> divide(const ThroughputPlan& plan, size_t workers) {
+  workers = useful_workers(workers, {plan.concurrency});
+  std::vector<ThroughputPlan> plans(workers, plan);
+  for (size_t i = 0; i < workers; ++i) {
+    plans[i].concurrency = static_cast<uint32_t>(part_of(plan.concurrency, i, workers));
+  }
+  return plans;
+}
 
 Throughput::Throughput(const ThroughputPlan& plan)
     : PacedProgram(plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp),

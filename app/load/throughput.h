@@ -31,6 +31,9 @@ struct ThroughputPlan {
   TcpOptions tcp;
 };
 
+// One plan for each of `workers`, or of fewer where there are not that many connections.
+std::vector<ThroughputPlan> divide(const ThroughputPlan& plan, size_t workers);
+
 class Throughput final : public PacedProgram, private App {
  public:
   explicit Throughput(const ThroughputPlan& plan);

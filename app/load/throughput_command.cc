@@ -12,13 +12,12 @@ namespace {
 
 class ThroughputLine final : public LiveLine {
  public:
-  explicit ThroughputLine(const Throughput& program)
-      : program_(program), before_(program.tally().snapshot()) {}
+  explicit ThroughputLine(const Team<Throughput>& team) : team_(team), before_(team.totals()) {}
 
-  [[nodiscard]] bool running() const override { return program_.running(); }
+  [[nodiscard]] bool running() const override { return team_.running(); }
 
   std::string line(Duration passed) override {
-    TallySnapshot gained = program_.tally().snapshot();
+    TallySnapshot gained = team_.totals();
     const TallySnapshot after = gained;
     gained -= before_;
     before_ = after;
@@ -31,7 +30,7 @@ class ThroughputLine final : public LiveLine {
   }
 
  private:
-  const Throughput& program_;
+  const Team<Throughput>& team_;
   TallySnapshot before_;
 };
 
@@ -64,9 +63,8 @@ class ThroughputCommand final : public ModeCommand {
   int run_on(EngineConfig& config) override {
     fill_in(plan_);
     config.shard.connections_max = std::max(config.shard.connections_max, plan_.concurrency + 64);
-    Throughput program(plan_);
-    ThroughputLine live(program);
-    return run_and_report<ThroughputOutcome>(config, loopback_server(), plan_, program, live);
+    return run_and_report<Throughput, ThroughputLine, ThroughputOutcome>(config, loopback_server(),
+                                                                         plan_);
   }
 
   [[nodiscard]] serve::ServeConfig loopback_server() const {

@@ -22,18 +22,25 @@ const char* name_of(Direction direction) {
   return "";
 }
 
+uint64_t acknowledged(const ThroughputOutcome& o) {
+  return o.program.sum([](const Throughput& p) { return p.acknowledged_bytes(); });
+}
+
+uint64_t received(const ThroughputOutcome& o) {
+  return o.program.sum([](const Throughput& p) { return p.received_bytes(); });
+}
+
 }  // namespace
 
 bool succeeded(const ThroughputOutcome& o) {
-  const TallySnapshot totals = o.program.tally().snapshot();
+  const TallySnapshot totals = o.program.totals();
   return o.program.error().empty() && totals.failed() == 0 &&
-         residue(totals, std::nullopt).none() &&
-         o.program.acknowledged_bytes() + o.program.received_bytes() != 0;
+         residue(totals, std::nullopt).none() && acknowledged(o) + received(o) != 0;
 }
 
 std::string to_text(const ThroughputOutcome& o) {
-  const Throughput& p = o.program;
-  const TallySnapshot totals = p.tally().snapshot();
+  const Team<Throughput>& p = o.program;
+  const TallySnapshot totals = p.totals();
   std::string out =
       fmt::format("\nthroughput ({}) to {} over {} for {}, {} connections\n\n",
                   name_of(o.plan.direction), o.plan.target.to_string(), o.device,
@@ -44,15 +51,15 @@ std::string to_text(const ThroughputOutcome& o) {
   const auto bytes = [&](const char* name, uint64_t count) {
     out += figure_line(name, count, cli::format_bit_rate(per_second(count, p.ran_for())));
   };
-  if (o.plan.direction != Direction::kDown) bytes("bytes acknowledged", p.acknowledged_bytes());
-  if (o.plan.direction != Direction::kUp) bytes("bytes received", p.received_bytes());
+  if (o.plan.direction != Direction::kDown) bytes("bytes acknowledged", acknowledged(o));
+  if (o.plan.direction != Direction::kUp) bytes("bytes received", received(o));
   out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
   return out + connect_error_line(p);
 }
 
 nlohmann::json to_json(const ThroughputOutcome& o) {
-  const Throughput& p = o.program;
-  const TallySnapshot totals = p.tally().snapshot();
+  const Team<Throughput>& p = o.program;
+  const TallySnapshot totals = p.totals();
   nlohmann::json json = {
       {"schema", cli::kReportSchema},
       {"command", "load"},
@@ -69,10 +76,10 @@ nlohmann::json to_json(const ThroughputOutcome& o) {
         {"failed", totals.failed()},
         {"drained", totals.get(Count::kDrained)},
         {"failures", failures_json(totals)}}},
-      {"bytes", {{"acknowledged", p.acknowledged_bytes()}, {"received", p.received_bytes()}}},
+      {"bytes", {{"acknowledged", acknowledged(o)}, {"received", received(o)}}},
       {"bits_per_second",
-       {{"up", 8 * per_second(p.acknowledged_bytes(), p.ran_for())},
-        {"down", 8 * per_second(p.received_bytes(), p.ran_for())}}},
+       {{"up", 8 * per_second(acknowledged(o), p.ran_for())},
+        {"down", 8 * per_second(received(o), p.ran_for())}}},
       {"unexplained", {{"connections", residue(totals, std::nullopt).connections}}},
       {"succeeded", succeeded(o)},
       {"stack", cli::stack_totals_to_json(o.counters, o.engine)},

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/report.h"
+#include "load/team.h"
 #include "load/throughput.h"
 
 namespace millrace::load {
@@ -14,7 +15,7 @@ namespace millrace::load {
 struct ThroughputOutcome {
   const ThroughputPlan& plan;
   std::string device;
-  const Throughput& program;
+  const Team<Throughput>& program;
   const cli::CounterTotals& counters;
   const EngineReport& engine;
 };

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <vector>
 
 #include "cli/format.h"
 #include "cli/options.h"
@@ -32,14 +34,44 @@ struct Totals {
   uint64_t bytes_out = 0;
 };
 
-Totals read(const ServiceCounts& counts) {
-  Totals totals{.accepted = counts.accepted.get(),
-                .requests = counts.requests.get(),
-                .refused = counts.refused.get(),
-                .bytes_in = counts.bytes_in.get(),
-                .bytes_out = counts.bytes_out.get()};
-  for (size_t i = 0; i < kCloseReasonCount; ++i) totals.ended[i] = counts.ended[i].get();
+// One for each worker.
+using Servers = std::vector<std::unique_ptr<ServeProgram>>;
+
+Totals read(const Servers& servers) {
+  Totals totals;
+  for (const auto& server : servers) {
+    const ServiceCounts& counts = server->counts();
+    totals.accepted += counts.accepted.get();
+    totals.requests += counts.requests.get();
+    totals.refused += counts.refused.get();
+    totals.bytes_in += counts.bytes_in.get();
+    totals.bytes_out += counts.bytes_out.get();
+    for (size_t i = 0; i < kCloseReasonCount; ++i) totals.ended[i] += counts.ended[i].get();
+  }
   return totals;
+}
+
+uint64_t open_of(const Servers& servers) {
+  uint64_t open = 0;
+  for (const auto& server : servers) open += server->counts().open.get();
+  return open;
+}
+
+std::vector<uint64_t> accepted_by_worker(const Servers& servers) {
+  std::vector<uint64_t> accepted;
+  for (const auto& server : servers) accepted.push_back(server->counts().accepted.get());
+  return accepted;
+}
+
+// "  accepted by worker 0: 512 (51 %), 1: 488 (49 %)"; nothing where there is one.
+std::string balance(const Servers& servers, uint64_t all) {
+  if (servers.size() == 1) return {};
+  std::string out;
+  for (size_t i = 0; const uint64_t accepted : accepted_by_worker(servers)) {
+    out += fmt::format("{}{}: {} ({})", out.empty() ? "  accepted by worker " : ", ", i++,
+                       cli::format_count(accepted), cli::format_share(accepted, all));
+  }
+  return out + "\n";
 }
 
 // " (17 peer-reset, 3 timed-out)": the connections that did not end by both sides' FIN.
@@ -124,8 +156,12 @@ class ServeCommand final : public cli::Command {
     config_.tcp = cli::to_tcp_options(common_, !nagle_);
 
     cli::StopSignals signals;
-    ServeProgram program(config_);
-    Program* const programs[] = {&program};
+    std::vector<std::unique_ptr<ServeProgram>> servers;
+    std::vector<Program*> programs;
+    for (size_t i = 0; i < common_.workers; ++i) {
+      servers.push_back(std::make_unique<ServeProgram>(config_));
+      programs.push_back(servers.back().get());
+    }
     Result<std::unique_ptr<Engine>> engine = Engine::create(*engine_config, programs);
     if (!engine) return cli::fail(engine.error());
     if (Result<void> started = (*engine)->start(); !started) return cli::fail(started.error());
@@ -133,12 +169,12 @@ class ServeCommand final : public cli::Command {
     ReadyFile ready_file;
     Result<void> ready = ready_file.write(ready_path_);
     const Instant began = cli::monotonic_now();
-    if (ready) serve_until_told(**engine, program, signals, began);
+    if (ready) serve_until_told(**engine, servers, signals, began);
     (*engine)->stop();
     const EngineReport report = (*engine)->finish();
     const Duration took = cli::monotonic_now() - began;
     if (!ready) return cli::fail(ready.error());
-    return say_goodbye(**engine, program, report, took);
+    return say_goodbye(**engine, servers, report, took);
   }
 
  private:
@@ -190,11 +226,11 @@ class ServeCommand final : public cli::Command {
     cli::say(fmt::format("{}\nready: {}\n", engine.describe(), where));
   }
 
-  void serve_until_told(Engine& engine, const ServeProgram& program,
-                        const cli::StopSignals& signals, Instant began) const {
+  void serve_until_told(Engine& engine, const Servers& servers, const cli::StopSignals& signals,
+                        Instant began) const {
     const bool live = cli::wants_live_line(common_);
     const Instant end = common_.duration.ns == 0 ? Instant::never() : began + common_.duration;
-    Moment before = look(engine, program);
+    Moment before = look(engine, servers);
     while (signals.count() == 0 && engine.running()) {
       const Instant now = cli::monotonic_now();
       if (now >= end) return;
@@ -204,7 +240,7 @@ class ServeCommand final : public cli::Command {
         signals.sleep(std::min({end - now, next_line - now, milliseconds(100)}));
         continue;
       }
-      const Moment moment = look(engine, program);
+      const Moment moment = look(engine, servers);
       cli::say(live_line(before, moment, began));
       before = moment;
     }
@@ -215,14 +251,23 @@ class ServeCommand final : public cli::Command {
     Totals totals;
     uint64_t open = 0;
     uint64_t drops = 0;
-    WorkerStats worker;
+    uint64_t turns = 0;  // of all workers
+    uint64_t busy_turns = 0;
   };
-  static Moment look(const Engine& engine, const ServeProgram& program) {
+  static Moment look(const Engine& engine, const Servers& servers) {
+    uint64_t turns = 0;
+    uint64_t busy_turns = 0;
+    for (size_t i = 0; i < engine.shard_count(); ++i) {
+      const WorkerStats worker = engine.worker_stats(i);
+      turns += worker.turns;
+      busy_turns += worker.busy_turns;
+    }
     return {.at = cli::monotonic_now(),
-            .totals = read(program.counts()),
-            .open = program.counts().open.get(),
+            .totals = read(servers),
+            .open = open_of(servers),
             .drops = cli::collect_counters(engine).drops(),
-            .worker = engine.worker_stats(0)};
+            .turns = turns,
+            .busy_turns = busy_turns};
   }
 
   static std::string live_line(const Moment& before, const Moment& now, Instant began) {
@@ -239,13 +284,12 @@ class ServeCommand final : public cli::Command {
         cli::format_bit_rate(per_second(&Totals::bytes_in)),
         cli::format_bit_rate(per_second(&Totals::bytes_out)),
         cli::format_count(now.drops - before.drops),
-        cli::format_share(now.worker.busy_turns - before.worker.busy_turns,
-                          now.worker.turns - before.worker.turns));
+        cli::format_share(now.busy_turns - before.busy_turns, now.turns - before.turns));
   }
 
-  int say_goodbye(const Engine& engine, const ServeProgram& program, const EngineReport& report,
+  int say_goodbye(const Engine& engine, const Servers& servers, const EngineReport& report,
                   Duration took) const {
-    const Totals totals = read(program.counts());
+    const Totals totals = read(servers);
     const cli::CounterTotals counters = cli::collect_counters(engine);
     std::string complaints;
     const bool leaked = cli::leaked(report, complaints);
@@ -264,6 +308,7 @@ class ServeCommand final : public cli::Command {
           {"connections", {{"accepted", totals.accepted}, {"failed", failed}, {"ended", ended}}},
           {"requests", {{"answered", totals.requests}, {"refused", totals.refused}}},
           {"bytes", {{"in", totals.bytes_in}, {"out", totals.bytes_out}}},
+          {"accepted_by_worker", accepted_by_worker(servers)},
           {"stack", cli::stack_totals_to_json(counters, report)}};
       cli::say(json.dump(2) + "\n");
     } else {
@@ -272,7 +317,7 @@ class ServeCommand final : public cli::Command {
           cli::format_duration(took), cli::format_count(totals.accepted), failures(totals),
           cli::format_count(totals.requests), cli::format_count(totals.refused),
           cli::format_bytes(totals.bytes_in), cli::format_bytes(totals.bytes_out),
-          cli::format_stack_totals(counters, report)));
+          balance(servers, totals.accepted) + cli::format_stack_totals(counters, report)));
     }
     if (!leaked) return cli::kExitOk;
     cli::complain(complaints);

@@ -20,8 +20,8 @@ int memif_ring_log2(const RingSizes& sizes) {
 std::string af_packet_ring(const RingSizes& sizes) {
   constexpr unsigned kSlotsPerBlock = 4;
   const unsigned slot = sizes.frame_bytes;
-  return fmt::format("blocksz={},framesz={},framecnt={},qpairs=1", kSlotsPerBlock * slot, slot,
-                     sizes.rx_descriptors);
+  return fmt::format("blocksz={},framesz={},framecnt={},qpairs={}", kSlotsPerBlock * slot, slot,
+                     sizes.rx_descriptors, sizes.queues);
 }
 
 }  // namespace
@@ -59,14 +59,14 @@ std::string device_args(const DeviceUri& device, const RingSizes& sizes) {
                          device.server ? "server" : "client", target, memif_ring_log2(sizes),
                          sizes.frame_bytes);
     case DeviceKind::kVhost:
-      return fmt::format("iface={},queues=1,client=0,tso=1", target);
+      return fmt::format("iface={},queues={},client=0,tso=1", target, sizes.queues);
     case DeviceKind::kVirtioUser:
-      return fmt::format("path={},queues=1,queue_size={}", target,
+      return fmt::format("path={},queues={},queue_size={}", target, sizes.queues,
                          virtio_ring_size(sizes.rx_descriptors));
     case DeviceKind::kAfPacket:
       return fmt::format("iface={},{}", target, af_packet_ring(sizes));
     case DeviceKind::kAfXdp:
-      return fmt::format("iface={},start_queue=0,queue_count=1", target);
+      return fmt::format("iface={},start_queue=0,queue_count={}", target, sizes.queues);
     case DeviceKind::kTap:
       return fmt::format("iface={}", target);
     case DeviceKind::kPcap:

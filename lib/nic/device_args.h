@@ -13,6 +13,7 @@ struct RingSizes {
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   uint16_t frame_bytes = 2048;  // room in one buffer; whole KiB
+  uint16_t queues = 1;          // pairs
 };
 
 // Of both rings of a virtio-user device, whose driver refuses more than 1024.

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <boost/lockfree/spsc_queue.hpp>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -69,8 +70,23 @@ class End final : public Wire {
   }
 
   void release() override {
-    in_.free.push(held_indices_.data(), held_);
+    size_t released = 0;
+    for (size_t i = 0; i < held_; ++i) {
+      if (held_indices_[i] != kKept) held_indices_[released++] = held_indices_[i];
+    }
+    in_.free.push(held_indices_.data(), released);
     held_ = 0;
+  }
+
+  void* keep(size_t index, RxFrame& /*frame*/) override {
+    const auto slot = static_cast<uintptr_t>(std::exchange(held_indices_[index], kKept));
+    return reinterpret_cast<void*>((slot + 1) << 1);
+  }
+
+  void give_back(std::span<void* const> tokens) override {
+    for (void* const token : tokens) {
+      in_.free.push(static_cast<uint32_t>((reinterpret_cast<uintptr_t>(token) >> 1) - 1));
+    }
   }
 
   size_t room(Instant /*now*/) override {
@@ -99,6 +115,8 @@ class End final : public Wire {
   bool poll_link() override { return cable_->ends.load(std::memory_order_acquire) == 2; }
 
  private:
+  static constexpr uint32_t kKept = UINT32_MAX;
+
   Cable* cable_;
   Lane& out_;
   Lane& in_;

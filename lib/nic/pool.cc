@@ -45,10 +45,13 @@ Result<PoolPlan> plan_pool(const PoolWish& wish) {
   if (auto ok = check_descriptors("tx_descriptors", wish.tx_descriptors); !ok) return ok.error();
 
   PoolPlan plan;
-  const uint32_t least = held_by_rings(wish) + kInFlight;
+  plan.of_worker = kInFlight;
+  plan.of_queue = held_by_rings(wish) + wish.handed_over / wish.queues;
+  const uint32_t least = plan.of_queue * wish.queues + plan.of_worker * wish.workers;
   if (wish.mbufs == 0) {
-    // A mempool's ring has a power of two of slots, and uses one less.
-    plan.mbufs = std::bit_ceil(least + least / 2) - 1;
+    // A mempool's ring has a power of two of slots, and uses one less; of many mbufs it is not
+    // worth filling up.
+    plan.mbufs = wish.workers == 1 ? std::bit_ceil(least + least / 2) - 1 : least + least / 8;
   } else if (wish.mbufs < least || wish.mbufs > kMbufsMax) {
     return Error{
         fmt::format("mbufs is {}: the device's rings and bursts hold {}, so choose {} to "
@@ -65,8 +68,11 @@ Result<PoolPlan> plan_pool(const PoolWish& wish) {
   plan.frame_bytes = static_cast<uint16_t>(std::max(2048u, (frame_bytes + 1023) / 1024 * 1024));
 
   constexpr uint64_t kMegabyte = 1u << 20;
-  const uint64_t bytes_each =
+  // No mbuf lies across pages, and those may be of 4 KiB.
+  constexpr uint64_t kPage = 4096;
+  const uint64_t bytes =
       sizeof(rte_mbuf) + sizeof(rte_mempool_objhdr) + RTE_PKTMBUF_HEADROOM + plan.frame_bytes + 64;
+  const uint64_t bytes_each = (bytes + kPage - 1) / kPage * kPage;
   const auto needed_mb =
       static_cast<uint32_t>((plan.mbufs * bytes_each + kMegabyte - 1) / kMegabyte) + kOtherMemoryMb;
   if (wish.memory_mb != 0 && wish.memory_mb < needed_mb) {
@@ -79,10 +85,14 @@ Result<PoolPlan> plan_pool(const PoolWish& wish) {
   return plan;
 }
 
-Result<Pool> Pool::create(const PoolPlan& plan, int socket) {
+Result<Pool> Pool::create(const PoolPlan& plan, int node) {
   Pool pool;
   const auto room = static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM + plan.frame_bytes);
-  pool.pool_ = rte_pktmbuf_pool_create("millrace", plan.mbufs, kCacheSize, 0, room, socket);
+  const std::string name = fmt::format("millrace{}", node);
+  for (const int where : {node, SOCKET_ID_ANY}) {
+    pool.pool_ = rte_pktmbuf_pool_create(name.c_str(), plan.mbufs, kCacheSize, 0, room, where);
+    if (pool.pool_ != nullptr) break;
+  }
   if (pool.pool_ == nullptr) {
     return Error{fmt::format("no memory for {} mbufs of {} bytes ({}): free some, or lower mbufs",
                              plan.mbufs, plan.frame_bytes, rte_strerror(rte_errno))};
@@ -96,6 +106,8 @@ Pool& Pool::operator=(Pool&& other) noexcept {
   std::swap(pool_, other.pool_);
   return *this;
 }
+
+uint32_t Pool::size() const { return pool_ == nullptr ? 0 : pool_->size; }
 
 uint32_t Pool::missing() const { return pool_ == nullptr ? 0 : rte_mempool_in_use_count(pool_); }
 

@@ -21,12 +21,19 @@ struct PoolWish {
   uint16_t tx_descriptors = 1024;
   uint32_t mbufs = 0;      // 0: as many as the rings ask for
   uint32_t memory_mb = 0;  // 0: as much as the mbufs ask for
+  uint16_t workers = 1;
+  uint16_t queues = 1;       // pairs, each with rings of these sizes
+  uint32_t handed_over = 0;  // mbufs that workers may hold of each other, in all
 };
 
 struct PoolPlan {
   uint32_t mbufs = 0;
   uint16_t frame_bytes = 0;  // of one mbuf, behind the headroom
   uint32_t memory_mb = 0;    // for the pool and what the driver allocates beside it
+  // Where the mbufs are divided among NUMA nodes: what a worker needs, and one with a queue
+  // besides.
+  uint32_t of_worker = 1;
+  uint32_t of_queue = 0;
 };
 
 // Errors: ring sizes out of bounds, fewer mbufs than the rings hold, too little memory for them.
@@ -46,11 +53,13 @@ class Pool {
   Pool& operator=(Pool&& other) noexcept;
 
   // Requires: EAL is up. Errors: no memory.
-  static Result<Pool> create(const PoolPlan& plan, int socket);
+  // On the NUMA node, if there is memory; else anywhere.
+  static Result<Pool> create(const PoolPlan& plan, int node);
 
   [[nodiscard]] rte_mempool* get() const { return pool_; }
   // Mbufs that somebody holds.
   [[nodiscard]] uint32_t missing() const;
+  [[nodiscard]] uint32_t size() const;
 
  private:
   rte_mempool* pool_ = nullptr;

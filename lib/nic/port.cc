@@ -10,11 +10,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "millrace/config.h"
 #include "nic/device_args.h"
 #include "nic/eal.h"
+#include "nic/numa.h"
 #include "nic/precheck.h"
 #include "nic/quiet_terminal.h"
 #include "nic/rx.h"
@@ -23,18 +25,21 @@
 
 namespace millrace::nic {
 
-// A queue pair of the port, and the port's only one for now.
+// A queue pair of the port, and what workers without one leave with it.
 class Port::Queue final : public Wire {
  public:
-  explicit Queue(Port& port)
+  Queue(Port& port, uint16_t index)
       : port_(port),
-        interrupt_(port.id_, 0),
-        receiver_(port.id_, 0, port.offloads_.rx_checksum, port.offloads_.rss_hash, tallies_),
-        sender_(port.id_, 0, port.offloads_, port.pool_.get(), tallies_) {}
+        index_(index),
+        interrupt_(port.id_, index),
+        receiver_(port.id_, index, port.offloads_.rx_checksum, port.offloads_.rss_hash, tallies_),
+        sender_(port.id_, index, port.offloads_, port.pool_of(index), tallies_) {}
+
+  void add(Relay& relay) { relays_.push_back(&relay); }
 
   size_t receive(std::span<RxFrame> frames, bool& full) override {
     full = false;
-    return port_.started_ ? receiver_.receive(frames, full) : 0;
+    return port_.gate_->enter(index_) ? receiver_.receive(frames, full) : 0;
   }
   void release() override { receiver_.release(); }
   bool wait(Duration length) override {
@@ -43,25 +48,68 @@ class Port::Queue final : public Wire {
     interrupt_.disarm();
     return true;
   }
-  size_t room(Instant now) override { return port_.started_ ? sender_.room(now) : 0; }
+  void* keep(size_t index, RxFrame& frame) override { return receiver_.keep(index, frame); }
+  void give_back(std::span<void* const> tokens) override { receiver_.give_back(tokens); }
+  size_t room(Instant now) override { return port_.gate_->enter(index_) ? sender_.room(now) : 0; }
   void send(std::span<const TxFrame> frames) override { sender_.send(frames); }
-  [[nodiscard]] bool pending() const override { return sender_.pending(); }
-  void discard(size_t further) override { sender_.discard(further); }
-  bool poll_link() override { return port_.poll_link(); }
+  size_t relay(Instant now) override {
+    if (relays_.empty() || !port_.gate_->enter(index_)) return 0;
+    size_t count = 0;
+    for (Relay* relay : relays_) count += sender_.forward(*relay, now);
+    return count;
+  }
+  [[nodiscard]] bool pending() const override {
+    return sender_.pending() || std::any_of(relays_.begin(), relays_.end(),
+                                            [](const Relay* relay) { return !relay->empty(); });
+  }
+  void discard(size_t further) override {
+    sender_.discard(further);
+    for (Relay* relay : relays_) sender_.discard(*relay);
+  }
+  bool poll_link() override { return index_ == 0 ? port_.poll_link() : port_.link_up(); }
 
   [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
   void forget_interrupt() { interrupt_.forget(); }
 
   void close() {
     forget_interrupt();
+    discard(0);
     receiver_.close();
     sender_.close();
   }
 
  private:
   Port& port_;
+  uint16_t index_;
   RxInterrupt interrupt_;
   Receiver receiver_;
+  Sender sender_;
+  std::vector<Relay*> relays_;
+};
+
+// The wire of a worker that has no queue: it receives nothing by itself, and sends by another's.
+class Port::Branch final : public Wire {
+ public:
+  Branch(Port& port, size_t worker, Relay& relay)
+      : port_(port), sender_(port.id_, 0, port.offloads_, port.pool_of(worker), tallies_, &relay) {}
+
+  size_t receive(std::span<RxFrame> /*frames*/, bool& full) override {
+    full = false;
+    return 0;
+  }
+  void release() override {}
+  void* keep(size_t /*index*/, RxFrame& /*frame*/) override { return nullptr; }
+  void give_back(std::span<void* const> /*tokens*/) override {}
+  size_t room(Instant now) override { return sender_.room(now); }
+  void send(std::span<const TxFrame> frames) override { sender_.send(frames); }
+  [[nodiscard]] bool pending() const override { return sender_.pending(); }
+  void discard(size_t further) override { sender_.discard(further); }
+  bool poll_link() override { return port_.link_up(); }
+
+  void close() { sender_.close(); }
+
+ private:
+  Port& port_;
   Sender sender_;
 };
 
@@ -94,11 +142,13 @@ std::pair<uint16_t, uint16_t> ring_sizes(const PortWish& wish) {
   return {size, size};
 }
 
-// A memif, a packet ring or an XDP socket never interrupts; a NIC may, but was never tried.
+// A memif, a packet ring or an XDP socket never interrupts; a NIC may, but was never tried. Of
+// several workers each must wake up for what the others hand it, too, and no device tells that.
 bool may_interrupt(const PortWish& wish) {
   const DeviceKind kind = wish.device.kind;
-  return wish.interrupts && (kind == DeviceKind::kVirtioUser || kind == DeviceKind::kVhost ||
-                             kind == DeviceKind::kTap);
+  return wish.interrupts && wish.workers == 1 &&
+         (kind == DeviceKind::kVirtioUser || kind == DeviceKind::kVhost ||
+          kind == DeviceKind::kTap);
 }
 
 // Payload that a chain of mbufs may carry: what the device takes, and a quarter of its ring at
@@ -123,7 +173,7 @@ Result<std::unique_ptr<Port>> Port::open(const PortWish& wish) {
   if (auto ok = port->probe(); !ok) return ok.error();
   if (auto ok = port->configure(); !ok) return ok.error();
   if (auto ok = port->set_mac(); !ok) return ok.error();
-  port->queue_ = std::make_unique<Queue>(*port);
+  port->make_wires();
   if (auto ok = port->start(); !ok) return ok.error();
   return port;
 }
@@ -131,10 +181,30 @@ Result<std::unique_ptr<Port>> Port::open(const PortWish& wish) {
 Port::Port(const PortWish& wish) : wish_(wish) {}
 Port::~Port() { close(); }
 
+uint16_t usual_queues(DeviceKind kind, uint16_t workers) {
+  constexpr uint16_t kTapQueuesMax = 16;
+  switch (kind) {
+    case DeviceKind::kPci:
+    case DeviceKind::kAfPacket:
+      return workers;
+    case DeviceKind::kTap:
+      return std::min(workers, kTapQueuesMax);
+    case DeviceKind::kMemif:
+    case DeviceKind::kVhost:
+    case DeviceKind::kVirtioUser:
+    case DeviceKind::kAfXdp:
+    case DeviceKind::kPcap:
+    case DeviceKind::kLoopback:
+      break;
+  }
+  return 1;
+}
+
 Result<void> Port::probe() {
   const std::string name = device_name(wish_.device);
   if (wish_.device.kind != DeviceKind::kPci) {
-    const RingSizes sizes{wish_.rx_descriptors, wish_.tx_descriptors, wish_.pool.frame_bytes};
+    const RingSizes sizes{wish_.rx_descriptors, wish_.tx_descriptors, wish_.pool.frame_bytes,
+                          wish_.queues};
     const std::string args = device_args(wish_.device, sizes);
     if (const int error = rte_eal_hotplug_add(kBus, name.c_str(), args.c_str()); error != 0) {
       return failed(wish_, "creating it", error);
@@ -163,19 +233,25 @@ Result<void> Port::configure() {
     return Error{fmt::format("mtu is {}: device {} carries at most {}; choose that or less",
                              wish_.mtu, wish_.device.to_string(), mtu_max)};
   }
-  const int socket = std::max(0, rte_eth_dev_socket_id(id_));
-  auto pool = Pool::create(wish_.pool, socket);
-  if (!pool) return pool.error();
-  pool_ = std::move(*pool);
+  queue_count_ = std::min({wish_.queues, info.max_rx_queues, info.max_tx_queues});
+  if (auto ok = make_pools(); !ok) return ok.error();
 
   offloads_ = negotiate(driver_, info.rx_offload_capa, info.tx_offload_capa, wish_.segmentation);
   if (offloads_.tso) tso_bytes_max_ = largest_chain(info, wish_);
+  // Its condition is one pool for all that a queue sends.
+  if (pools_.size() > 1) offloads_.tx_flags &= ~uint64_t{RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE};
+  // Only hardware is asked to: of virtual devices none has a hash to show.
+  rte_eth_dev_info hashing = info;
+  if (wish_.device.kind != DeviceKind::kPci) hashing.flow_type_rss_offloads = 0;
+  rss_ = plan_rss(hashing, wish_.workers, queue_count_, wish_.rss_key, wish_.random);
+  offloads_.rss_hash = offloads_.rss_hash && rss_.by_device;
   rte_eth_conf conf{};
+  put_rss(conf, rss_);
   conf.rxmode.mtu = any_mtu ? std::min<uint16_t>(wish_.mtu, RTE_ETHER_MTU) : wish_.mtu;
   conf.rxmode.offloads = offloads_.rx_flags;
   conf.txmode.offloads = offloads_.tx_flags;
   conf.intr_conf.rxq = may_interrupt(wish_) ? 1 : 0;
-  if (const int error = rte_eth_dev_configure(id_, 1, 1, &conf); error != 0) {
+  if (const int error = rte_eth_dev_configure(id_, queue_count_, queue_count_, &conf); error != 0) {
     return failed(wish_, "configuring it", error);
   }
   // The kernel's end of a TAP is ours to set up, and has to agree with this one.
@@ -184,21 +260,70 @@ Result<void> Port::configure() {
       return failed(wish_, fmt::format("setting mtu {}", wish_.mtu), error);
     }
   }
+  return set_up_queues(conf.rxmode.offloads, conf.txmode.offloads);
+}
+
+// A pool on each node that workers are pinned to, each as large as their part of what all need.
+Result<void> Port::make_pools() {
+  std::map<int, uint64_t> needs;
+  uint64_t all = 0;
+  for (size_t worker = 0; worker < wish_.workers; ++worker) {
+    const bool pinned = worker < wish_.cpus.size();
+    const int node =
+        pinned ? node_of_cpu(wish_.cpus[worker]) : std::max(0, rte_eth_dev_socket_id(id_));
+    const uint64_t need =
+        uint64_t{wish_.pool.of_worker} + (worker < queue_count_ ? wish_.pool.of_queue : 0);
+    needs[node] += need;
+    all += need;
+  }
+  for (const auto& [node, need] : needs) {
+    PoolPlan plan = wish_.pool;
+    plan.mbufs = static_cast<uint32_t>(plan.mbufs * need / all);
+    auto pool = Pool::create(plan, node);
+    if (!pool) return pool.error();
+    pools_.push_back({node, std::move(*pool)});
+  }
+  return {};
+}
+
+rte_mempool* Port::pool_of(size_t worker) const {
+  const int node = worker < wish_.cpus.size() ? node_of_cpu(wish_.cpus[worker]) : -1;
+  for (const NodePool& pool : pools_) {
+    if (pool.node == node) return pool.pool.get();
+  }
+  return pools_.front().pool.get();
+}
+
+Result<void> Port::set_up_queues(uint64_t rx_offloads, uint64_t tx_offloads) {
+  rte_eth_dev_info info{};
+  rte_eth_dev_info_get(id_, &info);
   auto [rx_descriptors, tx_descriptors] = ring_sizes(wish_);
   rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors, &tx_descriptors);
   rte_eth_rxconf rx = info.default_rxconf;
-  rx.offloads = conf.rxmode.offloads;
-  const auto node = static_cast<unsigned>(socket);
-  if (const int error = rte_eth_rx_queue_setup(id_, 0, rx_descriptors, node, &rx, pool_.get());
-      error != 0) {
-    return failed(wish_, "setting up its receive queue", error);
-  }
+  rx.offloads = rx_offloads;
   rte_eth_txconf tx = info.default_txconf;
-  tx.offloads = conf.txmode.offloads;
-  if (const int error = rte_eth_tx_queue_setup(id_, 0, tx_descriptors, node, &tx); error != 0) {
-    return failed(wish_, "setting up its transmit queue", error);
+  tx.offloads = tx_offloads;
+  const auto node = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(id_)));
+  for (uint16_t i = 0; i < queue_count_; ++i) {
+    if (const int error = rte_eth_rx_queue_setup(id_, i, rx_descriptors, node, &rx, pool_of(i));
+        error != 0) {
+      return failed(wish_, fmt::format("setting up its receive queue {}", i), error);
+    }
+    if (const int error = rte_eth_tx_queue_setup(id_, i, tx_descriptors, node, &tx); error != 0) {
+      return failed(wish_, fmt::format("setting up its transmit queue {}", i), error);
+    }
   }
   return {};
+}
+
+void Port::make_wires() {
+  gate_ = std::make_unique<Gate>(queue_count_);
+  for (uint16_t i = 0; i < queue_count_; ++i) queues_.push_back(std::make_unique<Queue>(*this, i));
+  for (size_t worker = queue_count_; worker < wish_.workers; ++worker) {
+    relays_.push_back(std::make_unique<Relay>(wish_.tx_descriptors));
+    queues_[worker % queue_count_]->add(*relays_.back());
+    branches_.push_back(std::make_unique<Branch>(*this, worker, *relays_.back()));
+  }
 }
 
 // Chooses our MAC and sees to it that frames for it reach us.
@@ -249,6 +374,11 @@ Result<void> Port::start() {
     return failed(wish_, "starting it", error);
   }
   started_ = true;
+  if (rss_.by_device && !apply_rss(id_, rss_, queue_count_)) {
+    rss_.by_device = false;
+    rss_refused_ = true;
+  }
+  gate_->open();
   poll_link();
   return {};
 }
@@ -263,18 +393,23 @@ bool Port::poll_link() {
   rte_eth_link link{};
   const bool up = rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status != 0;
   if (up != link_up_.load(std::memory_order_relaxed) && may_interrupt(wish_)) {
-    if (!up) queue_->forget_interrupt();
-    interrupts_ = up && queue_->interrupt().usable();
+    Queue& queue = *queues_.front();
+    if (!up) queue.forget_interrupt();
+    interrupts_ = up && queue.interrupt().usable();
   }
   link_up_.store(up, std::memory_order_relaxed);
   polls_down_ = up ? 0 : polls_down_ + 1;
   // The driver does not connect again by itself: neither when a server went, nor when one that was
   // not ready yet refused us. A handshake is over long before we lose patience.
   constexpr unsigned kPatience = 20;
-  if (is_memif_client() && polls_down_ == kPatience) {
-    rte_eth_dev_stop(id_);
-    started_ = false;
-    polls_down_ = 0;
+  if (is_memif_client() && polls_down_ >= kPatience) {
+    gate_->close();
+    gate_->enter(0);  // we ourselves are not in the middle of anything
+    if (gate_->all_out()) {
+      rte_eth_dev_stop(id_);
+      started_ = false;
+      polls_down_ = 0;
+    }
   }
   return up;
 }
@@ -282,12 +417,14 @@ bool Port::poll_link() {
 // Starts a memif client once there is a server to connect to.
 void Port::connect() {
   started_ = somebody_listens(wish_.device.target) && rte_eth_dev_start(id_) == 0;
+  if (started_) gate_->open();
 }
 
 void Port::close() {
   const QuietTerminal quiet(prints(wish_));
   if (id_ != UINT16_MAX) {
-    if (queue_) queue_->close();
+    for (const auto& branch : branches_) branch->close();
+    for (const auto& queue : queues_) queue->close();
     finish_handshake();
     if (promiscuous_) rte_eth_promiscuous_disable(id_);
     losses_at_close_ = losses();
@@ -312,13 +449,22 @@ void Port::finish_handshake() {
 }
 
 uint32_t Port::mbufs_missing() const {
-  // net_af_xdp never gives back what lies in its fill ring, nor what its completion ring holds.
+  uint32_t missing = 0;
+  for (const NodePool& pool : pools_) missing += pool.pool.missing();
+  // net_af_xdp never gives back what lies in its fill rings, nor what its completion rings hold.
   constexpr uint32_t kXdpRings = 2 * 2048;
-  const uint32_t kept = wish_.device.kind == DeviceKind::kAfXdp ? kXdpRings : 0;
-  return pool_.missing() - std::min(pool_.missing(), kept);
+  const uint32_t kept = wish_.device.kind == DeviceKind::kAfXdp ? kXdpRings * queue_count_ : 0;
+  return missing - std::min(missing, kept);
 }
 
-Wire& Port::wire() { return *queue_; }
+Wire& Port::wire(size_t index) {
+  if (index < queues_.size()) return *queues_[index];
+  return *branches_[index - queues_.size()];
+}
+
+Sharding Port::sharding() const {
+  return {.index = 0, .count = wish_.workers, .rss_key = rss_.key, .rss_table = rss_.table};
+}
 
 Port::Losses Port::losses() const {
   if (id_ == UINT16_MAX) return losses_at_close_;
@@ -332,8 +478,20 @@ std::string Port::describe() const {
                            : interrupts_                        ? ", rx interrupts"
                            : may_interrupt(wish_) && !link_up() ? ", rx interrupts if its peer can"
                                                                 : ", no rx interrupts";
-  return fmt::format("{}, 1 queue, {}{}, {} mbufs of {} bytes", driver_, nic::describe(offloads_),
-                     interrupts, wish_.pool.mbufs, wish_.pool.frame_bytes);
+  uint32_t mbufs = 0;
+  for (const NodePool& pool : pools_) mbufs += pool.pool.size();
+  return fmt::format("{}, {}, {}{}, {} mbufs of {} bytes", driver_, describe_queues(),
+                     nic::describe(offloads_), interrupts, mbufs, wish_.pool.frame_bytes);
+}
+
+std::string Port::describe_queues() const {
+  const std::string queues = fmt::format("{} queue{}", queue_count_, queue_count_ == 1 ? "" : "s");
+  if (wish_.workers == 1) return queues;
+  return fmt::format("{} for {} workers, steering {}", queues, wish_.workers,
+                     rss_.by_device
+                         ? fmt::format("by the device (a table of {})", rss_.table.size())
+                     : rss_refused_ ? "in software (the device did not take our RSS key and table)"
+                                    : "in software");
 }
 
 }  // namespace millrace::nic

@@ -7,7 +7,9 @@
 #include <rte_prefetch.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/check.h"
 #include "nic/offload.h"
 
 namespace millrace::nic {
@@ -38,7 +40,7 @@ size_t Receiver::receive(std::span<RxFrame> frames, bool& full) {
       if (frame.data == nullptr) break;
     }
     view(mbuf, frame);
-    ++count;
+    origins_[count++] = next_;
   }
   full = held_ == Wire::kBurstMax || next_ != held_;
   return count;
@@ -50,6 +52,36 @@ void Receiver::release() {
   joined_bytes_ = 0;
 }
 
+// An empty place in the burst is passed over by release().
+void* Receiver::keep(size_t index, RxFrame& frame) {
+  rte_mbuf*& mbuf = mbufs_[origins_[index]];
+  if (mbuf->nb_segs == 1) return std::exchange(mbuf, nullptr);
+  const auto whole =
+      std::find_if(wholes_.begin(), wholes_.end(), [](const Whole& w) { return !w.used; });
+  if (whole == wholes_.end()) return nullptr;
+  whole->used = true;
+  const auto number = static_cast<size_t>(whole - wholes_.begin());
+  std::byte* const bytes = whole_bytes_.get() + number * kFrameBytesMax;
+  copy_pieces(mbuf, bytes);
+  frame.data = bytes;
+  return reinterpret_cast<void*>(number << 2 | kWholeMark);
+}
+
+void Receiver::give_back(std::span<void* const> tokens) {
+  MR_ASSERT(tokens.size() <= Wire::kBurstMax);
+  std::array<rte_mbuf*, Wire::kBurstMax> mbufs;
+  unsigned count = 0;
+  for (void* const token : tokens) {
+    const auto bits = reinterpret_cast<uintptr_t>(token);
+    if ((bits & kWholeMark) != 0) {
+      wholes_[bits >> 2].used = false;
+    } else {
+      mbufs[count++] = static_cast<rte_mbuf*>(token);
+    }
+  }
+  if (count != 0) rte_pktmbuf_free_bulk(mbufs.data(), count);
+}
+
 void Receiver::close() {
   next_ = held_;
   release();
@@ -58,13 +90,16 @@ void Receiver::close() {
 const std::byte* Receiver::join(const rte_mbuf* mbuf) {
   if (mbuf->pkt_len > kJoinBytes - joined_bytes_) return nullptr;
   std::byte* const begin = joined_.get() + joined_bytes_;
-  std::byte* to = begin;
+  copy_pieces(mbuf, begin);
+  joined_bytes_ += mbuf->pkt_len;
+  return begin;
+}
+
+void Receiver::copy_pieces(const rte_mbuf* mbuf, std::byte* to) {
   for (const rte_mbuf* piece = mbuf; piece != nullptr; piece = piece->next) {
     rte_memcpy(to, rte_pktmbuf_mtod(piece, const void*), piece->data_len);
     to += piece->data_len;
   }
-  joined_bytes_ += mbuf->pkt_len;
-  return begin;
 }
 
 void Receiver::view(const rte_mbuf* mbuf, RxFrame& frame) const {

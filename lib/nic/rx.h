@@ -32,13 +32,24 @@ class Receiver {
   void release();
   // Fetches a burst, if there is none already. Whether receive() would have frames.
   bool fetch();
+  // As Wire::keep() and Wire::give_back().
+  void* keep(size_t index, RxFrame& frame);
+  void give_back(std::span<void* const> tokens);
   // Gives back all mbufs.
   void close();
 
  private:
+  // A frame that came in pieces and is kept, joined anew.
+  struct Whole {
+    bool used = false;
+  };
+  static constexpr size_t kWholeFrames = 32;
+  static constexpr uintptr_t kWholeMark = 2;  // in a token that counts them; none is in an mbuf's
+
   void view(const rte_mbuf* mbuf, RxFrame& frame) const;
   // Null when there is no room for it now.
   const std::byte* join(const rte_mbuf* mbuf);
+  static void copy_pieces(const rte_mbuf* mbuf, std::byte* to);
 
   uint16_t port_;
   uint16_t queue_;
@@ -52,6 +63,11 @@ class Receiver {
   std::array<rte_mbuf*, Wire::kBurstMax> mbufs_{};
   std::unique_ptr<std::byte[]> joined_ = std::make_unique_for_overwrite<std::byte[]>(kJoinBytes);
   size_t joined_bytes_ = 0;
+  std::array<uint16_t, Wire::kBurstMax> origins_{};  // the mbuf of each view
+  std::array<Whole, kWholeFrames> wholes_;
+  // Touched on use only.
+  std::unique_ptr<std::byte[]> whole_bytes_ =
+      std::make_unique_for_overwrite<std::byte[]>(kWholeFrames * kFrameBytesMax);
 };
 
 }  // namespace millrace::nic

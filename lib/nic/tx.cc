@@ -14,20 +14,23 @@ namespace millrace::nic {
 
 Sender::~Sender() { close(); }
 
-size_t Sender::room(Instant now) {
-  if (waiting_ != 0) {
-    const uint16_t before = waiting_;
-    push();
-    if (waiting_ != 0) {
-      const bool moved = waiting_ != before;
-      if (moved || give_up_ == Instant::never()) {
-        give_up_ = now + Wire::kStuckAfter;
-      } else if (now >= give_up_) {
-        discard(0);
-      }
-      return 0;
-    }
+// Offers what waits once more; true when nothing did or does any longer.
+bool Sender::clear(Instant now) {
+  if (waiting_ == 0) return true;
+  const uint16_t before = waiting_;
+  push();
+  if (waiting_ == 0) return true;
+  const bool moved = waiting_ != before;
+  if (moved || give_up_ == Instant::never()) {
+    give_up_ = now + Wire::kStuckAfter;
+  } else if (now >= give_up_) {
+    discard(0);
   }
+  return false;
+}
+
+size_t Sender::room(Instant now) {
+  if (!clear(now)) return 0;
   if (spare_count_ < Wire::kBurstMax / 2) {
     const auto lacking = static_cast<unsigned>(Wire::kBurstMax - spare_count_);
     if (rte_pktmbuf_alloc_bulk(pool_, spare_.data() + spare_count_, lacking) == 0) {
@@ -49,9 +52,34 @@ void Sender::send(std::span<const TxFrame> frames) {
     }
   }
   first_ = 0;
-  if (device_sums_) prepare();
+  if (device_sums_ && relay_ == nullptr) prepare();
   push();
   if (waiting_ != 0) tallies_.tx_full.add(1);
+}
+
+size_t Sender::forward(Relay& relay, Instant now) {
+  size_t count = 0;
+  while (clear(now)) {
+    waiting_ = static_cast<uint16_t>(relay.pop(frames_.data(), frames_.size()));
+    if (waiting_ == 0) break;
+    count += waiting_;
+    first_ = 0;
+    if (device_sums_) prepare();
+    push();
+    if (waiting_ != 0) tallies_.tx_full.add(1);
+  }
+  return count;
+}
+
+size_t Sender::discard(Relay& relay) {
+  std::array<rte_mbuf*, Wire::kBurstMax> mbufs;
+  size_t count = 0;
+  while (const size_t n = relay.pop(mbufs.data(), mbufs.size())) {
+    rte_pktmbuf_free_bulk(mbufs.data(), static_cast<unsigned>(n));
+    count += n;
+  }
+  tallies_.tx_dropped.add(count);
+  return count;
 }
 
 void Sender::add(const TxFrame& frame) {
@@ -149,10 +177,12 @@ void Sender::prepare() {
 }
 
 void Sender::push() {
-  const uint16_t taken = rte_eth_tx_burst(port_, queue_, frames_.data() + first_, waiting_);
+  rte_mbuf** const from = frames_.data() + first_;
+  const auto taken = relay_ != nullptr ? static_cast<uint16_t>(relay_->push(from, waiting_))
+                                       : rte_eth_tx_burst(port_, queue_, from, waiting_);
   first_ = static_cast<uint16_t>(first_ + taken);
   waiting_ = static_cast<uint16_t>(waiting_ - taken);
-  tallies_.frames_out.add(taken);
+  if (relay_ == nullptr) tallies_.frames_out.add(taken);
   if (waiting_ == 0) give_up_ = Instant::never();
 }
 

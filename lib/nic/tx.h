@@ -16,6 +16,7 @@
 #include "millrace/frame.h"
 #include "millrace/time.h"
 #include "nic/offload.h"
+#include "nic/relay.h"
 #include "nic/wire.h"
 
 struct rte_mbuf;
@@ -25,15 +26,17 @@ namespace millrace::nic {
 
 class Sender {
  public:
+  // With a relay, what is sent goes there, and another worker's Sender forwards it.
   Sender(uint16_t port, uint16_t queue, const Offloads& offloads, rte_mempool* pool,
-         WireTallies& tallies)
+         WireTallies& tallies, Relay* relay = nullptr)
       : port_(port),
         queue_(queue),
         device_sums_(offloads.tx_tcp_checksum),
         device_sums_ip_(offloads.tx_ip_checksum),
         device_cuts_(offloads.tso),
         pool_(pool),
-        tallies_(tallies) {}
+        tallies_(tallies),
+        relay_(relay) {}
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
@@ -43,6 +46,9 @@ class Sender {
   void send(std::span<const TxFrame> frames);
   [[nodiscard]] bool pending() const { return waiting_ != 0; }
   void discard(size_t further);
+  // Sends, or gives up, what is in another's relay; returns how many frames.
+  size_t forward(Relay& relay, Instant now);
+  size_t discard(Relay& relay);
   // Gives back the mbufs that are set aside.
   void close();
 
@@ -52,6 +58,7 @@ class Sender {
   void fill(rte_mbuf* mbuf, const TxFrame& frame) const;
   void describe(rte_mbuf* mbuf, const TxFrame& frame) const;
   void chain(rte_mbuf* head, const TxFrame& frame);
+  bool clear(Instant now);
   void push();
   void prepare();
 
@@ -62,6 +69,7 @@ class Sender {
   bool device_cuts_;
   rte_mempool* pool_;
   WireTallies& tallies_;
+  Relay* relay_;
 
   // Frames for the device: the first `waiting_` behind `first_`.
   std::array<rte_mbuf*, Wire::kBurstMax> frames_{};

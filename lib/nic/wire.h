@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a worker polls: one queue pair of a device, or one end of the in-process wire. In: bursts
-// of frame descriptions. Out: bursts of frame views. Must hold: every call but stats() and the
-// reading of counters comes from one thread.
+// of frame descriptions. Out: bursts of frame views. Must hold: every call but the reading of
+// tallies comes from one thread.
 #pragma once
 
 #include <atomic>
@@ -53,6 +53,11 @@ class Wire {
   virtual size_t receive(std::span<RxFrame> frames, bool& full) = 0;
   // Gives back what receive() returned. Must follow each receive() that fetched anything.
   virtual void release() = 0;
+  // Frame `index` of what receive() returned, which may have to move, stays valid beyond release()
+  // until the token that names it is given back, in any order. A token's lowest bit is 0; null:
+  // there is no room to keep it.
+  virtual void* keep(size_t index, RxFrame& frame) = 0;
+  virtual void give_back(std::span<void* const> tokens) = 0;
 
   // Sleeps until a frame comes, for `length` at most; may end early. False, and nothing has
   // happened, where the device does not say when one comes.
@@ -67,6 +72,10 @@ class Wire {
   [[nodiscard]] virtual bool pending() const = 0;
   // Gives up the frames that wait, and counts `further` ones, that nobody will come for.
   virtual void discard(size_t further) = 0;
+
+  // Sends what workers without a queue of their own have left with this one; returns how many
+  // frames. Once a turn, after send().
+  virtual size_t relay(Instant /*now*/) { return 0; }
 
   // Whether anybody is at the other end; connects again where the driver leaves that to us. May
   // make a system call, so it is asked a few times a second.

@@ -5,8 +5,13 @@
 #include "millrace/engine.h"
 
 #include <fmt/format.h>
+#include <rte_config.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "flow/rss.h"
+#include "flow/steering.h"
 #include "nic/eal.h"
 #include "nic/loopback.h"
 #include "nic/pool.h"
@@ -14,6 +19,8 @@
 #include "nic/precheck.h"
 #include "runtime/clock.h"
 #include "runtime/entropy.h"
+#include "runtime/exchange.h"
+#include "runtime/steerer.h"
 #include "runtime/worker.h"
 
 namespace millrace {
@@ -28,6 +35,40 @@ void linger() {
   nanosleep(&t, nullptr);
 }
 
+Result<void> check_rss_key(const std::vector<uint8_t>& key) {
+  if (key.empty() ||
+      (key.size() >= Sharding::kKeyBytesMin && key.size() <= Sharding::kKeyBytesMax)) {
+    return {};
+  }
+  return Error{fmt::format("rss_key has {} bytes; give {} to {}", key.size(),
+                           Sharding::kKeyBytesMin, Sharding::kKeyBytesMax)};
+}
+
+Result<void> check_workers(const EngineConfig& config, size_t workers) {
+  // DPDK knows that many threads, of which one is the main one.
+  constexpr size_t kWorkersMax = RTE_MAX_LCORE - 1;
+  if (workers == 0 || workers > kWorkersMax) {
+    return Error{fmt::format("{} workers were asked for: choose 1 to {}", workers, kWorkersMax)};
+  }
+  if (!config.cpus.empty() && config.cpus.size() < workers) {
+    return Error{fmt::format("{} CPUs were named for {} workers: name one for each, or none",
+                             config.cpus.size(), workers)};
+  }
+  return {};
+}
+
+// How many queue pairs to ask a device for.
+Result<uint16_t> choose_queues(const EngineConfig& config, uint16_t workers) {
+  if (config.queues > workers) {
+    return Error{fmt::format("queues is {}: {} worker{} can serve at most {}", config.queues,
+                             workers, workers == 1 ? "" : "s", workers)};
+  }
+  if (config.queues > 1 && config.device.kind == DeviceKind::kPcap) {
+    return Error{fmt::format("queues is {}: a file has one", config.queues)};
+  }
+  return config.queues != 0 ? config.queues : nic::usual_queues(config.device.kind, workers);
+}
+
 }  // namespace
 
 class Engine::Impl {
@@ -35,34 +76,49 @@ class Engine::Impl {
   // Members are destroyed from the last to the first.
   nic::Eal eal;
   std::unique_ptr<nic::Port> port;  // none on a loopback
-  std::unique_ptr<nic::Wire> loopback_end;
+  std::vector<std::unique_ptr<nic::Wire>> loopback_ends;
   MacAddress mac;
   std::string description;
-  std::unique_ptr<Shard> shard;
-  std::unique_ptr<runtime::Worker> worker;
+  // With more than one worker.
+  std::unique_ptr<flow::Steering> steering;
+  std::unique_ptr<runtime::Exchange> exchange;
+  std::vector<std::unique_ptr<runtime::Steerer>> steerers;
+
+  std::unique_ptr<runtime::Company> company;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<std::unique_ptr<runtime::Worker>> workers;
   bool started = false;
 
-  static Result<std::unique_ptr<Impl>> open(const EngineConfig& config);
+  static Result<std::unique_ptr<Impl>> open(const EngineConfig& config, uint16_t workers);
   static Result<std::unique_ptr<Impl>> attach(const EngineConfig& config,
-                                              std::unique_ptr<nic::Wire> end);
-  Result<void> add_shard(const EngineConfig& config, Program& program);
-  nic::Wire& wire() { return port ? port->wire() : *loopback_end; }
-  const nic::Wire& wire() const { return port ? port->wire() : *loopback_end; }
+                                              std::vector<std::unique_ptr<nic::Wire>> ends);
+  Result<void> add_shards(const EngineConfig& config, std::span<Program* const> programs);
+  void make_steering(const Sharding& sharding, size_t givers);
+  [[nodiscard]] Sharding sharding(const EngineConfig& config) const;
+  [[nodiscard]] nic::Wire& wire(size_t i) const { return port ? port->wire(i) : *loopback_ends[i]; }
 };
 
-Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& config) {
+Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& config,
+                                                         uint16_t workers) {
   // Before anything is opened; the device's MAC, that is not known yet, is none of the user's
   // doing.
   ShardConfig shard_config = config.shard;
   if (shard_config.interface.mac.is_zero()) shard_config.interface.mac = runtime::draw_mac();
   if (auto ok = validate(shard_config); !ok) return ok.error();
+  if (auto ok = check_rss_key(config.rss_key); !ok) return ok.error();
+  const Result<uint16_t> queues = choose_queues(config, workers);
+  if (!queues) return queues.error();
   const uint16_t mtu = config.shard.interface.mtu;
-  const auto plan = nic::plan_pool({.kind = config.device.kind,
-                                    .mtu = mtu,
-                                    .rx_descriptors = config.rx_descriptors,
-                                    .tx_descriptors = config.tx_descriptors,
-                                    .mbufs = config.mbufs,
-                                    .memory_mb = config.memory_mb});
+  const auto plan =
+      nic::plan_pool({.kind = config.device.kind,
+                      .mtu = mtu,
+                      .rx_descriptors = config.rx_descriptors,
+                      .tx_descriptors = config.tx_descriptors,
+                      .mbufs = config.mbufs,
+                      .memory_mb = config.memory_mb,
+                      .workers = workers,
+                      .queues = *queues,
+                      .handed_over = *queues * (workers - 1u) * runtime::Exchange::kLaneFrames});
   if (!plan) return plan.error();
   if (auto ok = nic::check_device(config.device, nic::Privileges::of_this_process()); !ok) {
     return ok.error();
@@ -97,7 +153,12 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .pool = *plan,
                                .interrupts = config.idling == Idling::kSleep,
                                .segmentation = config.segmentation_offload,
-                               .verbose = config.verbose});
+                               .verbose = config.verbose,
+                               .workers = workers,
+                               .queues = *queues,
+                               .cpus = config.cpus,
+                               .rss_key = config.rss_key,
+                               .random = runtime::draw_seed()});
   if (!port) return port.error();
   impl->port = std::move(*port);
   impl->mac = impl->port->mac();
@@ -106,32 +167,66 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
   return impl;
 }
 
-Result<std::unique_ptr<Engine::Impl>> Engine::Impl::attach(const EngineConfig& config,
-                                                           std::unique_ptr<nic::Wire> end) {
+Result<std::unique_ptr<Engine::Impl>> Engine::Impl::attach(
+    const EngineConfig& config, std::vector<std::unique_ptr<nic::Wire>> ends) {
+  if (auto ok = check_rss_key(config.rss_key); !ok) return ok.error();
   auto impl = std::make_unique<Impl>();
-  impl->loopback_end = std::move(end);
+  impl->loopback_ends = std::move(ends);
   const MacAddress& mac = config.shard.interface.mac;
   impl->mac = mac.is_zero() ? runtime::draw_mac() : mac;
-  impl->description = "loopback: rings of this process, checksums in software";
+  const size_t workers = impl->loopback_ends.size();
+  impl->description =
+      fmt::format("loopback: rings of this process{}, checksums in software",
+                  workers == 1 ? "" : fmt::format(", {} pairs, steering in software", workers));
   return impl;
 }
 
-Result<void> Engine::Impl::add_shard(const EngineConfig& config, Program& program) {
+// Which tuples are whose.
+Sharding Engine::Impl::sharding(const EngineConfig& config) const {
+  if (port) return port->sharding();
+  const auto count = static_cast<uint16_t>(loopback_ends.size());
+  return {.index = 0,
+          .count = count,
+          .rss_key =
+              config.rss_key.empty() ? flow::symmetric_key(runtime::draw_seed()) : config.rss_key,
+          .rss_table = flow::even_table(Sharding::kTableMax, count)};
+}
+
+void Engine::Impl::make_steering(const Sharding& sharding, size_t givers) {
+  if (sharding.count == 1) return;
+  steering = std::make_unique<flow::Steering>(sharding);
+  exchange = std::make_unique<runtime::Exchange>(sharding.count, givers);
+  for (uint16_t i = 0; i < sharding.count; ++i) {
+    steerers.push_back(std::make_unique<runtime::Steerer>(*steering, *exchange, i, wire(i)));
+  }
+}
+
+Result<void> Engine::Impl::add_shards(const EngineConfig& config,
+                                      std::span<Program* const> programs) {
   ShardConfig shard_config = config.shard;
   shard_config.interface.mac = mac;
   // What does not fit the pages that are left lies in ordinary ones.
   shard_config.hugepages = config.hugepages != Hugepages::kOff;
   shard_config.tso_bytes_max = port ? port->tso_bytes_max() : 0;
+  // One for all: each shard has to know the cookies that another has given.
   if (shard_config.seed == 0) shard_config.seed = runtime::draw_seed();
-  auto created = Shard::create(shard_config, runtime::Clock::system().now());
-  if (!created) return created.error();
-  shard = std::move(*created);
-  const runtime::WorkerConfig worker_config{.index = 0,
-                                            .cpu = config.cpu,
-                                            .dpdk = port != nullptr,
-                                            .idling = config.idling,
-                                            .drain_timeout = config.drain_timeout};
-  worker = std::make_unique<runtime::Worker>(worker_config, *shard, program, wire());
+  shard_config.sharding = sharding(config);
+  make_steering(shard_config.sharding, port ? port->queues() : programs.size());
+  company = std::make_unique<runtime::Company>(programs.size());
+  for (size_t i = 0; i < programs.size(); ++i) {
+    shard_config.sharding.index = static_cast<uint16_t>(i);
+    auto created = Shard::create(shard_config, runtime::Clock::system().now());
+    if (!created) return created.error();
+    shards.push_back(std::move(*created));
+    const runtime::WorkerConfig worker_config{.index = i,
+                                              .cpu = i < config.cpus.size() ? config.cpus[i] : -1,
+                                              .dpdk = port != nullptr,
+                                              .idling = config.idling,
+                                              .drain_timeout = config.drain_timeout};
+    workers.push_back(std::make_unique<runtime::Worker>(worker_config, *shards[i], *programs[i],
+                                                        wire(i), *company,
+                                                        steering ? steerers[i].get() : nullptr));
+  }
   return {};
 }
 
@@ -139,29 +234,39 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<Engine>> Engine::create(const EngineConfig& config,
                                                std::span<Program* const> programs) {
-  if (programs.size() != 1) {
-    return Error{fmt::format("{} workers were asked for: device {} has one queue pair, so choose 1",
-                             programs.size(), config.device.to_string())};
-  }
-  auto impl = Impl::open(config);
+  if (auto ok = check_workers(config, programs.size()); !ok) return ok.error();
+  auto impl = Impl::open(config, static_cast<uint16_t>(programs.size()));
   if (!impl) return impl.error();
-  if (auto ok = (*impl)->add_shard(config, *programs.front()); !ok) return ok.error();
+  if (auto ok = (*impl)->add_shards(config, programs); !ok) return ok.error();
   return std::unique_ptr<Engine>(new Engine(std::move(*impl)));
 }
 
 Result<std::pair<std::unique_ptr<Engine>, std::unique_ptr<Engine>>> Engine::create_loopback(
-    const EngineConfig& left_config, Program& left, const EngineConfig& right_config,
-    Program& right) {
+    const EngineConfig& left_config, std::span<Program* const> left,
+    const EngineConfig& right_config, std::span<Program* const> right) {
+  if (auto ok = check_workers(left_config, left.size()); !ok) return ok.error();
+  if (auto ok = check_workers(right_config, right.size()); !ok) return ok.error();
+  if (left.size() != right.size()) {
+    return Error{fmt::format("a loopback has as many workers on either side, not {} and {}",
+                             left.size(), right.size())};
+  }
   const uint32_t mtu = std::max(left_config.shard.interface.mtu, right_config.shard.interface.mtu);
-  auto ends = nic::make_loopback(
-      {.slots = std::max(left_config.tx_descriptors, right_config.tx_descriptors),
-       .frame_bytes = mtu + nic::kLinkBytes});
-  auto left_impl = Impl::attach(left_config, std::move(ends.first));
+  const nic::LoopbackSizes sizes{
+      .slots = std::max(left_config.tx_descriptors, right_config.tx_descriptors),
+      .frame_bytes = mtu + nic::kLinkBytes};
+  std::vector<std::unique_ptr<nic::Wire>> left_ends;
+  std::vector<std::unique_ptr<nic::Wire>> right_ends;
+  for (size_t i = 0; i < left.size(); ++i) {
+    auto ends = nic::make_loopback(sizes);
+    left_ends.push_back(std::move(ends.first));
+    right_ends.push_back(std::move(ends.second));
+  }
+  auto left_impl = Impl::attach(left_config, std::move(left_ends));
   if (!left_impl) return left_impl.error();
-  if (auto ok = (*left_impl)->add_shard(left_config, left); !ok) return ok.error();
-  auto right_impl = Impl::attach(right_config, std::move(ends.second));
+  if (auto ok = (*left_impl)->add_shards(left_config, left); !ok) return ok.error();
+  auto right_impl = Impl::attach(right_config, std::move(right_ends));
   if (!right_impl) return right_impl.error();
-  if (auto ok = (*right_impl)->add_shard(right_config, right); !ok) return ok.error();
+  if (auto ok = (*right_impl)->add_shards(right_config, right); !ok) return ok.error();
   return std::pair(std::unique_ptr<Engine>(new Engine(std::move(*left_impl))),
                    std::unique_ptr<Engine>(new Engine(std::move(*right_impl))));
 }
@@ -174,22 +279,37 @@ Engine::~Engine() {
 }
 
 Result<void> Engine::start() {
-  auto outcome = impl_->worker->start();
-  impl_->started = outcome.ok();
-  return outcome;
+  for (auto& worker : impl_->workers) {
+    const Result<void> outcome = worker->start();
+    if (outcome) continue;
+    for (auto& other : impl_->workers) other->quit();
+    for (auto& other : impl_->workers) other->join();
+    for (auto& steerer : impl_->steerers) steerer->reclaim();
+    return outcome;
+  }
+  impl_->started = true;
+  return {};
 }
 
-bool Engine::running() const { return impl_->worker->running(); }
+bool Engine::running() const {
+  return std::any_of(impl_->workers.begin(), impl_->workers.end(),
+                     [](const auto& worker) { return worker->running(); });
+}
 
-void Engine::stop() { impl_->worker->stop(); }
+void Engine::stop() {
+  for (auto& worker : impl_->workers) worker->stop();
+}
 
 EngineReport Engine::finish() {
-  impl_->worker->join();
-  impl_->started = false;
   EngineReport report;
-  report.drained = impl_->worker->drained();
-  report.workers = {worker_stats(0)};
-  report.left = {impl_->shard->use()};
+  for (auto& worker : impl_->workers) worker->join();
+  impl_->started = false;
+  for (auto& steerer : impl_->steerers) steerer->reclaim();
+  for (size_t i = 0; i < impl_->workers.size(); ++i) {
+    report.drained = report.drained && impl_->workers[i]->drained();
+    report.workers.push_back(worker_stats(i));
+    report.left.push_back(impl_->shards[i]->use());
+  }
   if (impl_->port) {
     linger();
     impl_->port->close();
@@ -199,18 +319,23 @@ EngineReport Engine::finish() {
   return report;
 }
 
-size_t Engine::shard_count() const { return 1; }
+size_t Engine::shard_count() const { return impl_->shards.size(); }
 
-const Counters& Engine::counters(size_t /*shard_index*/) const { return impl_->shard->counters(); }
+const Counters& Engine::counters(size_t shard_index) const {
+  return impl_->shards[shard_index]->counters();
+}
 
 DeviceStats Engine::device_stats() const {
-  const nic::WireTallies& tallies = impl_->wire().tallies();
-  DeviceStats stats{.frames_in = tallies.frames_in.get(),
-                    .frames_out = tallies.frames_out.get(),
-                    .missed = tallies.rx_refused.get(),
-                    .tx_full = tallies.tx_full.get(),
-                    .tx_dropped = tallies.tx_dropped.get(),
-                    .no_buffers = tallies.no_buffers.get()};
+  DeviceStats stats;
+  for (size_t i = 0; i < impl_->workers.size(); ++i) {
+    const nic::WireTallies& tallies = impl_->wire(i).tallies();
+    stats.frames_in += tallies.frames_in.get();
+    stats.frames_out += tallies.frames_out.get();
+    stats.missed += tallies.rx_refused.get();
+    stats.tx_full += tallies.tx_full.get();
+    stats.tx_dropped += tallies.tx_dropped.get();
+    stats.no_buffers += tallies.no_buffers.get();
+  }
   if (impl_->port) {
     const nic::Port::Losses losses = impl_->port->losses();
     stats.missed += losses.missed;
@@ -219,14 +344,16 @@ DeviceStats Engine::device_stats() const {
   return stats;
 }
 
-WorkerStats Engine::worker_stats(size_t /*shard_index*/) const { return impl_->worker->stats(); }
+WorkerStats Engine::worker_stats(size_t shard_index) const {
+  return impl_->workers[shard_index]->stats();
+}
 
 MacAddress Engine::mac() const { return impl_->mac; }
 
 bool Engine::link_up() const {
-  // The worker looks at the link once it runs.
-  if (!impl_->started) return impl_->wire().poll_link();
-  return impl_->port ? impl_->port->link_up() : impl_->loopback_end->poll_link();
+  // The first worker looks at the link once it runs.
+  if (impl_->started && impl_->port) return impl_->port->link_up();
+  return impl_->wire(0).poll_link();
 }
 
 std::string Engine::describe() const { return impl_->description; }

@@ -32,7 +32,7 @@ constexpr Duration kDrainGrace = milliseconds(500);
 }  // namespace
 
 Worker::~Worker() {
-  quit_.store(true, std::memory_order_relaxed);
+  quit();
   join();
 }
 
@@ -119,27 +119,57 @@ bool Worker::turn() {
     if (stop_asked_.load(std::memory_order_relaxed) || program_.finished()) begin_drain(now);
     return true;
   }
-  return !drain_is_over(now);
+  if (!done_ && drain_is_over(now)) {
+    done_ = true;
+    company_.leave();
+  }
+  return !company_.all_left() || wire_.pending();
 }
 
 size_t Worker::receive(Instant now) {
+  if (steerer_ != nullptr) steerer_->collect();
   size_t count = 0;
   bool full = false;
   for (int i = 0; i < kBurstsPerTurn; ++i) {
     full = false;
     const size_t n = wire_.receive(received_, full);
-    if (n != 0) shard_.receive(now, {received_.data(), n});
+    const size_t ours = steerer_ == nullptr ? n : steerer_->keep_own({received_.data(), n});
+    if (ours != 0) shard_.receive(now, {received_.data(), ours});
     wire_.release();
     count += n;
     if (!full) break;
+  }
+  if (steerer_ != nullptr) {
+    count += receive_handed(now);
+    exchange_news();
   }
   shard_.end_of_input(now, !full);
   return count;
 }
 
+void Worker::exchange_news() {
+  std::array<PathNews, 8> news;
+  if (const size_t count = shard_.take_news(news); count != 0) {
+    steerer_->tell(std::span(news).first(count));
+  }
+  while (steerer_->hear(news[0])) shard_.learn(news[0]);
+}
+
+size_t Worker::receive_handed(Instant now) {
+  size_t count = 0;
+  for (int i = 0; i < kBurstsPerTurn; ++i) {
+    const size_t n = steerer_->take(received_);
+    if (n == 0) break;
+    shard_.receive(now, {received_.data(), n});
+    steerer_->release();
+    count += n;
+  }
+  return count;
+}
+
 size_t Worker::transmit(Instant now) {
   if (!link_up_) return draining_ ? discard(now) : 0;
-  size_t count = 0;
+  size_t count = wire_.relay(now);
   for (int i = 0; i < kBurstsPerTurn; ++i) {
     if (!wire_.pending() && !shard_.has_output()) break;
     const size_t room = wire_.room(now);
@@ -155,6 +185,7 @@ size_t Worker::transmit(Instant now) {
 // Without a peer frames stay in the shard, so that none is stale when it comes. But at the end
 // nobody will come for them, and they may not hold it up.
 size_t Worker::discard(Instant now) {
+  wire_.discard(0);
   size_t count = 0;
   for (int i = 0; i < kBurstsPerTurn; ++i) {
     const size_t n = shard_.transmit(now, described_);
@@ -232,12 +263,20 @@ Duration Worker::wait_length(Duration nap, Instant now) const {
 }
 
 WorkerStats Worker::stats() const {
-  return {.turns = turns_.get(),
-          .busy_turns = busy_turns_.get(),
-          .busy_time = {static_cast<int64_t>(busy_ns_.get())},
-          .frames_received = frames_received_.get(),
-          .late_turns = late_turns_.get(),
-          .longest_gap = {longest_gap_ns_.load(std::memory_order_relaxed)}};
+  WorkerStats stats{.turns = turns_.get(),
+                    .busy_turns = busy_turns_.get(),
+                    .busy_time = {static_cast<int64_t>(busy_ns_.get())},
+                    .frames_received = frames_received_.get(),
+                    .late_turns = late_turns_.get(),
+                    .longest_gap = {longest_gap_ns_.load(std::memory_order_relaxed)}};
+  if (steerer_ == nullptr) return stats;
+  const SteeringTallies& steering = steerer_->tallies();
+  stats.handed_in = steering.handed_in.get();
+  stats.handed_out = steering.handed_out.get();
+  stats.handing_failed = steering.dropped.get();
+  stats.hashes_checked = steering.hashes_checked.get();
+  stats.hashes_wrong = steering.hashes_wrong.get();
+  return stats;
 }
 
 }  // namespace millrace::runtime

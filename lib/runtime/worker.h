@@ -3,6 +3,9 @@
 //
 //     read the clock -> receive -> timers -> the program -> transmit
 //
+// One of several also steers: what its queue brings for others goes to them, and what theirs bring
+// for it comes here (steerer.h).
+//
 // Must hold: the shard and the program are touched by this thread alone, from start() to the end.
 #pragma once
 
@@ -21,6 +24,7 @@
 #include "nic/wire.h"
 #include "runtime/clock.h"
 #include "runtime/idling.h"
+#include "runtime/steerer.h"
 
 namespace millrace::runtime {
 
@@ -32,10 +36,32 @@ struct WorkerConfig {
   Duration drain_timeout = seconds(2);
 };
 
+// Workers of one engine end together: one that is done goes on serving the others' frames.
+//
+// Orderings: leaving releases what the worker has handed to others, and whoever sees that nobody is
+// left acquires it.
+class Company {
+ public:
+  explicit Company(size_t workers) : working_(workers) {}
+  void leave() { working_.fetch_sub(1, std::memory_order_release); }
+  [[nodiscard]] bool all_left() const { return working_.load(std::memory_order_acquire) == 0; }
+
+ private:
+  std::atomic<size_t> working_;
+};
+
 class Worker {
  public:
-  Worker(const WorkerConfig& config, Shard& shard, Program& program, nic::Wire& wire)
-      : config_(config), shard_(shard), program_(program), wire_(wire), idle_(config.idling) {}
+  // `steerer`: nullptr where there is one worker only.
+  Worker(const WorkerConfig& config, Shard& shard, Program& program, nic::Wire& wire,
+         Company& company, Steerer* steerer)
+      : config_(config),
+        shard_(shard),
+        program_(program),
+        wire_(wire),
+        company_(company),
+        steerer_(steerer),
+        idle_(config.idling) {}
   // Stops at once and waits.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -46,6 +72,8 @@ class Worker {
   Result<void> start();
   // Asks for a drain; async-signal-safe.
   void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
+  // Ends without a drain, whatever the others do.
+  void quit() { quit_.store(true, std::memory_order_relaxed); }
   // Waits for the end.
   void join();
 
@@ -62,6 +90,8 @@ class Worker {
 
   bool turn();
   size_t receive(Instant now);
+  size_t receive_handed(Instant now);
+  void exchange_news();
   size_t transmit(Instant now);
   size_t discard(Instant now);
   void look_at_link(Instant now);
@@ -75,6 +105,8 @@ class Worker {
   Shard& shard_;
   Program& program_;
   nic::Wire& wire_;
+  Company& company_;
+  Steerer* steerer_;
   const Clock& clock_ = Clock::system();
 
   std::thread thread_;
@@ -92,6 +124,7 @@ class Worker {
   bool was_busy_ = false;  // the last turn moved frames
   IdlePolicy idle_;
   bool draining_ = false;
+  bool done_ = false;  // with the drain, and waits for the others
   Instant drain_deadline_ = Instant::never();
   bool drained_ = true;
 

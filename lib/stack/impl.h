@@ -189,6 +189,7 @@ class Shard::Impl {
   void on_half_open_error(uint32_t index, const wire::IcmpMessage& message);
   void begin_path(Connection& c);
   void remember_path(const Connection& c, const tcp::Effects& fx);
+  size_t take_news(std::span<PathNews> out);
 
   // --- deliver.cc: what a segment meant, to the application.
   void apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause);
@@ -422,6 +423,9 @@ class Shard::Impl {
   uint32_t fast_open_minute_ = 0;   // tick at which it began
   std::unique_ptr<flow::Rss> rss_;  // null: there is one shard
   std::unique_ptr<flow::PortShare> port_share_;
+  // For the other shards; what comes when it is full they find out by themselves.
+  std::array<PathNews, 16> news_;
+  size_t news_count_ = 0;
   uint32_t next_port_ = 0;
   uint32_t budget_tick_ = 0;  // when the rates below were filled
   stack::Shedding shedding_;

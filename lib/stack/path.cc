@@ -9,6 +9,8 @@
 //                                                      RFC 1122 section 4.2.3.9)
 //   protocol, port, half open: the entry is forgotten
 //   time exceeded, parameter problem, source quench: counted, ignored
+#include <algorithm>
+
 #include "stack/impl.h"
 #include "tcp/mtu.h"
 
@@ -61,6 +63,13 @@ void Shard::Impl::begin_path(Connection& c) {
 
 void Shard::Impl::remember_path(const Connection& c, const tcp::Effects& fx) {
   paths_.learn(c.key.peer, fx.path_mtu, now_);
+  if (rss_ && news_count_ < news_.size()) news_[news_count_++] = {c.key.peer, fx.path_mtu};
+}
+
+size_t Shard::Impl::take_news(std::span<PathNews> out) {
+  const size_t count = std::min(out.size(), news_count_);
+  for (size_t i = 0; i < count; ++i) out[i] = news_[--news_count_];
+  return count;
 }
 
 }  // namespace millrace

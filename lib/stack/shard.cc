@@ -401,6 +401,10 @@ std::optional<TcpInfo> Shard::info(ConnectionId connection) const {
   return impl_->info(connection);
 }
 
+bool Shard::owns(const FlowKey& key) const { return impl_->owns(key); }
+size_t Shard::take_news(std::span<PathNews> out) { return impl_->take_news(out); }
+void Shard::learn(const PathNews& news) { impl_->paths_.learn(news.peer, news.mtu, impl_->now_); }
+
 const Counters& Shard::counters() const { return impl_->counters_; }
 ShardUse Shard::use() const { return impl_->use(); }
 const ShardConfig& Shard::config() const { return impl_->config_; }

@@ -37,7 +37,7 @@ INCLUDE_TABLE = {
     "tcp": ("base", "wire", "timer"),
     "stack": ("base", "wire", "timer", "flow", "net", "tcp"),
     "http": ("base",),
-    "nic": ("base", "wire"),
+    "nic": ("base", "wire", "flow"),
     "runtime": ("base", "wire", "timer", "flow", "net", "tcp", "stack", "http", "nic"),
 }
 # tcp knows segments, not frames.

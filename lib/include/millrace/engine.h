@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs shards on a device: EAL and port set-up, one pinned worker thread for each shard, a clean
-// stop. The only public header behind which DPDK stands.
+// Runs shards on a device: EAL and port set-up, one worker thread for each shard, frames steered to
+// the shard that owns them, a clean stop. The only public header behind which DPDK stands.
 //
 // Threading: create(), start(), stop(), finish() from the thread that owns the engine; stop() may
 // also be called from a signal handler. Programs run on their worker's thread.
@@ -62,8 +62,14 @@ struct EngineConfig {
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   Idling idling = Idling::kYield;
-  int32_t cpu =
-      -1;  // pin the first worker here and the next ones after it; -1: the system's choice
+  // Where the workers are pinned, the first one first; empty: the system's choice. Buffers lie on
+  // the NUMA nodes of these.
+  std::vector<int32_t> cpus;
+  // Queue pairs of the device; 0: one for each worker where the device alone decides that, else 1
+  // (memif, vhost, virtio-user: the other end would have to have as many). Workers without a queue
+  // get their frames from those that have one.
+  uint16_t queues = 0;
+  std::vector<uint8_t> rss_key;  // 40 to 52 bytes; empty: a symmetric one, drawn from the system
   Duration drain_timeout = seconds(2);  // from stop() until what is left is aborted
 };
 
@@ -84,6 +90,12 @@ struct WorkerStats {
   uint64_t frames_received = 0;
   uint64_t late_turns = 0;  // turns that began over 1 ms after the one before
   Duration longest_gap;
+  // Steering in software.
+  uint64_t handed_in = 0;       // frames that other workers' queues brought for this shard
+  uint64_t handed_out = 0;      // frames for other shards; those for all once for each
+  uint64_t handing_failed = 0;  // frames dropped: another worker did not fetch them in time
+  uint64_t hashes_checked = 0;  // of the device, against ours
+  uint64_t hashes_wrong = 0;    // not 0: the device hashes otherwise, and is not believed any more
 };
 
 struct EngineReport {
@@ -101,10 +113,11 @@ class Engine {
   // socket busy, too little memory, ...). Nothing is left behind after an error.
   static Result<std::unique_ptr<Engine>> create(const EngineConfig& config,
                                                 std::span<Program* const> programs);
-  // Two engines in this process, joined by a wire of lock-free rings; config.device is ignored.
+  // Two engines in this process, joined by wires of lock-free rings, one from each worker to its
+  // like; config.device is ignored. Requires: as many programs on either side.
   static Result<std::pair<std::unique_ptr<Engine>, std::unique_ptr<Engine>>> create_loopback(
-      const EngineConfig& left_config, Program& left, const EngineConfig& right_config,
-      Program& right);
+      const EngineConfig& left_config, std::span<Program* const> left,
+      const EngineConfig& right_config, std::span<Program* const> right);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -29,6 +29,12 @@
 
 namespace millrace {
 
+// The largest packet that gets to a destination whole (RFC 1191), as one shard tells others.
+struct PathNews {
+  IpAddress peer;
+  uint16_t mtu = 0;  // not 0
+};
+
 class Shard {
  public:
   // Errors: a field out of its bounds, or no memory; the message names it.
@@ -81,7 +87,8 @@ class Shard {
   // OPEN, active. The SYN leaves with the next transmit(); on_established or on_closed follows.
   // With TcpOptions::fast_open, what send() is given before that may leave with the SYN.
   // An unspecified local address means the first of ours, local port 0 an ephemeral one.
-  // Errors: no route, not our address, tuple in use, no port left, connections_max reached.
+  // Errors: no route, not our address, tuple in use, no port left, connections_max reached; of
+  // several shards: a local port by which the answer reaches another.
   Result<ConnectionId> connect(const Endpoint& peer, App& app, uint64_t cookie = 0,
                                const TcpOptions& options = {}, const Endpoint& local = {});
 
@@ -128,6 +135,13 @@ class Shard {
   Result<std::optional<RawPath>> raw_path(const IpAddress& peer);
   // Who gets and sends such segments; nullptr: nobody. It must outlive the shard.
   void set_raw_handler(RawHandler* handler);
+
+  // Whether what a peer sends on this tuple reaches this shard: always, where there is one only.
+  [[nodiscard]] bool owns(const FlowKey& key) const;
+  // Of several shards: what this one has been told about paths since it was last asked, and has
+  // believed; returns how many. For the others, whose new connections begin with it.
+  size_t take_news(std::span<PathNews> out);
+  void learn(const PathNews& news);
 
   // --- The whole ------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ namespace millrace::load {
 struct GeneratorParts {
   GeneratorParts(const Plan& plan, const ExchangeConfig& config)
       : plan_(with_target(plan)),
-        protocol_(config.protocol),
         exchange_(Exchange::create(with_host(config)).value()),
         generator_(plan_, exchange_) {}
 
@@ -29,9 +28,9 @@ struct GeneratorParts {
   }
 
   Plan plan_;
-  Protocol protocol_;
   Exchange exchange_;
   Generator generator_;
+  Team<Generator> team_{{&generator_}};
 };
 
 class LoadPair : private GeneratorParts, public ProgramPair {
@@ -64,7 +63,7 @@ class LoadPair : private GeneratorParts, public ProgramPair {
     return out;
   }
   // What the reports are made of; valid for as long as this pair lives.
-  Outcome outcome() { return {plan_, protocol_, "loopback", generator(), counters(), report()}; }
+  Outcome outcome() { return {plan_, "loopback", team_, counters(), report()}; }
 
  private:
   static ShardConfig with_sources(ShardConfig config, const Plan& plan) {

@@ -39,7 +39,7 @@ class SynRun {
   ProgramPair& pair() { return pair_; }
   const SynFlood& program() const { return program_; }
   const SynCounts& counts() const { return program_.counts(); }
-  SynOutcome outcome() { return {plan_, "loopback", program_, pair_.counters(), pair_.report()}; }
+  SynOutcome outcome() { return {plan_, "loopback", team_, pair_.counters(), pair_.report()}; }
   [[nodiscard]] uint64_t server_counts(Counter counter) {
     return pair_.server().counters().get(counter);
   }
@@ -54,6 +54,7 @@ class SynRun {
   SynPlan plan_;
   serve::ServeProgram server_;
   SynFlood program_;
+  Team<SynFlood> team_{{&program_}};
   ProgramPair pair_;
 };
 

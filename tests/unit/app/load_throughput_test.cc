@@ -37,7 +37,7 @@ class ThroughputRun {
   const Throughput& program() const { return program_; }
   [[nodiscard]] uint64_t get(Count count) const { return program_.tally().get(count); }
   ThroughputOutcome outcome() {
-    return {plan_, "loopback", program_, pair_.counters(), pair_.report()};
+    return {plan_, "loopback", team_, pair_.counters(), pair_.report()};
   }
   void expect_nothing_left() {
     EXPECT_TRUE(residue(program_.tally().snapshot(), std::nullopt).none());
@@ -49,6 +49,7 @@ class ThroughputRun {
  private:
   ThroughputPlan plan_;
   Throughput program_;
+  Team<Throughput> team_{{&program_}};
   ProgramPair pair_;
 };
 

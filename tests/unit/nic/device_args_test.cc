@@ -40,6 +40,14 @@ TEST(DeviceArgs, AreThoseOfTheDriver) {
   }
 }
 
+TEST(DeviceArgs, AsManyQueuePairsAsAreAskedFor) {
+  const auto of = [](const char* device) { return device_args(uri(device), {.queues = 4}); };
+  EXPECT_NE(of("vhost:/x").find("queues=4,"), std::string::npos);
+  EXPECT_NE(of("virtio-user:/x").find("queues=4,"), std::string::npos);
+  EXPECT_NE(of("af_packet:eth0").find("qpairs=4"), std::string::npos);
+  EXPECT_NE(of("af_xdp:eth0").find("queue_count=4"), std::string::npos);
+}
+
 TEST(DeviceArgs, RingSizesFollowTheLargerRingUpToTheDriversBound) {
   const RingSizes small{.rx_descriptors = 64, .tx_descriptors = 256};
   EXPECT_NE(device_args(uri("memif:/x"), small).find("rsize=8,"), std::string::npos);

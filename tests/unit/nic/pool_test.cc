@@ -36,10 +36,28 @@ TEST(PoolPlan, AFrameFitsIntoOneMbuf) {
 TEST(PoolPlan, AsksForTheMemoryOfItsMbufs) {
   const auto plan = plan_pool({.mbufs = 1u << 20});
   ASSERT_TRUE(plan);
-  // 2048 bytes of frame, and headers of 350 to 450 bytes with each.
-  EXPECT_GT(plan->memory_mb, 2390u);
-  EXPECT_LT(plan->memory_mb, 2530u);
+  // 2048 bytes of frame and their headers, on a page of their own.
+  EXPECT_GE(plan->memory_mb, 4096u);
+  EXPECT_LT(plan->memory_mb, 4160u);
   EXPECT_EQ(plan_pool({.memory_mb = 512})->memory_mb, 512u);
+}
+
+// Each queue has rings, each worker bursts and a cache, and some are on their way between workers.
+TEST(PoolPlan, GrowsWithQueuesAndWorkers) {
+  const auto least = [](uint16_t workers, uint16_t queues, uint32_t handed_over) {
+    PoolWish wish{.kind = DeviceKind::kMemif,
+                  .mbufs = 1,
+                  .workers = workers,
+                  .queues = queues,
+                  .handed_over = handed_over};
+    const std::string error = error_of(wish);
+    return std::stoul(error.substr(error.find("hold ") + 5));
+  };
+  const unsigned long one = least(1, 1, 0);
+  const unsigned long of_a_worker = least(2, 1, 0) - one;
+  EXPECT_EQ(one, 2048 + of_a_worker);
+  EXPECT_EQ(least(4, 2, 3000), 2 * 2048 + 4 * of_a_worker + 3000);
+  EXPECT_GE(plan_pool({.workers = 4, .queues = 2, .handed_over = 3000})->mbufs, least(4, 2, 3000));
 }
 
 TEST(PoolPlan, RefusesTooFewMbufsAndNamesTheLeast) {

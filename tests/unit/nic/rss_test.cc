@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Our Toeplitz beside DPDK's, over every local port: what a device is configured by and what is
-// computed here name the same shard.
-#include "flow/rss.h"
+// computed here name the same shard. And the configuration itself, on a device that keeps it.
+#include "nic/rss.h"
 
 #include <gtest/gtest.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
 #include <rte_thash.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "base/random.h"
 #include "flow/port_share.h"
+#include "flow/rss.h"
+#include "nic/eal.h"
+#include "nic/pool.h"
+#include "unit/nic/own_process.h"
 
 namespace millrace::nic {
 namespace {
@@ -83,6 +90,74 @@ TEST(RssOfDpdk, SharesOfPortsCoverTheRangeOnce) {
       }
     }
   }
+}
+
+// --- A device ----------------------------------------------------------------------------------
+
+rte_eth_dev_info device(uint64_t types, uint16_t entries, uint8_t key_bytes) {
+  rte_eth_dev_info info{};
+  info.flow_type_rss_offloads = types;
+  info.reta_size = entries;
+  info.hash_key_size = key_bytes;
+  return info;
+}
+
+constexpr uint64_t kBoth = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP;
+
+TEST(RssPlan, ADeviceThatHashesTcpDoesIt) {
+  const RssPlan plan = plan_rss(device(kBoth | RTE_ETH_RSS_IPV4, 128, 52), 4, 4, {}, 5);
+  EXPECT_TRUE(plan.by_device);
+  EXPECT_EQ(plan.hash_types, kBoth);
+  EXPECT_EQ(plan.key.size(), 52u);
+  EXPECT_EQ(plan.table, flow::even_table(128, 4));
+}
+
+TEST(RssPlan, SoftwareDoesItElse) {
+  EXPECT_FALSE(plan_rss(device(0, 128, 40), 4, 4, {}, 5).by_device) << "no hash";
+  EXPECT_FALSE(plan_rss(device(kBoth, 0, 40), 4, 4, {}, 5).by_device) << "no table";
+  EXPECT_FALSE(plan_rss(device(kBoth, 1024, 40), 4, 4, {}, 5).by_device) << "too large a table";
+  const RssPlan plan = plan_rss(device(kBoth, 128, 40), 4, 1, {}, 5);
+  EXPECT_FALSE(plan.by_device) << "one queue";
+  EXPECT_EQ(plan.key.size(), 52u);
+  EXPECT_EQ(plan.table, flow::even_table(512, 4));
+}
+
+TEST(RssPlan, TakesTheUsersKey) {
+  const std::vector<uint8_t> key(40, 0x5a);
+  EXPECT_EQ(plan_rss(device(kBoth, 64, 40), 2, 2, key, 5).key, key);
+}
+
+// net_null keeps key and table as a NIC does.
+TEST(RssDeathTest, IsWrittenToTheDeviceAndReadBack) {
+  in_own_process([] {
+    auto eal = Eal::create({.kind = DeviceKind::kTap,
+                            .memory_mb = 64,
+                            .process_id = getpid(),
+                            .cpus = allowed_cpus()});
+    ASSERT_TRUE(eal) << eal.error().message;
+    auto pool = Pool::create(plan_pool({.mbufs = 4096}).value(), 0);
+    ASSERT_TRUE(pool) << pool.error().message;
+    ASSERT_EQ(rte_eal_hotplug_add("vdev", "net_null0", ""), 0);
+    uint16_t port = 0;
+    ASSERT_EQ(rte_eth_dev_get_port_by_name("net_null0", &port), 0);
+    rte_eth_dev_info info{};
+    ASSERT_EQ(rte_eth_dev_info_get(port, &info), 0);
+    RssPlan plan = plan_rss(info, 3, 2, {}, 0x1234);
+    ASSERT_TRUE(plan.by_device);
+    rte_eth_conf conf{};
+    put_rss(conf, plan);
+    ASSERT_EQ(rte_eth_dev_configure(port, 2, 2, &conf), 0);
+    for (uint16_t queue = 0; queue < 2; ++queue) {
+      ASSERT_EQ(rte_eth_rx_queue_setup(port, queue, 64, 0, nullptr, pool->get()), 0);
+      ASSERT_EQ(rte_eth_tx_queue_setup(port, queue, 64, 0, nullptr), 0);
+    }
+    ASSERT_EQ(rte_eth_dev_start(port), 0);
+    EXPECT_TRUE(apply_rss(port, plan, 2));
+    plan.hash_types |= RTE_ETH_RSS_ESP;
+    EXPECT_FALSE(apply_rss(port, plan, 2)) << "what was not taken is noticed";
+    rte_eth_dev_stop(port);
+    rte_eth_dev_close(port);
+  });
 }
 
 }  // namespace

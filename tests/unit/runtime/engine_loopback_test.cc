@@ -3,6 +3,9 @@
 // left of what they did.
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
 #include <string>
 #include <thread>
 
@@ -36,10 +39,18 @@ void expect_clean(const EngineReport& report) {
   EXPECT_EQ(left.control_frames, 0u);
 }
 
+// One worker on each side.
+auto pair_of(const EngineConfig& left_config, Program& left, const EngineConfig& right_config,
+             Program& right) {
+  Program* const left_programs[] = {&left};
+  Program* const right_programs[] = {&right};
+  return Engine::create_loopback(left_config, left_programs, right_config, right_programs);
+}
+
 TEST(EngineLoopback, EchoesAndEndsWithNothingLeft) {
   EchoServer server;
   EchoClient client(echo_server(), 100, 3000);
-  auto engines = Engine::create_loopback(config_of(kLeft), server, config_of(kRight), client);
+  auto engines = pair_of(config_of(kLeft), server, config_of(kRight), client);
   ASSERT_TRUE(engines) << engines.error().message;
   auto& [left, right] = *engines;
   EXPECT_TRUE(left->link_up());
@@ -78,7 +89,7 @@ TEST(EngineLoopback, CarriesMegabytesBothWays) {
   EngineConfig left_config = config_of(kLeft);
   EngineConfig right_config = config_of(kRight);
   left_config.tx_descriptors = right_config.tx_descriptors = 64;
-  auto engines = Engine::create_loopback(left_config, server, right_config, client);
+  auto engines = pair_of(left_config, server, right_config, client);
   ASSERT_TRUE(engines) << engines.error().message;
   auto& [left, right] = *engines;
   ASSERT_TRUE(left->start());
@@ -95,7 +106,7 @@ TEST(EngineLoopback, CarriesMegabytesBothWays) {
 TEST(EngineLoopback, StoppingClosesOpenConnections) {
   EchoServer server;
   EchoClient client(echo_server(), 10, 100, true);
-  auto engines = Engine::create_loopback(config_of(kLeft), server, config_of(kRight), client);
+  auto engines = pair_of(config_of(kLeft), server, config_of(kRight), client);
   ASSERT_TRUE(engines) << engines.error().message;
   auto& [left, right] = *engines;
   ASSERT_TRUE(left->start());
@@ -114,7 +125,7 @@ TEST(EngineLoopback, AnEngineEndsWithoutItsPeer) {
   EchoClient client(echo_server(), 3, 100);
   EngineConfig right_config = config_of(kRight);
   right_config.drain_timeout = milliseconds(20);
-  auto engines = Engine::create_loopback(config_of(kLeft), server, right_config, client);
+  auto engines = pair_of(config_of(kLeft), server, right_config, client);
   ASSERT_TRUE(engines) << engines.error().message;
   auto& [left, right] = *engines;
   ASSERT_TRUE(right->start());
@@ -132,7 +143,7 @@ TEST(EngineLoopback, AnEngineEndsWithoutItsPeer) {
 TEST(EngineLoopback, AProgramsErrorIsTheEnginesAndTheEngineCanGo) {
   EchoServer first;
   EchoServer second;
-  auto engines = Engine::create_loopback(config_of(kLeft), first, config_of(kRight), second);
+  auto engines = pair_of(config_of(kLeft), first, config_of(kRight), second);
   ASSERT_TRUE(engines) << engines.error().message;
 
   class Refusing final : public Program {
@@ -140,7 +151,7 @@ TEST(EngineLoopback, AProgramsErrorIsTheEnginesAndTheEngineCanGo) {
     Result<void> start(Shard& /*shard*/) override { return Error{"no page to serve"}; }
   };
   Refusing refusing;
-  auto others = Engine::create_loopback(config_of(kLeft), refusing, config_of(kRight), second);
+  auto others = pair_of(config_of(kLeft), refusing, config_of(kRight), second);
   ASSERT_TRUE(others) << others.error().message;
   const auto outcome = others->first->start();
   ASSERT_FALSE(outcome);
@@ -151,7 +162,7 @@ TEST(EngineLoopback, AProgramsErrorIsTheEnginesAndTheEngineCanGo) {
 TEST(EngineLoopback, AnEngineThatRunsCanBeDestroyed) {
   EchoServer first;
   EchoServer second;
-  auto engines = Engine::create_loopback(config_of(kLeft), first, config_of(kRight), second);
+  auto engines = pair_of(config_of(kLeft), first, config_of(kRight), second);
   ASSERT_TRUE(engines) << engines.error().message;
   ASSERT_TRUE(engines->first->start());
   ASSERT_TRUE(engines->second->start());
@@ -165,7 +176,7 @@ TEST(EngineLoopback, AShardsErrorNamesItsField) {
   EchoServer second;
   EngineConfig bad = config_of(kRight);
   bad.shard.interface.mtu = 100;
-  const auto engines = Engine::create_loopback(config_of(kLeft), first, bad, second);
+  const auto engines = pair_of(config_of(kLeft), first, bad, second);
   ASSERT_FALSE(engines);
   EXPECT_NE(engines.error().message.find("mtu"), std::string::npos) << engines.error().message;
 }
@@ -174,8 +185,8 @@ TEST(EngineLoopback, ACpuThatIsNotThereIsAnError) {
   EchoServer first;
   EchoServer second;
   EngineConfig left_config = config_of(kLeft);
-  left_config.cpu = 1 << 20;
-  auto engines = Engine::create_loopback(left_config, first, config_of(kRight), second);
+  left_config.cpus = {1 << 20};
+  auto engines = pair_of(left_config, first, config_of(kRight), second);
   ASSERT_TRUE(engines) << engines.error().message;
   const auto outcome = engines->first->start();
   ASSERT_FALSE(outcome);
@@ -184,16 +195,83 @@ TEST(EngineLoopback, ACpuThatIsNotThereIsAnError) {
             "where it may");
 }
 
-TEST(EngineCreate, OneShardForADeviceWithOneQueue) {
+// Each client's frames come by its own wire, and most belong to another worker of the server.
+TEST(EngineLoopback, WorkersHandEachOtherWhatIsTheirs) {
+  constexpr size_t kWorkers = 4;
+  std::vector<std::unique_ptr<EchoServer>> servers;
+  std::vector<std::unique_ptr<EchoClient>> clients;
+  std::vector<Program*> left_programs;
+  std::vector<Program*> right_programs;
+  for (size_t i = 0; i < kWorkers; ++i) {
+    servers.push_back(std::make_unique<EchoServer>());
+    clients.push_back(std::make_unique<EchoClient>(echo_server(), 50, 3000));
+    left_programs.push_back(servers.back().get());
+    right_programs.push_back(clients.back().get());
+  }
+  auto engines =
+      Engine::create_loopback(config_of(kLeft), left_programs, config_of(kRight), right_programs);
+  ASSERT_TRUE(engines) << engines.error().message;
+  auto& [left, right] = *engines;
+  EXPECT_EQ(left->shard_count(), kWorkers);
+  ASSERT_TRUE(left->start());
+  ASSERT_TRUE(right->start());
+  const EngineReport of_clients = right->finish();  // each ends when its connections have
+  left->stop();
+  const EngineReport of_servers = left->finish();
+
+  uint64_t accepted = 0;
+  for (const auto& server : servers) {
+    EXPECT_EQ(server->opened, server->closed_normally);
+    EXPECT_NE(server->opened, 0u) << "every worker takes its part";
+    accepted += server->opened;
+  }
+  EXPECT_EQ(accepted, 50 * kWorkers);
+  for (const auto& client : clients) {
+    EXPECT_EQ(client->echoed, 50u);
+    EXPECT_EQ(client->closed_normally, 50u);
+    EXPECT_TRUE(client->intact);
+  }
+  for (const EngineReport* report : {&of_clients, &of_servers}) {
+    EXPECT_TRUE(report->drained);
+    ASSERT_EQ(report->workers.size(), kWorkers);
+    uint64_t handed_in = 0;
+    uint64_t handed_out = 0;
+    for (const WorkerStats& worker : report->workers) {
+      handed_in += worker.handed_in;
+      handed_out += worker.handed_out;
+      EXPECT_EQ(worker.handing_failed, 0u);
+    }
+    EXPECT_GT(handed_in, 50 * kWorkers);  // connections of whom most come by another
+    EXPECT_LE(handed_in, handed_out);
+    for (const ShardUse& left_over : report->left) EXPECT_EQ(left_over.connections, 0u);
+  }
+}
+
+TEST(EngineLoopback, AsManyWorkersOnEitherSide) {
+  EchoServer first;
+  EchoServer second;
+  Program* const one[] = {&first};
+  Program* const two[] = {&first, &second};
+  const auto engines = Engine::create_loopback(config_of(kLeft), one, config_of(kRight), two);
+  ASSERT_FALSE(engines);
+  EXPECT_EQ(engines.error().message, "a loopback has as many workers on either side, not 1 and 2");
+}
+
+TEST(EngineCreate, SaysWhatWorkersAndQueuesMayBe) {
   EchoServer first;
   EchoServer second;
   Program* const programs[] = {&first, &second};
   EngineConfig config = config_of(kLeft);
   config.device = DeviceUri::parse("tap:mill0").value();
-  const auto engine = Engine::create(config, programs);
-  ASSERT_FALSE(engine);
-  EXPECT_EQ(engine.error().message,
-            "2 workers were asked for: device tap:mill0 has one queue pair, so choose 1");
+  const auto complaint = [&] { return Engine::create(config, programs).error().message; };
+  config.queues = 3;
+  EXPECT_EQ(complaint(), "queues is 3: 2 workers can serve at most 2");
+  config.queues = 0;
+  config.cpus = {0};
+  EXPECT_EQ(complaint(), "1 CPUs were named for 2 workers: name one for each, or none");
+  config.cpus = {};
+  config.rss_key.resize(39);
+  EXPECT_EQ(complaint(), "rss_key has 39 bytes; give 40 to 52");
 }
 
 }  // namespace

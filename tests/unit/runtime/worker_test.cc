@@ -28,6 +28,8 @@ class FakeWire final : public nic::Wire {
     if (interrupts) waits.push_back(length);
     return interrupts;
   }
+  void* keep(size_t /*index*/, RxFrame& /*frame*/) override { return nullptr; }
+  void give_back(std::span<void* const> /*tokens*/) override {}
   size_t room(Instant /*now*/) override { return room_; }
   void send(std::span<const TxFrame> frames) override {
     EXPECT_LE(frames.size(), room_);
@@ -108,7 +110,8 @@ TEST(Worker, AProgramStartsAtTheTimeItIs) {
   ASSERT_TRUE(shard) << shard.error().message;
   FakeWire wire;
   Started program;
-  Worker worker(kQuick, **shard, program, wire);
+  Company company(1);
+  Worker worker(kQuick, **shard, program, wire, company, nullptr);
   ASSERT_TRUE(worker.start());
   worker.join();
   EXPECT_GE(program.time, now);
@@ -118,7 +121,8 @@ TEST(Worker, SendsWhatTheShardHas) {
   auto shard = make_shard();
   FakeWire wire;
   Turns program(10);
-  Worker worker(kQuick, *shard, program, wire);
+  Company company(1);
+  Worker worker(kQuick, *shard, program, wire, company, nullptr);
   ASSERT_TRUE(worker.start());
   worker.join();
   EXPECT_GE(wire.sent, 2u) << "our announcement and a request for the peer's address";
@@ -135,7 +139,8 @@ TEST(Worker, KeepsFramesWhileNobodyIsThereAndGivesThemUpAtTheEnd) {
   FakeWire wire;
   wire.link_up = false;
   Turns program(1000);
-  Worker worker(kQuick, *shard, program, wire);
+  Company company(1);
+  Worker worker(kQuick, *shard, program, wire, company, nullptr);
   ASSERT_TRUE(worker.start());
   worker.join();
   EXPECT_EQ(wire.sent, 0u);
@@ -150,7 +155,8 @@ TEST(Worker, EndsOnADeviceThatTakesNothing) {
   FakeWire wire;
   wire.room_ = 0;
   Turns program(10);
-  Worker worker(kQuick, *shard, program, wire);
+  Company company(1);
+  Worker worker(kQuick, *shard, program, wire, company, nullptr);
   ASSERT_TRUE(worker.start());
   worker.join();
   EXPECT_EQ(wire.sent, 0u);
@@ -164,7 +170,8 @@ TEST(Worker, StopsWhenAskedHoweverItIdles) {
     EchoServer program;
     WorkerConfig config = kQuick;
     config.idling = idling;
-    Worker worker(config, *shard, program, wire);
+    Company company(1);
+    Worker worker(config, *shard, program, wire, company, nullptr);
     ASSERT_TRUE(worker.start());
     EXPECT_TRUE(worker.running());
     worker.stop();
@@ -244,7 +251,8 @@ TEST(Worker, TimersFireWhileItSleeps) {
   Lonely program;
   WorkerConfig config = kQuick;
   config.idling = Idling::kSleep;
-  Worker worker(config, **shard, program, wire);
+  Company company(1);
+  Worker worker(config, **shard, program, wire, company, nullptr);
   ASSERT_TRUE(worker.start());
   worker.join();
   EXPECT_EQ(program.reason, CloseReason::kNeighborUnreachable);

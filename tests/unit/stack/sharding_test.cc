@@ -36,8 +36,7 @@ class QuietApp final : public App {
 
 class ShardGroup : public testing::Test {
  protected:
-  void make(SynCookies cookies = SynCookies::kNever, uint16_t port_first = 1024,
-            uint16_t port_last = 65535) {
+  void make(uint16_t port_first = 1024, uint16_t port_last = 65535) {
     ShardConfig config;
     config.interface.mac = kOurMac;
     config.interface.addresses = {{IpAddress::v4(kOurIp), 24}};
@@ -50,7 +49,6 @@ class ShardGroup : public testing::Test {
     config.time_wait_max = 64;
     config.small_blocks_max = 64;
     config.large_blocks_max = 64;
-    config.syn_cookies = cookies;
     config.port_first = port_first;
     config.port_last = port_last;
     config.seed = 5;
@@ -111,7 +109,7 @@ TEST_F(ShardGroup, WhatAShardOpensIsAnsweredToIt) {
 }
 
 TEST_F(ShardGroup, EveryPortOfTheShareIsUsedAndThenTheErrorCounts) {
-  make(SynCookies::kNever, 40000, 40299);
+  make(40000, 40299);
   size_t opened = 0;
   for (uint16_t i = 0; i < kShards; ++i) {
     size_t share = 0;
@@ -143,28 +141,81 @@ TEST_F(ShardGroup, APortOfAnotherShardIsRefused) {
   EXPECT_TRUE(shards_[rss_->owner_of(key)]->connect(kServer, app_, 0, {}, local).ok());
 }
 
-TEST_F(ShardGroup, ACookieOfOneShardIsGoodAtAnother) {
-  make(SynCookies::kAlways);
-  for (auto& shard : shards_) ASSERT_TRUE(shard->listen({{}, 80}, app_).ok());
+// A client that comes again may reach another shard, from another port.
+TEST_F(ShardGroup, AFastOpenCookieOfOneShardIsGoodAtAnother) {
+  make();
+  TcpOptions options;
+  options.fast_open = true;
+  for (auto& shard : shards_) ASSERT_TRUE(shard->listen({{}, 80}, app_, options).ok());
   for (uint16_t i = 0; i < kShards; ++i) give(i, test::build(arp_of_peer(1)));
   for (uint16_t i = 0; i < kShards; ++i) sent_by(i);
-  test::NaiveTcp segment{.destination_mac = kOurMac,
-                         .source_mac = kPeerMac,
-                         .source_ip = kPeerIp,
-                         .destination_ip = kOurIp,
-                         .source_port = 5555,
-                         .destination_port = 80,
-                         .seq = 1000,
-                         .flags = test::kSyn,
-                         .window = 65535};
-  give(0, test::build(segment));
+  test::NaiveTcp syn{.destination_mac = kOurMac,
+                     .source_mac = kPeerMac,
+                     .source_ip = kPeerIp,
+                     .destination_ip = kOurIp,
+                     .source_port = 5555,
+                     .destination_port = 80,
+                     .seq = 1000,
+                     .flags = test::kSyn,
+                     .window = 65535,
+                     .fast_open = test::Bytes{}};
+  give(0, test::build(syn));
   const auto answers = sent_by(0);
   ASSERT_EQ(answers.size(), 1u);
-  segment.seq = 1001;
-  segment.ack = answers[0].tcp->seq + 1;
-  segment.flags = test::kAck;
-  give(2, test::build(segment));
+  ASSERT_TRUE(answers[0].tcp && answers[0].tcp->fast_open);
+  syn.source_port = 5556;
+  syn.fast_open = answers[0].tcp->fast_open;
+  syn.payload = test::Bytes(10);
+  give(2, test::build(syn));
   EXPECT_EQ(app_.established, 1u);
+}
+
+// What one shard is told about a path, the others' next connections begin with.
+TEST_F(ShardGroup, NewsOfAPathAreForAll) {
+  make();
+  constexpr uint16_t kNarrow = 1000;
+  const auto open = [&](uint16_t i) {
+    give(i, test::build(arp_of_peer(1)));
+    const ConnectionId id = shards_[i]->connect(kServer, app_).value();
+    const test::NaiveTcp syn = *sent_by(i).back().tcp;
+    give(i, test::build(test::NaiveTcp{.destination_mac = kOurMac,
+                                       .source_mac = kPeerMac,
+                                       .source_ip = kPeerIp,
+                                       .destination_ip = kOurIp,
+                                       .source_port = 80,
+                                       .destination_port = syn.source_port,
+                                       .seq = 5000,
+                                       .ack = syn.seq + 1,
+                                       .flags = test::kSyn | test::kAck,
+                                       .window = 65535,
+                                       .mss = 1460}));
+    return id;
+  };
+  const ConnectionId told = open(0);
+  const std::vector<std::byte> data(3000);
+  EXPECT_EQ(shards_[0]->send(told, data), data.size());
+  std::array<TxFrame, 8> frames;
+  ASSERT_NE(shards_[0]->transmit(now_, frames), 0u);
+  ASSERT_EQ(frames[0].payload_bytes, 1460);
+  // Fragmentation needed, with the header that it is about and 8 bytes more.
+  test::Bytes body{std::byte{0}, std::byte{0}, std::byte{kNarrow >> 8}, std::byte{kNarrow & 0xff}};
+  body.insert(body.end(), frames[0].header.begin() + 14, frames[0].header.begin() + 14 + 28);
+  give(0, test::build(test::NaiveIcmp{.destination_mac = kOurMac,
+                                      .source_mac = kPeerMac,
+                                      .source_ip = 0x0a0000fe,
+                                      .destination_ip = kOurIp,
+                                      .type = 3,
+                                      .code = 4,
+                                      .body = body}));
+  std::array<PathNews, 4> news;
+  ASSERT_EQ(shards_[0]->take_news(news), 1u);
+  EXPECT_EQ(shards_[0]->take_news(news), 0u) << "told once";
+  EXPECT_EQ(news[0].peer, kServer.address);
+  EXPECT_EQ(news[0].mtu, kNarrow);
+
+  EXPECT_EQ(shards_[1]->info(open(1))->pmtu, 1500);
+  shards_[2]->learn(news[0]);
+  EXPECT_EQ(shards_[2]->info(open(2))->pmtu, kNarrow);
 }
 
 TEST_F(ShardGroup, OneAnswersForAllAndAllLearn) {

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "runtime/steerer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "wire/bytes.h"
+
+namespace millrace::runtime {
+namespace {
+
+// Tokens of copies are told from a wire's by their lowest bit, which no wire uses.
+constexpr uintptr_t kCopyMark = 1;
+
+// Whether a device hashes the ports of such a frame; what is not ordinary may not have been.
+bool is_ordinary_tcp(const RxFrame& frame) {
+  constexpr size_t kLeast = 14 + 40;
+  if (frame.length < kLeast) return false;
+  const std::byte* ip = frame.data + 14;
+  const uint16_t ethertype = wire::load_be16(frame.data + 12);
+  if (ethertype == 0x0800) {
+    return wire::load8(ip + 9) == 6 && (wire::load_be16(ip + 6) & 0x3fff) == 0;
+  }
+  return ethertype == 0x86dd && wire::load8(ip + 6) == 6;
+}
+
+}  // namespace
+
+Steerer::Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t self, nic::Wire& wire)
+    : steering_(steering),
+      exchange_(exchange),
+      self_(self),
+      wire_(wire),
+      gives_(self < exchange.givers()) {
+  if (gives_) {
+    batches_.resize(exchange.workers());
+    touched_.reserve(exchange.workers());
+    copies_.resize(kCopies);
+  }
+  for (size_t from = 0; from < exchange.givers(); ++from) {
+    if (from != self) incoming_.push_back(&exchange.lane(from, self));
+  }
+}
+
+// --- Giving -------------------------------------------------------------------------------------
+
+size_t Steerer::keep_own(std::span<RxFrame> burst) {
+  size_t ours = 0;
+  for (size_t i = 0; i < burst.size(); ++i) {
+    const uint16_t to = recipient_of(burst[i]);
+    if (to == flow::Steering::kAll) hand_to_all(burst[i]);
+    if (to < flow::Steering::kAny && to != self_) {
+      hand(to, burst[i], i);
+    } else {
+      burst[ours++] = burst[i];
+    }
+  }
+  flush();
+  return ours;
+}
+
+uint16_t Steerer::recipient_of(const RxFrame& frame) {
+  if (frame.rss_hash == 0 || !trusts_ || !is_ordinary_tcp(frame)) {
+    return steering_.recipient_of(frame);
+  }
+  if (--until_check_ == 0) {
+    check(frame);
+    if (!trusts_) return steering_.recipient_of(frame);
+  }
+  return steering_.rss().owner_of_hash(frame.rss_hash);
+}
+
+void Steerer::check(const RxFrame& frame) {
+  if (checks_left_ != 0) --checks_left_;
+  until_check_ = checks_left_ != 0 ? 1 : kCheckEvery;
+  tallies_.hashes_checked.add(1);
+  if (steering_.hash_of(frame) == frame.rss_hash) return;
+  tallies_.hashes_wrong.add(1);
+  trusts_ = false;
+}
+
+bool Steerer::has_room(uint16_t to) const {
+  return exchange_.lane(self_, to).room() > batches_[to].count;
+}
+
+void Steerer::hand(uint16_t to, const RxFrame& frame, size_t index) {
+  if (!has_room(to)) {
+    tallies_.dropped.add(1);
+    return;
+  }
+  RxFrame kept = frame;
+  void* const token = wire_.keep(index, kept);
+  if (token != nullptr) {
+    stage(to, kept, token);
+  } else {
+    tallies_.dropped.add(1);
+  }
+}
+
+// One copy for all the others: the frame itself stays with us.
+void Steerer::hand_to_all(const RxFrame& frame) {
+  const auto copy =
+      std::find_if(copies_.begin(), copies_.end(), [](const Copy& c) { return c.holders == 0; });
+  if (copy == copies_.end() || frame.length > copy->bytes.size()) {
+    tallies_.dropped.add(exchange_.workers() - 1);
+    return;
+  }
+  std::memcpy(copy->bytes.data(), frame.data, frame.length);
+  RxFrame same = frame;
+  same.data = copy->bytes.data();
+  for (uint16_t to = 0; to < exchange_.workers(); ++to) {
+    if (to == self_) continue;
+    if (!has_room(to)) {
+      tallies_.dropped.add(1);
+      continue;
+    }
+    ++copy->holders;
+    stage(to, same, reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(&*copy) | kCopyMark));
+  }
+}
+
+void Steerer::stage(uint16_t to, const RxFrame& frame, void* token) {
+  Batch& batch = batches_[to];
+  if (batch.count == 0) touched_.push_back(to);
+  batch.frames[batch.count++] = {frame, token};
+}
+
+void Steerer::flush() {
+  for (const uint16_t to : touched_) {
+    Batch& batch = batches_[to];
+    exchange_.lane(self_, to).give(std::span(batch.frames).first(batch.count));
+    tallies_.handed_out.add(batch.count);
+    batch.count = 0;
+  }
+  touched_.clear();
+}
+
+void Steerer::collect() {
+  if (!gives_) return;
+  std::array<void*, nic::Wire::kBurstMax> tokens;
+  for (size_t to = 0; to < exchange_.workers(); ++to) {
+    if (to == self_) continue;
+    Lane& lane = exchange_.lane(self_, to);
+    while (lane.under_way() != 0) {
+      const size_t count = lane.take_back(tokens);
+      if (count == 0) break;
+      give_back(std::span(tokens).first(count));
+    }
+  }
+}
+
+void Steerer::give_back(std::span<void* const> tokens) {
+  std::array<void*, nic::Wire::kBurstMax> of_wire;
+  size_t count = 0;
+  for (void* const token : tokens) {
+    const auto bits = reinterpret_cast<uintptr_t>(token);
+    if ((bits & kCopyMark) != 0) {
+      --reinterpret_cast<Copy*>(bits & ~kCopyMark)->holders;
+    } else {
+      of_wire[count++] = token;
+    }
+  }
+  if (count != 0) wire_.give_back(std::span(of_wire).first(count));
+}
+
+void Steerer::reclaim() {
+  if (!gives_) return;
+  for (size_t to = 0; to < exchange_.workers(); ++to) {
+    if (to == self_) continue;
+    Lane& lane = exchange_.lane(self_, to);
+    std::array<Handed, nic::Wire::kBurstMax> frames;
+    while (const size_t count = lane.take(frames)) {
+      for (const Handed& handed : std::span(frames).first(count)) lane.done({&handed.token, 1});
+    }
+  }
+  collect();
+}
+
+void Steerer::tell(std::span<const PathNews> news) {
+  for (size_t to = 0; to < exchange_.workers(); ++to) {
+    if (to == self_) continue;
+    for (const PathNews& item : news) exchange_.mailbox(to).put(item);
+  }
+}
+
+// --- Taking -------------------------------------------------------------------------------------
+
+size_t Steerer::take(std::span<RxFrame> frames) {
+  std::array<Handed, nic::Wire::kBurstMax> handed;
+  const size_t wanted = std::min(frames.size(), handed.size());
+  for (size_t i = 0; i < incoming_.size(); ++i) {
+    Lane* lane = incoming_[next_incoming_];
+    next_incoming_ = next_incoming_ + 1 == incoming_.size() ? 0 : next_incoming_ + 1;
+    taken_ = lane->take(std::span(handed).first(wanted));
+    if (taken_ == 0) continue;
+    taken_from_ = lane;
+    for (size_t n = 0; n < taken_; ++n) {
+      frames[n] = handed[n].frame;
+      taken_tokens_[n] = handed[n].token;
+    }
+    tallies_.handed_in.add(taken_);
+    return taken_;
+  }
+  return 0;
+}
+
+void Steerer::release() {
+  taken_from_->done(std::span(taken_tokens_).first(taken_));
+  taken_ = 0;
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One worker's part in steering: looks at each frame that its queue has brought, keeps its own,
+// hands the others to the workers that own them, and takes what others hand to it. In: bursts of a
+// wire. Out: bursts for this worker's shard. Must hold: frames of a flow that come by one queue
+// reach its shard in the order in which they came; what does not fit into a lane is dropped and
+// counted; no frame's memory goes back to the wire while somebody looks at it.
+//
+// Where the device hashes, its hash names the owner, and most frames are at the right place
+// already; it is believed as long as it agrees with the computation, for each of the first frames
+// and for one in a thousand later.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "flow/steering.h"
+#include "millrace/frame.h"
+#include "nic/wire.h"
+#include "runtime/exchange.h"
+
+namespace millrace::runtime {
+
+struct SteeringTallies {
+  nic::Tally handed_out;  // frames given to other workers, those for all once for each
+  nic::Tally handed_in;   // frames taken from other workers
+  nic::Tally dropped;     // frames for which a lane, or memory for copies, had no room
+  nic::Tally hashes_checked;
+  nic::Tally hashes_wrong;  // after the first of them the device's hash is not used any more
+};
+
+class Steerer {
+ public:
+  // What is for all is copied, up to that size; longer than any ARP or ND message need be.
+  static constexpr size_t kCopyBytes = 2048;
+  static constexpr size_t kCopies = 32;
+  static constexpr uint32_t kChecksAtFirst = 64;
+  static constexpr uint32_t kCheckEvery = 1024;
+
+  // All of them must outlive the steerer.
+  Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t self, nic::Wire& wire);
+
+  // Of a burst that the wire has just received: hands over what is others', and moves what is ours
+  // to the front; returns how many that are. Before wire.release().
+  size_t keep_own(std::span<RxFrame> burst);
+  // Frames that other workers have handed over, of one of them at a time; 0: none. They are valid
+  // until release(), which must follow.
+  size_t take(std::span<RxFrame> frames);
+  void release();
+  // Tells the other workers; hears from them, one at a time; false: nothing new.
+  void tell(std::span<const PathNews> news);
+  bool hear(PathNews& news) { return exchange_.mailbox(self_).take(news); }
+  // Gives the wire what the others are done with. Once a turn.
+  void collect();
+  // The same with what nobody has taken. Requires: no worker runs any more.
+  void reclaim();
+
+  [[nodiscard]] const SteeringTallies& tallies() const { return tallies_; }
+
+ private:
+  struct Batch {
+    size_t count = 0;
+    std::array<Handed, nic::Wire::kBurstMax> frames;
+  };
+  struct Copy {
+    uint32_t holders = 0;  // lanes that have not given it back
+    std::array<std::byte, kCopyBytes> bytes;
+  };
+
+  [[nodiscard]] uint16_t recipient_of(const RxFrame& frame);
+  void check(const RxFrame& frame);
+  void hand(uint16_t to, const RxFrame& frame, size_t index);
+  void hand_to_all(const RxFrame& frame);
+  void stage(uint16_t to, const RxFrame& frame, void* token);
+  [[nodiscard]] bool has_room(uint16_t to) const;
+  void flush();
+  void give_back(std::span<void* const> tokens);
+
+  const flow::Steering& steering_;
+  Exchange& exchange_;
+  uint16_t self_;
+  nic::Wire& wire_;
+  bool gives_;
+  bool trusts_ = true;  // the device's hash
+  uint32_t checks_left_ = kChecksAtFirst;
+  uint32_t until_check_ = 1;
+
+  std::vector<Batch> batches_;     // by taker; staged during keep_own()
+  std::vector<uint16_t> touched_;  // those with something in them
+  std::vector<Copy> copies_;
+  std::vector<Lane*> incoming_;
+  size_t next_incoming_ = 0;
+  Lane* taken_from_ = nullptr;
+  size_t taken_ = 0;
+  std::array<void*, nic::Wire::kBurstMax> taken_tokens_{};
+  SteeringTallies tallies_;
+};
+
+}  // namespace millrace::runtime
