@@ -25,16 +25,20 @@ SimHost::SimHost(World& world, size_t index, const HostPlan& plan, Random random
     : world_(world), index_(index), plan_(plan), v6_(test::plays_ipv6()), random_(random) {
   ShardConfig config = plan.shard;
   if (v6_) test::to_v6(config.interface);
-  auto shard = Shard::create(config, world.now());
-  if (!shard) {
-    world.fail("Shard::create: " + shard.error().message);
-    return;
-  }
-  shard_ = std::move(*shard);
-  for (size_t i = 0; i < plan.listeners.size(); ++i) {
-    const uint16_t port = static_cast<uint16_t>(kFirstListenPort + i);
-    const auto listener = shard_->listen({IpAddress{}, port}, *this, plan.listeners[i]);
-    if (!listener) world.fail("listen: " + listener.error().message);
+  if (config.sharding.count > 1) steering_.emplace(config.sharding);
+  for (uint16_t n = 0; n < config.sharding.count; ++n) {
+    config.sharding.index = n;
+    auto shard = Shard::create(config, world.now());
+    if (!shard) {
+      world.fail("Shard::create: " + shard.error().message);
+      return;
+    }
+    shards_.push_back(std::move(*shard));
+    for (size_t i = 0; i < plan.listeners.size(); ++i) {
+      const uint16_t port = static_cast<uint16_t>(kFirstListenPort + i);
+      const auto listener = shards_[n]->listen({IpAddress{}, port}, *this, plan.listeners[i]);
+      if (!listener) world.fail("listen: " + listener.error().message);
+    }
   }
   turn_at_ = world.now();  // gratuitous ARP
 }
@@ -48,7 +52,8 @@ void SimHost::arrive(Instant now, std::vector<std::byte> frame, bool noise) {
 }
 
 Instant SimHost::next() const {
-  Instant next = std::min(turn_at_, shard_->next_deadline());
+  Instant next = turn_at_;
+  for (const auto& shard : shards_) next = std::min(next, shard->next_deadline());
   if (!timers_.empty()) next = std::min(next, timers_.front().time);
   return next;
 }
@@ -56,14 +61,14 @@ Instant SimHost::next() const {
 void SimHost::turn(Instant now) {
   turn_at_ = Instant::never();
   receive(now);
-  shard_->advance(now);
+  for (auto& shard : shards_) shard->advance(now);
   act(now);
   if (random_.chance(plan_.transmit_stall)) {
     turn_at_ = now + kSoon * 5;
     return;
   }
   transmit(now);
-  if (shard_->has_output()) turn_at_ = std::min(turn_at_, now + kSoon);
+  if (has_output()) turn_at_ = std::min(turn_at_, now + kSoon);
   if (!world_.failed()) check_ends();
 }
 
@@ -94,10 +99,42 @@ void SimHost::receive(Instant now) {
         }
       }
     }
-    frames_in_ += count;
-    shard_->receive(now, burst);
+    for (size_t n = 0; n < shards_.size() && !world_.failed(); ++n) {
+      const std::vector<RxFrame> own = frames_of(n, burst);
+      frames_in_ += own.size();
+      if (!own.empty()) shards_[n]->receive(now, own);
+    }
     if (world_.failed()) return;
+    spread_news();
   }
+}
+
+// The queues of a device that spreads frames by nothing at all: whoever has one, it is steered from
+// there. What is nobody's in particular stays with the first.
+std::vector<RxFrame> SimHost::frames_of(size_t shard, const std::vector<RxFrame>& burst) const {
+  if (!steering_) return burst;
+  std::vector<RxFrame> own;
+  for (const RxFrame& frame : burst) {
+    const uint16_t recipient = steering_->recipient_of(frame);
+    const bool nobodys = recipient == flow::Steering::kAny && shard == 0;
+    if (recipient == shard || recipient == flow::Steering::kAll || nobodys) own.push_back(frame);
+  }
+  return own;
+}
+
+void SimHost::spread_news() {
+  std::array<PathNews, 4> news;
+  for (auto& from : shards_) {
+    const size_t count = from->take_news(news);
+    for (auto& to : shards_) {
+      for (size_t i = 0; i < count && to != from; ++i) to->learn(news[i]);
+    }
+  }
+}
+
+bool SimHost::has_output() const {
+  return std::any_of(shards_.begin(), shards_.end(),
+                     [](const auto& shard) { return shard->has_output(); });
 }
 
 void SimHost::act(Instant now) {
@@ -113,11 +150,15 @@ void SimHost::act(Instant now) {
 }
 
 void SimHost::transmit(Instant now) {
+  for (auto& shard : shards_) transmit(*shard, now);
+}
+
+void SimHost::transmit(Shard& shard, Instant now) {
   std::vector<TxFrame> frames(plan_.transmit_max);
   size_t sent = 0;
   while (!world_.failed()) {
-    const bool promised = shard_->has_output();
-    const size_t count = shard_->transmit(now, frames);
+    const bool promised = shard.has_output();
+    const size_t count = shard.transmit(now, frames);
     if (count == 0) break;
     if (!promised) world_.fail("transmit() gives frames though has_output() was false");
     // All frames first: their spans are valid until the next call on the shard only.
@@ -170,8 +211,8 @@ void SimHost::perform(End& end, Action action) {
     case Action::kResume:
       if (!end.alive() || !end.paused) break;
       end.paused = false;
-      world_.log(end, "resume, unread", shard_->unread(end.id));
-      shard_->resume(end.id);
+      world_.log(end, "resume, unread", shard_of(end).unread(end.id));
+      shard_of(end).resume(end.id);
       break;
     case Action::kAbort:
       break_off(end);
@@ -195,7 +236,13 @@ void SimHost::open(End& end) {
     peer.address = test::to_v6(peer.address);
     local.address = test::to_v6(local.address);
   }
-  const auto id = shard_->connect(peer, *this, World::cookie_of(end), plan.options, local);
+  if (steering_) {
+    end.shard =
+        plan.simultaneous
+            ? steering_->rss().owner_of({local.address, peer.address, local.port, peer.port})
+            : static_cast<uint16_t>(random_.below(shards_.size()));
+  }
+  const auto id = shard_of(end).connect(peer, *this, World::cookie_of(end), plan.options, local);
   if (!id && (world_.scenario().ports_scarce || world_.scenario().tight_tables)) {
     return schedule(world_.now() + milliseconds(200), end, Action::kOpen);
   }
@@ -203,7 +250,7 @@ void SimHost::open(End& end) {
   end.id = *id;
   end.opened = true;
   live_.push_back(&end);
-  const auto info = shard_->info(end.id);
+  const auto info = shard_of(end).info(end.id);
   if (!info) return world_.fail(end, "no info() after connect()");
   world_.log(end, "connect from port", info->key.local_port);
   world_.opened(end, key_of(*info));
@@ -231,14 +278,14 @@ void SimHost::write(End& end) {
     const size_t want =
         std::min<size_t>(end.random.between(end.plan->write_min, end.plan->write_max), limit - at);
     const auto data = std::span<const std::byte>(end.stream).subspan(at, want);
-    const size_t space = shard_->send_space(end.id);
+    const size_t space = shard_of(end).send_space(end.id);
     size_t taken = 0;
     if (end.plan->send_static) {
-      taken = shard_->send_static(end.id, data);
+      taken = shard_of(end).send_static(end.id, data);
     } else {
       // The stack must have copied it: this memory is gone when the call is over.
       const std::vector<std::byte> copy(data.begin(), data.end());
-      taken = shard_->send(end.id, copy);
+      taken = shard_of(end).send(end.id, copy);
     }
     world_.log(end, "send", taken);
     if (taken > want) return world_.fail(end, "send() takes more than it was given");
@@ -279,14 +326,14 @@ void SimHost::maybe_close(End& end) {
 void SimHost::close(End& end) {
   end.sending.finished = true;
   // close() in SYN-SENT would end the attempt; shutdown() lets FIN follow the handshake.
-  const bool opening = shard_->info(end.id)->state == State::kSynSent;
+  const bool opening = shard_of(end).info(end.id)->state == State::kSynSent;
   if (end.plan->use_close && end.taken == end.expected && !opening) {
     world_.log(end, "close");
-    shard_->close(end.id);
+    shard_of(end).close(end.id);
   } else {
     world_.log(end, "shutdown");
-    shard_->shutdown(end.id);
-    if (end.random.chance(0.2)) shard_->shutdown(end.id);  // idempotent
+    shard_of(end).shutdown(end.id);
+    if (end.random.chance(0.2)) shard_of(end).shutdown(end.id);  // idempotent
   }
 }
 
@@ -301,22 +348,23 @@ void SimHost::break_off(End& end) {
   if (end.plan->abort_how == AbortHow::kAbort) {
     end.abort_due = true;
     world_.log(end, "abort");
-    shard_->abort(end.id);
+    shard_of(end).abort(end.id);
     return;
   }
   // RFC 9293 section 3.10.4: CLOSE in SYN-SENT ends the attempt at once.
-  const bool aborts = shard_->unread(end.id) != 0 || shard_->info(end.id)->state == State::kSynSent;
+  const bool aborts =
+      shard_of(end).unread(end.id) != 0 || shard_of(end).info(end.id)->state == State::kSynSent;
   (aborts ? end.abort_due : end.broke_off) = true;
   end.sending.finished = true;
-  world_.log(end, "close early, unread", shard_->unread(end.id));
-  shard_->close(end.id);
+  world_.log(end, "close early, unread", shard_of(end).unread(end.id));
+  shard_of(end).close(end.id);
 }
 
 void SimHost::give_up(End& end) {
   end.gave_up = true;
   world_.connection_of(end).aborted = true;
   world_.log(end, "give up");
-  shard_->abort(end.id);
+  shard_of(end).abort(end.id);
   turn_at_ = world_.now();
 }
 
@@ -331,17 +379,18 @@ void SimHost::do_or_defer(End& end) {
 
 // Every verb on an id that is dead does nothing and says so.
 void SimHost::use_stale_id(End& end) {
+  Shard& shard = shard_of(end);
   const ConnectionId id = end.id;
   const std::byte byte{1};
-  shard_->resume(id);
-  shard_->shutdown(id);
-  shard_->close(id);
-  shard_->abort(id);
-  const bool dead = !shard_->alive(id) && shard_->send(id, {&byte, 1}) == 0 &&
-                    shard_->send_static(id, {&byte, 1}) == 0 && shard_->send_space(id) == 0 &&
-                    shard_->unread(id) == 0 && !shard_->set_cookie(id, 1) &&
-                    shard_->cookie(id) == 0 && !shard_->options(id) && !shard_->info(id) &&
-                    !shard_->set_options(id, end.options).ok();
+  shard.resume(id);
+  shard.shutdown(id);
+  shard.close(id);
+  shard.abort(id);
+  const bool dead = !shard.alive(id) && shard.send(id, {&byte, 1}) == 0 &&
+                    shard.send_static(id, {&byte, 1}) == 0 && shard.send_space(id) == 0 &&
+                    shard.unread(id) == 0 && !shard.set_cookie(id, 1) && shard.cookie(id) == 0 &&
+                    !shard.options(id) && !shard.info(id) &&
+                    !shard.set_options(id, end.options).ok();
   if (!dead) world_.fail(end, "a stale id is not dead");
 }
 
@@ -368,8 +417,8 @@ End* SimHost::end_of(ConnectionRef connection, const char* event) {
   return end;
 }
 
-End* SimHost::accept(ConnectionRef connection) {
-  const auto info = shard_->info(connection.id);
+End* SimHost::accept(Shard& shard, ConnectionRef connection) {
+  const auto info = shard.info(connection.id);
   End* end = info ? world_.accepting_end(key_of(*info), info->rcv_nxt) : nullptr;
   if (end == nullptr) {
     world_.fail("on_established of a connection that nobody opened: " +
@@ -386,9 +435,10 @@ End* SimHost::accept(ConnectionRef connection) {
   }
   end->opened = true;
   end->id = connection.id;
+  while (shards_[end->shard].get() != &shard) ++end->shard;
   live_.push_back(end);
-  if (!shard_->set_cookie(connection.id, World::cookie_of(*end)) ||
-      shard_->cookie(connection.id) != World::cookie_of(*end)) {
+  if (!shard.set_cookie(connection.id, World::cookie_of(*end)) ||
+      shard.cookie(connection.id) != World::cookie_of(*end)) {
     world_.fail(*end, "set_cookie() does not keep");
   }
   if (end->plan->abort_how != AbortHow::kNever) {
@@ -397,8 +447,9 @@ End* SimHost::accept(ConnectionRef connection) {
   return end;
 }
 
-void SimHost::on_established(Shard&, ConnectionRef connection) {
-  End* end = connection.cookie == 0 ? accept(connection) : world_.end_by_cookie(connection.cookie);
+void SimHost::on_established(Shard& shard, ConnectionRef connection) {
+  End* end =
+      connection.cookie == 0 ? accept(shard, connection) : world_.end_by_cookie(connection.cookie);
   if (end == nullptr) return;
   end = end_of({connection.id, World::cookie_of(*end)}, "established");
   if (end == nullptr) return;
@@ -516,8 +567,8 @@ void SimHost::check_ends() {
 }
 
 void SimHost::check_end(End& end) {
-  const auto info = shard_->info(end.id);
-  if (!info || !shard_->alive(end.id)) return world_.fail(end, "gone without on_closed");
+  const auto info = shard_of(end).info(end.id);
+  if (!info || !shard_of(end).alive(end.id)) return world_.fail(end, "gone without on_closed");
   ++world_.coverage().states[static_cast<size_t>(info->state)];
   const auto must = [&](bool holds, const char* what) {
     if (!holds && !world_.failed()) world_.fail(end, what);
@@ -526,7 +577,7 @@ void SimHost::check_end(End& end) {
   const uint64_t queued = uint64_t{info->unsent_bytes} + info->unacked_bytes;
   must(static_cast<int32_t>(info->snd_nxt - info->snd_una) >= 0, "snd_una <= snd_nxt");
   must(!end.abort_due && !end.gave_up, "abort() was not carried out by transmit()");
-  must(info->unread_bytes == shard_->unread(end.id), "unread() and info() differ");
+  must(info->unread_bytes == shard_of(end).unread(end.id), "unread() and info() differ");
   // A promise that is rounded up to the window's scale may be used in full.
   const uint64_t room =
       uint64_t{end.options.receive_buffer_bytes} + (uint64_t{1} << info->rcv_wscale) - 1;
@@ -539,7 +590,7 @@ void SimHost::check_end(End& end) {
   must(info->rto.ns > 0 && info->rto <= end.options.rto_max, "0 < rto <= rto_max");
   if (queued <= end.sending.accepted_bytes && peer.alive()) {
     const uint64_t acked = end.sending.accepted_bytes - queued;
-    Shard& other = index_ == peer.host ? *shard_ : world_.shard_of(peer.host);
+    Shard& other = world_.shard_of(peer);
     must(acked <= peer.taken + other.unread(peer.id) || peer.broke_off,
          "acknowledged <= received by the peer");
   }
@@ -557,12 +608,19 @@ void SimHost::check_end(End& end) {
   // Something is outstanding, so a timer must run, or output be due.
   const bool waits = info->unacked_bytes != 0 || info->unsent_bytes != 0 ||
                      info->state == State::kSynSent || info->state == State::kSynReceived;
-  must(!waits || shard_->next_deadline() != Instant::never() || shard_->has_output(),
+  Shard& shard = shard_of(end);
+  must(!waits || shard.next_deadline() != Instant::never() || shard.has_output(),
        "outstanding, but no timer");
 }
 
 std::string SimHost::left_over() const {
-  const ShardUse use = shard_->use();
+  std::string text;
+  for (const auto& shard : shards_) text += left_over(*shard);
+  return text;
+}
+
+std::string SimHost::left_over(const Shard& shard) {
+  const ShardUse use = shard.use();
   std::string text;
   const auto add = [&](const char* name, uint32_t count) {
     if (count != 0) text += std::string(" ") + name + " " + std::to_string(count);
@@ -576,14 +634,18 @@ std::string SimHost::left_over() const {
   add("timers", use.timers);
   add("control_frames", use.control_frames);
   add("flow_entries", use.flow_entries);
-  add("output", shard_->has_output() ? 1 : 0);
+  add("output", shard.has_output() ? 1 : 0);
   return text;
 }
 
 void SimHost::check_at_end() {
-  const Counters& counters = shard_->counters();
+  const auto sum = [&](Counter counter) {
+    uint64_t total = 0;
+    for (const auto& shard : shards_) total += shard->counters().get(counter);
+    return total;
+  };
   const auto equal = [&](Counter counter, uint64_t expected) {
-    const uint64_t value = counters.get(counter);
+    const uint64_t value = sum(counter);
     if (value == expected || world_.failed()) return;
     world_.fail(std::string(to_string(counter)) + " is " + std::to_string(value) + ", but " +
                 std::to_string(expected) + " were seen outside");
@@ -592,7 +654,7 @@ void SimHost::check_at_end() {
   equal(Counter::kFramesOut, frames_out_);
   equal(Counter::kBytesOut, bytes_out_);
   for (size_t i = 0; i < kCounterCount; ++i) {
-    world_.coverage().counters[i] += counters.get(static_cast<Counter>(i));
+    world_.coverage().counters[i] += sum(static_cast<Counter>(i));
   }
 }
 

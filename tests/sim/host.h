@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A host: a real shard, turned as runtime/ turns it, and on top of it the applications that play
-// their plans. Everything an application is told is checked here against what it may be told.
+// A host: a real shard or several, turned and steered to as runtime/ does it, and on top of it the
+// applications that play their plans. Everything an application is told is checked here against
+// what it may be told.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "flow/steering.h"
 #include "millrace/shard.h"
 #include "observer.h"
 #include "random.h"
@@ -25,6 +27,7 @@ struct Course {
   uint64_t taken = 0;  // bytes read
 
   ConnectionId id;
+  uint16_t shard = 0;   // of the host's
   bool opened = false;  // has an id: connect() was called, or it was accepted
   bool established = false;
   bool peer_closed = false;
@@ -93,8 +96,7 @@ class SimHost final : private App {
   [[nodiscard]] std::string left_over() const;
   void check_at_end();
 
-  [[nodiscard]] Shard& shard() { return *shard_; }
-  [[nodiscard]] const Shard& shard() const { return *shard_; }
+  [[nodiscard]] Shard& shard_of(const End& end) { return *shards_[end.shard]; }
 
  private:
   struct Arrival {
@@ -111,6 +113,12 @@ class SimHost final : private App {
   void receive(Instant now);
   void act(Instant now);
   void transmit(Instant now);
+  void transmit(Shard& shard, Instant now);
+  [[nodiscard]] std::vector<RxFrame> frames_of(size_t shard,
+                                               const std::vector<RxFrame>& burst) const;
+  void spread_news();
+  [[nodiscard]] bool has_output() const;
+  [[nodiscard]] static std::string left_over(const Shard& shard);
   void check_ends();
   void check_end(End& end);
   void perform(End& end, Action action);
@@ -124,7 +132,7 @@ class SimHost final : private App {
   [[nodiscard]] uint64_t allowed(const End& end) const;
   [[nodiscard]] size_t choose_taken(End& end, size_t offered);
   End* end_of(ConnectionRef connection, const char* event);
-  End* accept(ConnectionRef connection);
+  End* accept(Shard& shard, ConnectionRef connection);
   [[nodiscard]] FlowKey key_of(const TcpInfo& info) const;
 
   void on_established(Shard& shard, ConnectionRef connection) override;
@@ -138,7 +146,8 @@ class SimHost final : private App {
   const HostPlan& plan_;
   const bool v6_;  // the shard speaks IPv6, behind a translator (support/family.h)
   Random random_;
-  std::unique_ptr<Shard> shard_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::optional<flow::Steering> steering_;  // with more than one
   std::vector<Arrival> inbox_;
   Instant turn_at_ = Instant::never();
   std::vector<Timer> timers_;  // heap, earliest first

@@ -249,7 +249,7 @@ void World::look_after_orphans() {
       const Instant since =
           std::max(scenario_.faults_end, peer.closed ? peer.closed_at : Instant{});
       if (!peer_failed || now_ < since + kOrphanAge) continue;
-      const auto info = hosts_[end.host]->shard().info(end.id);
+      const auto info = shard_of(end).info(end.id);
       if (!info || info->unsent_bytes != 0 || info->unacked_bytes != 0) continue;
       if (info->state == State::kEstablished || info->state == State::kFinWait2) {
         hosts_[end.host]->give_up(end);
@@ -524,8 +524,7 @@ void World::judge(const End& end) {
   }
   if (!peer.opened) return fail(end, "normal end, but there was no peer");
   if (peer.abort_due || peer.gave_up || peer.broke_off) return;
-  const uint64_t arrived =
-      peer.taken + (peer.closed ? 0 : hosts_[peer.host]->shard().unread(peer.id));
+  const uint64_t arrived = peer.taken + (peer.closed ? 0 : shard_of(peer).unread(peer.id));
   if (arrived != end.sending.accepted_bytes) {
     return fail(end, "normal end, but the peer has not received everything");
   }
@@ -572,7 +571,7 @@ std::string World::report(const std::string& what) const {
               (end.paused ? " paused" : "") + (end.blocked ? " blocked" : "") +
               (end.peer_closed ? " peer closed" : "");
       if (end.host < hosts_.size()) {
-        const auto info = hosts_[end.host]->shard().info(end.id);
+        const auto info = shard_of(end).info(end.id);
         if (info) {
           text += ", " + std::string(millrace::to_string(info->state)) + " in flight " +
                   std::to_string(info->snd_nxt - info->snd_una) + " unsent " +

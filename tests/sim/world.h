@@ -75,7 +75,7 @@ class World {
   [[nodiscard]] static uint64_t cookie_of(const End& end);
   [[nodiscard]] Connection& connection_of(const End& end) { return connections_[end.connection]; }
   [[nodiscard]] End& peer_of(const End& end);
-  [[nodiscard]] Shard& shard_of(size_t host) { return hosts_[host]->shard(); }
+  [[nodiscard]] Shard& shard_of(const End& end) const { return hosts_[end.host]->shard_of(end); }
   // The ports of the connection that `end` opened are known from now on.
   void opened(const End& end, const FlowKey& key);
   [[nodiscard]] End* accepting_end(const FlowKey& key, uint32_t first_seq);

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A host of several shards is one host: whichever queue a frame comes by, damaged ones and ICMP
+// errors too, its shard gets it, and what connects is answered.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "flow/rss.h"
+#include "swarm.h"
+#include "world.h"
+
+namespace millrace::sim {
+namespace {
+
+Scenario with_shards(uint64_t seed) {
+  Scenario scenario = swarm_scenario(seed, Faults::kDrawn);
+  scenario.name = "with shards";
+  Random random(seed);
+  for (HostPlan& host : scenario.hosts) {
+    const auto count = static_cast<uint16_t>(random.between(1, 5));
+    host.shard.sharding = {.count = count,
+                           .rss_key = flow::symmetric_key(random.next()),
+                           .rss_table = flow::even_table(random.between(5, 512), count)};
+  }
+  return scenario;
+}
+
+uint64_t seeds() {
+  const char* text = std::getenv("MILLRACE_SIM_SEEDS");
+  return text == nullptr ? 200 : std::strtoull(text, nullptr, 0);
+}
+
+TEST(SimShards, AreOneHost) {
+  Coverage covered;
+  for (uint64_t seed = 1; seed <= seeds() && !HasFailure(); ++seed) {
+    World world(with_shards(seed));
+    const Outcome outcome = world.run();
+    EXPECT_TRUE(outcome.ok()) << outcome.failure;
+    covered.add(outcome.coverage);
+  }
+  EXPECT_GT(covered.bytes, 1'000'000u);
+}
+
+}  // namespace
+}  // namespace millrace::sim
