@@ -67,6 +67,13 @@ class Generator final : public PacedProgram, private App {
     uint64_t connections = 0;
     uint64_t requests = 0;
     uint64_t failed = 0;
+
+    Second& operator+=(const Second& other) {
+      connections += other.connections;
+      requests += other.requests;
+      failed += other.failed;
+      return *this;
+    }
   };
   [[nodiscard]] const std::vector<Second>& each_second() const { return each_second_; }
 

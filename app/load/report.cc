@@ -60,9 +60,16 @@ nlohmann::json times_json(const Histogram& times) {
           {"max", us(times.max())}};
 }
 
-nlohmann::json each_second_json(const Generator& g) {
+// Workers begin within the same moment, so their seconds are added up one by one.
+nlohmann::json each_second_json(const Team<Generator>& team) {
+  std::vector<Generator::Second> all;
+  for (const Generator* member : team.members()) {
+    const std::vector<Generator::Second>& seconds = member->each_second();
+    if (seconds.size() > all.size()) all.resize(seconds.size());
+    for (size_t i = 0; i < seconds.size(); ++i) all[i] += seconds[i];
+  }
   nlohmann::json json = nlohmann::json::array();
-  for (const Generator::Second& second : g.each_second()) {
+  for (const Generator::Second& second : all) {
     json.push_back({{"connections", second.connections},
                     {"requests", second.requests},
                     {"failed", second.failed}});

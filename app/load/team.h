@@ -43,6 +43,11 @@ class Team {
     return std::any_of(members_.begin(), members_.end(),
                        [](const Load* member) { return member->running(); });
   }
+  [[nodiscard]] Instant began() const {
+    Instant first = Instant::never();
+    for (const Load* member : members_) first = std::min(first, member->began());
+    return first;
+  }
   [[nodiscard]] Duration ran_for() const {
     Duration longest;
     for (const Load* member : members_) longest = std::max(longest, member->ran_for());

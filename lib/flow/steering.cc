@@ -26,9 +26,9 @@ constexpr size_t kExtensionHeadersMax = 8;
 
 constexpr uint8_t kHopByHop = 0;
 constexpr uint8_t kIcmp = 1;
-constexpr uint8_t kTcp = 6;
+constexpr uint8_t kTcpProtocol = 6;
 constexpr uint8_t kRouting = 43;
-constexpr uint8_t kFragment = 44;
+constexpr uint8_t kFragmentHeader = 44;
 constexpr uint8_t kIcmp6 = 58;
 constexpr uint8_t kDestinationOptions = 60;
 
@@ -70,7 +70,8 @@ Found find_v4(Bytes ip, bool quoted) {
   if ((load_be16(ip.data() + 6) & kMoreOrOffset) != 0) return {.kind = Kind::kFragment};
   const Bytes rest = ip.subspan(header_bytes);
   const uint8_t protocol = load8(ip.data() + 9);
-  if (protocol == kTcp && rest.size() >= 4) return {Kind::kTcp, true, ip.data() + 12, rest.data()};
+  if (protocol == kTcpProtocol && rest.size() >= 4)
+    return {Kind::kTcp, true, ip.data() + 12, rest.data()};
   if (protocol == kIcmp && !quoted && !rest.empty() && is_icmp_error(load8(rest.data()))) {
     return find_quoted(rest, true);
   }
@@ -83,7 +84,7 @@ Found find_v6(Bytes ip, bool quoted) {
   uint8_t next = load8(ip.data() + 6);
   Bytes rest = ip.subspan(kHeaderBytes);
   for (size_t i = 0; i < kExtensionHeadersMax; ++i) {
-    if (next == kFragment && rest.size() >= 8) {
+    if (next == kFragmentHeader && rest.size() >= 8) {
       constexpr uint16_t kMoreOrOffset = 0xfff9;
       if ((load_be16(rest.data() + 2) & kMoreOrOffset) != 0) return {.kind = Kind::kFragment};
       next = load8(rest.data());
@@ -97,7 +98,8 @@ Found find_v6(Bytes ip, bool quoted) {
     next = load8(rest.data());
     rest = rest.subspan(bytes);
   }
-  if (next == kTcp && rest.size() >= 4) return {Kind::kTcp, false, ip.data() + 8, rest.data()};
+  if (next == kTcpProtocol && rest.size() >= 4)
+    return {Kind::kTcp, false, ip.data() + 8, rest.data()};
   if (next != kIcmp6 || quoted || rest.empty()) return {};
   const uint8_t type = load8(rest.data());
   if (is_neighbor_discovery(type)) return {.kind = Kind::kForAll};
