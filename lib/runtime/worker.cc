@@ -140,7 +140,9 @@ size_t Worker::receive(Instant now) {
     if (!full) break;
   }
   if (steerer_ != nullptr) {
-    count += receive_handed(now);
+    bool more = false;
+    count += receive_handed(now, more);
+    full = full || more;
     exchange_news();
   }
   shard_.end_of_input(now, !full);
@@ -155,11 +157,14 @@ void Worker::exchange_news() {
   while (steerer_->hear(news[0])) shard_.learn(news[0]);
 }
 
-size_t Worker::receive_handed(Instant now) {
+// `more`: there may be more of them than a turn takes.
+size_t Worker::receive_handed(Instant now, bool& more) {
   size_t count = 0;
-  for (int i = 0; i < kBurstsPerTurn; ++i) {
+  more = true;
+  for (int i = 0; i < kBurstsPerTurn && more; ++i) {
     const size_t n = steerer_->take(received_);
-    if (n == 0) break;
+    more = n != 0;
+    if (!more) break;
     shard_.receive(now, {received_.data(), n});
     steerer_->release();
     count += n;
@@ -246,7 +251,9 @@ void Worker::rest(Instant now, const Rest& rest) {
       const Duration length = sleep_length(rest, now, shard_.next_deadline());
       if (length == Duration{}) return;
       last_turn_ = Instant::never();  // the next turn is not late, it was not wanted before
-      if (config_.idling == Idling::kSleep && link_up_ && wire_.wait(wait_length(length, now))) {
+      // A frame that another worker hands over, or leaves to be sent, would not end a wait.
+      const bool waits = config_.idling == Idling::kSleep && link_up_ && steerer_ == nullptr;
+      if (waits && wire_.wait(wait_length(length, now))) {
         return;
       }
       const timespec t{.tv_sec = 0, .tv_nsec = length.ns};

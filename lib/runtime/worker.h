@@ -90,7 +90,7 @@ class Worker {
 
   bool turn();
   size_t receive(Instant now);
-  size_t receive_handed(Instant now);
+  size_t receive_handed(Instant now, bool& more);
   void exchange_news();
   size_t transmit(Instant now);
   size_t discard(Instant now);

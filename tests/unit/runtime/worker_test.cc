@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "flow/rss.h"
 #include "runtime/clock.h"
 #include "unit/runtime/programs.h"
 
@@ -202,7 +203,8 @@ std::vector<Duration> waits_of(Instant next_turn) {
   TenWaits program(wire, next_turn);
   WorkerConfig config = kQuick;
   config.idling = Idling::kSleep;
-  Worker worker(config, *shard, program, wire);
+  Company company(1);
+  Worker worker(config, *shard, program, wire, company, nullptr);
   EXPECT_TRUE(worker.start());
   worker.join();
   wire.waits.resize(10);  // the drain has a deadline of its own
@@ -217,6 +219,39 @@ TEST(Worker, SleepsUntilAFrameComesWhereTheWireSaysSo) {
 
 TEST(Worker, NapsWhenItsProgramDoesNotSayWhenItIsNextToWork) {
   for (const Duration length : waits_of(Instant{})) EXPECT_LE(length, milliseconds(1));
+}
+
+// What another worker hands over would not end a wait for the device.
+TEST(Worker, OneOfSeveralDoesNotWaitForItsOwnQueue) {
+  class Sleeper final : public Program {
+   public:
+    Result<void> start(Shard& /*shard*/) override { return {}; }
+    // Time enough for the polls and pauses before its sleeps, and for some of those.
+    void turn(Shard& shard) override {
+      if (began == Instant{}) began = shard.now();
+      now = shard.now();
+    }
+    [[nodiscard]] Instant next_turn() const override { return Instant::never(); }
+    [[nodiscard]] bool finished() const override { return now - began > milliseconds(20); }
+    Instant began{};
+    Instant now{};
+  };
+  const Sharding sharding{
+      .count = 2, .rss_key = flow::symmetric_key(1), .rss_table = flow::even_table(8, 2)};
+  const flow::Steering steering(sharding);
+  Exchange exchange(2, 1);
+  FakeWire wire;
+  wire.interrupts = true;
+  Steerer steerer(steering, exchange, 1, wire);
+  auto shard = make_shard();
+  Sleeper program;
+  WorkerConfig config = kQuick;
+  config.idling = Idling::kSleep;
+  Company company(1);
+  Worker worker(config, *shard, program, wire, company, &steerer);
+  ASSERT_TRUE(worker.start());
+  worker.join();
+  EXPECT_EQ(wire.waits.size(), 0u);
 }
 
 // Nothing ever comes, so all that ends its sleeps are the timers of the address resolution.
