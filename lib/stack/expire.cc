@@ -17,7 +17,11 @@ void Shard::Impl::advance() {
   half_open_wheel_.advance(ctx_.tick, config_.timers_per_turn,
                            [this](uint32_t index) { on_half_open_timer(index); });
   expire_time_wait(config_.timers_per_turn);
-  advance_link();
+  if (now_ >= interface_.next_deadline() || gateways_lost_) [[unlikely]]
+    advance_link();
+  neighbors_.advance(
+      ctx_.tick, [this](uint32_t index) { return ask_neighbor(index); },
+      [this](uint32_t index) { on_neighbor_failed(index); });
   relieve(config_.timers_per_turn);
   if (drain_deadline_ && now_ >= *drain_deadline_) {
     drain_deadline_ = Instant::never();  // done; but still stopping

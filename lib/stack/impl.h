@@ -384,7 +384,8 @@ class Shard::Impl {
   stack::ControlQueue control_;
   net::Interface interface_;
   net::Neighbors neighbors_;
-  uint32_t gateway_retry_tick_ = 0;  // when lost gateways are asked again
+  bool gateways_lost_ = false;       // interface_ knows which
+  uint32_t gateway_retry_tick_ = 0;  // when they are asked again
   net::PathCache paths_;
   std::array<stack::Way, 64> ways_;  // by destination; one takes the other's place
 

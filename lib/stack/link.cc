@@ -22,16 +22,12 @@ void Shard::Impl::advance_link() {
       now_, [this](const net::OwnAddress& own) { probe_address(own.prefix.address); },
       [this](const net::OwnAddress& own) { announce(own); }, [this] { solicit_routers(); });
   if (interface_.changes() != changes) on_interface_changed();
-  neighbors_.advance(
-      ctx_.tick, [this](uint32_t index) { return ask_neighbor(index); },
-      [this](uint32_t index) { on_neighbor_failed(index); });
-  retry_gateways();
+  if (gateways_lost_) retry_gateways();
 }
 
 // Lost gateways are asked once in a while, so that one that is back is noticed though others have
 // taken its place.
 void Shard::Impl::retry_gateways() {
-  if (interface_.lost_gateways().empty()) return;
   if (static_cast<int32_t>(ctx_.tick - gateway_retry_tick_) < 0) return;
   gateway_retry_tick_ = ctx_.tick + kGatewayRetryTicks;
   for (const IpAddress& gateway : interface_.lost_gateways()) {
@@ -78,8 +74,9 @@ void Shard::Impl::on_neighbor_known(uint32_t index) {
     control_.push(control);
     control = next;
   }
-  if (interface_.lost_gateways().empty()) return;
-  if (interface_.on_gateway(n.address, false)) counters_.add(Counter::kGatewaysBack);
+  if (!gateways_lost_ || !interface_.on_gateway(n.address, false)) return;
+  counters_.add(Counter::kGatewaysBack);
+  gateways_lost_ = !interface_.lost_gateways().empty();
 }
 
 // Frames that wait are lost; connections that wait are looked at by the next flush.
@@ -94,6 +91,7 @@ void Shard::Impl::on_neighbor_failed(uint32_t index) {
   }
   if (!interface_.on_gateway(n.address, true)) return;
   counters_.add(Counter::kGatewaysLost);
+  gateways_lost_ = true;
   gateway_retry_tick_ = ctx_.tick + kGatewayRetryTicks;
 }
 

@@ -187,7 +187,7 @@ Instant Shard::Impl::next_deadline() const {
   consider(half_open_wheel_.next_work());
   consider(neighbors_.next_deadline());
   earliest = std::min(earliest, std::max(interface_.next_deadline(), now_));
-  if (!interface_.lost_gateways().empty()) consider(gateway_retry_tick_);
+  if (gateways_lost_) consider(gateway_retry_tick_);
   if (starved_ || relieving_) consider(relieving_ ? ctx_.tick : relief_tick_);
   if (!time_wait_.empty()) consider(time_wait_.front_deadline());
   if (drain_deadline_) earliest = std::min(earliest, std::max(*drain_deadline_, now_));
