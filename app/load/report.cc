@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "cli/format.h"
 #include "load/figures.h"

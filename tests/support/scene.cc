@@ -46,9 +46,8 @@ Scene::Scene(const Stage& setup, Where where) : setup_(setup), where_(where) {
   // Our initial sequence number is a 4-microsecond clock plus a constant of the tuple (RFC 6528),
   // so starting the clock later moves it to where we want it. A first host tells the constant.
   static std::map<std::pair<uint64_t, uint32_t>, int64_t> shifts_ms;
-  const auto key =
-      std::pair(setup_.shard.seed, (uint32_t{setup_.local_port} << 16) |
-                                            (static_cast<uint32_t>(setup_.family) << 1) | (setup_.active ? 1u : 0u));
+  const uint32_t kind = static_cast<uint32_t>(setup_.family) << 1 | (setup_.active ? 1u : 0u);
+  const auto key = std::pair(setup_.shard.seed, uint32_t{setup_.local_port} << 16 | kind);
   if (!shifts_ms.contains(key)) {
     const bool manual_arp = std::exchange(setup_.manual_arp, false);
     const SynCookies cookies = std::exchange(setup_.shard.syn_cookies, SynCookies::kNever);
