@@ -8,7 +8,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.path.append(str(ROOT / "tests" / "e2e"))  # behind ours: it has a run.py, too
 from lab import Failure, Lab, expect, expect_equal, wait_until
 from rows import CLIENT, PORT, PREFIX, SERVER, SOURCES
 
