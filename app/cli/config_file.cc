@@ -206,7 +206,8 @@ class Reader {
       values.push_back(*typed);
     }
     if (values.empty()) return {};
-    if (value.is_array() && option->get_expected_max() < static_cast<int>(values.size())) {
+    const bool repeats = option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+    if (value.is_array() && !repeats && values.size() > 1) {
       return at(value.source(), fmt::format("'{}' takes one value, not a list", e.written));
     }
     try {

@@ -119,8 +119,7 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
         return {};
       },
       "a further route; may be given more than once")
-      ->expected(1, 1000)
-      ->allow_extra_args(false);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_choice(command, "--autoconfigure", "WHAT", o.autoconfigure, {"off", "routers", "addresses"},
              "what IPv6 routers may tell us; routers: that they are there, networks and the MTU; "
              "addresses: prefixes for addresses of ours, too (RFC 4862)");

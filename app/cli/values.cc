@@ -197,8 +197,7 @@ CLI::Option* add_prefixes(CLI::App& command, const std::string& name, std::vecto
                return {};
              },
              description)
-      ->expected(1, kRepeatsMax)
-      ->allow_extra_args(false);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpAddress>& target,
@@ -212,8 +211,7 @@ CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpA
                return {};
              },
              description)
-      ->expected(1, kRepeatsMax)
-      ->allow_extra_args(false);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 CLI::Option* add_endpoint(CLI::App& command, const std::string& name,

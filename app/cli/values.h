@@ -45,7 +45,6 @@ CLI::Option* add_size(CLI::App& command, const std::string& name, uint64_t& targ
                       uint64_t max, const std::string& description);
 CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& target,
                           Duration min, Duration max, const std::string& description);
-inline constexpr int kRepeatsMax = 1000;  // of options that may be given more than once
 // Of either family; may be given more than once.
 CLI::Option* add_prefixes(CLI::App& command, const std::string& name, std::vector<Prefix>& target,
                           const std::string& description);

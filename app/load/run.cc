@@ -50,8 +50,7 @@ void add_source_option(CLI::App& command, Ends& ends) {
         return {};
       },
       "connect from all addresses of this range; may be given more than once")
-      ->expected(1, 1000)
-      ->allow_extra_args(false);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& target) {

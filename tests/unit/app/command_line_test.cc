@@ -85,6 +85,8 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
       {serve_with({"--tea-pot"}), "there is no option --tea-pot; see millrace serve --help"},
       {{"load", "cps", "--tarket", "x"}, "there is no option --tarket; did you mean --target?"},
       {serve_with({"now"}), "\"now\" is a word too many: options begin with --" + see},
+      {serve_with({"--route", "10.1.0.0/16=10.0.0.254", "now"}),
+       "\"now\" is a word too many: options begin with --" + see},
       {serve_with({"--http", "80", "81"}),
        "\"81\" is a word too many: options begin with --" + see},
       {serve_with({"--echo"}), "--echo lacks its value; give it a PORT" + see},
