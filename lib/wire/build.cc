@@ -5,6 +5,7 @@
 #include "wire/build.h"
 
 #include "wire/bytes.h"
+#include "wire/plain.h"
 #include "wire/tcp.h"
 #include "wire/tcp_options.h"
 
@@ -23,12 +24,32 @@ size_t tcp_header_bytes(const SegmentHeader& header) {
   return kTcpHeaderBytes + tcp_options_bytes(header);
 }
 
+namespace {
+
+template <bool kV4>
+void build(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
+           const SegmentHeader& header) {
+  std::byte* const to = out.header.data() + kTcpAt<kV4> + kTcpHeaderBytes;
+  const size_t options = write_tcp_options(to, header);
+  write_tcp_headers<kV4>(out, ethernet, ip, key,
+                         {header.seq, header.ack, header.flags, header.window},
+                         static_cast<uint32_t>(kTcpHeaderBytes + options));
+}
+
+}  // namespace
+
 void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
                const SegmentHeader& header) {
-  const size_t options =
-      write_tcp_options(out.header.data() + tcp_at(key) + kTcpHeaderBytes, header);
-  write_tcp_headers(out, ethernet, ip, key, {header.seq, header.ack, header.flags, header.window},
-                    static_cast<uint32_t>(kTcpHeaderBytes + options));
+  if (key.peer.is_v4()) [[likely]] {
+    build<true>(out, ethernet, ip, key, header);
+  } else {
+    build<false>(out, ethernet, ip, key, header);
+  }
+}
+
+void build_plain_v6(TxFrame& out, const EthernetHeader& ethernet, IpFields ip, const FlowKey& key,
+                    PlainHeader h) {
+  build_plain_of<false>(out, ethernet, ip, key, h);
 }
 
 void set_segment_bytes(TxFrame& out, uint16_t bytes) {

@@ -141,16 +141,29 @@ inline bool is_flow_of(const FlowKey& key, const Plain& frame) {
           (ports ^ swap_bytes(frame.ports))) == 0;
 }
 
-// Writes the headers, and sets all fields of `out` but the payload ones, as build_tcp() does.
-// Requires: as there.
-inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
-                        const FlowKey& key, const PlainHeader& h) {
+template <bool kV4>
+inline void build_plain_of(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
+                           const FlowKey& key, const PlainHeader& h) {
   uint32_t tcp_bytes = kTcpHeaderBytes;
   if (h.has_timestamps) {
-    write_timestamps(out.header.data() + tcp_at(key) + kTcpHeaderBytes, h.ts_value, h.ts_echo);
+    write_timestamps(out.header.data() + kTcpAt<kV4> + kTcpHeaderBytes, h.ts_value, h.ts_echo);
     tcp_bytes += kTimestampsBytes;
   }
-  write_tcp_headers(out, ethernet, ip, key, {h.seq, h.ack, h.flags, h.window}, tcp_bytes);
+  write_tcp_headers<kV4>(out, ethernet, ip, key, {h.seq, h.ack, h.flags, h.window}, tcp_bytes);
+}
+// By value: who calls it in a branch that is hardly ever taken keeps its own in registers.
+void build_plain_v6(TxFrame& out, const EthernetHeader& ethernet, IpFields ip, const FlowKey& key,
+                    PlainHeader h);
+
+// Writes the headers, and sets all fields of `out` but the payload ones, as build_tcp() does.
+// Requires: as there; `ethernet` names the family, too.
+inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
+                        const FlowKey& key, const PlainHeader& h) {
+  if (load16(ethernet.data() + 12) == swap_bytes(kEthertypeIpv6)) [[unlikely]] {
+    build_plain_v6(out, ethernet, ip, key, h);
+  } else {
+    build_plain_of<true>(out, ethernet, ip, key, h);
+  }
 }
 
 }  // namespace millrace::wire

@@ -19,10 +19,9 @@ namespace millrace::wire {
 static_assert(kEthernetHeaderBytes + kIpv6HeaderBytes + kTcpHeaderBytes + kTcpOptionsMaxBytes <=
               TxFrame::kMaxHeaderBytes);
 
-// Where the TCP header of a frame of this flow begins, and, behind its 20 bytes, its options.
-inline size_t tcp_at(const FlowKey& key) {
-  return kEthernetHeaderBytes + (key.peer.is_v4() ? kIpv4HeaderBytes : kIpv6HeaderBytes);
-}
+// Where the TCP header of a frame begins.
+template <bool kV4>
+inline constexpr size_t kTcpAt = kEthernetHeaderBytes + (kV4 ? kIpv4HeaderBytes : kIpv6HeaderBytes);
 
 // What of a TCP header is not options.
 struct TcpFields {
@@ -33,30 +32,25 @@ struct TcpFields {
 };
 
 // `tcp_bytes` counts the options. Sets all fields of `out` but the payload ones. Requires: as
-// build_tcp().
+// build_tcp(); the key is of that family.
+template <bool kV4>
 inline void write_tcp_headers(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
                               const FlowKey& key, const TcpFields& h, uint32_t tcp_bytes) {
   std::byte* l2 = out.header.data();
   std::byte* l3 = l2 + kEthernetHeaderBytes;
+  std::byte* tcp = l2 + kTcpAt<kV4>;
   const auto l4_bytes = static_cast<uint16_t>(tcp_bytes + out.payload_bytes);
   std::memcpy(l2, ethernet.data(), ethernet.size());
-  std::byte* tcp;
   uint64_t pseudo;
-  if (key.peer.is_v4()) [[likely]] {
+  if constexpr (kV4) {
     const uint32_t source = memory_order(key.local);
     const uint32_t destination = memory_order(key.peer);
     write_ipv4_header(l3, ip, source, destination, kProtocolTcp,
                       static_cast<uint16_t>(kIpv4HeaderBytes + l4_bytes));
     pseudo = sum_pseudo_header(source, destination, kProtocolTcp, l4_bytes);
-    tcp = l3 + kIpv4HeaderBytes;
-    out.l3_bytes = kIpv4HeaderBytes;
-    out.is_ipv6 = false;
   } else {
     write_ipv6_header(l3, ip, key.local, key.peer, kProtocolTcp, l4_bytes, flow_label(key));
     pseudo = sum_pseudo_header_v6(l3 + 8, kProtocolTcp, l4_bytes);
-    tcp = l3 + kIpv6HeaderBytes;
-    out.l3_bytes = kIpv6HeaderBytes;
-    out.is_ipv6 = true;
   }
   store_be32(tcp, uint32_t{key.local_port} << 16 | key.peer_port);
   store_be32(tcp + 4, h.seq.raw());
@@ -66,8 +60,10 @@ inline void write_tcp_headers(TxFrame& out, const EthernetHeader& ethernet, cons
   // send urgent data (RFC 6093).
   store32(tcp + 16, fold(pseudo));
 
-  out.header_bytes = static_cast<uint16_t>(tcp - l2 + tcp_bytes);
+  out.header_bytes = static_cast<uint16_t>(kTcpAt<kV4> + tcp_bytes);
   out.l2_bytes = kEthernetHeaderBytes;
+  out.l3_bytes = kTcpAt<kV4> - kEthernetHeaderBytes;
+  out.is_ipv6 = !kV4;
   out.l4_bytes = static_cast<uint8_t>(tcp_bytes);
   out.l4_checksum_needed = true;
   out.segment_bytes = 0;

@@ -75,6 +75,7 @@ TEST(SceneLimits, WhereTheDeviceIsNotEmptiedForLongSynsAreShed) {
   shard.end_of_input(shard.now(), false);
   s.flow(5001).in("S 0 <mss 1460>").silence().counter("DropTcpOverload", 1).half_open(0);
   s.flow(5000).in("1:11 ack 1").app("write 10").out("P. 1:11 ack 11").received(10);
+  s.in(". 11 ack 11");
   // The queue has gone, and nobody was refused for a second.
   for (int ms : {106, 1200}) {
     s.at(ms).silence();

@@ -158,7 +158,7 @@ TEST(ChainDeathTest, SegmentsForTheDeviceToCutLeaveAsOneChain) {
     WireTallies tallies;
     {
       Sender sender(bench.id, 0, {.tx_tcp_checksum = true, .tso = true},
-                    rte_mempool_lookup("millrace"), tallies);
+                    rte_mempool_lookup("millrace0"), tallies);
       ASSERT_EQ(sender.room(Instant{}), Wire::kBurstMax);
       sender.send({&frame, 1});
       EXPECT_FALSE(sender.pending());

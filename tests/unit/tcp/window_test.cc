@@ -16,6 +16,7 @@ class TcpWindow : public TcpFixture {
  protected:
   void begin(uint32_t buffer, uint8_t shift) {
     options().receive_buffer_bytes = buffer;
+    c.key.peer = IpAddress::v4(0x0a000002);
     c.rcv_nxt = c.rcv_adv = SeqNum(0xffff'f000);
     c.set_window_shifts(0, shift);
   }
