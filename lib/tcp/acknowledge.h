@@ -19,6 +19,7 @@ inline void set_window(Connection& c, SeqNum seq, uint16_t field) {
   c.snd_wl1 = seq;
   const uint32_t window = uint32_t{field} << c.snd_wscale();
   if (window == c.snd_wnd) return;
+  if (window == 0) c.probes = 0;  // a closed window's are counted from here
   c.snd_wnd = window;
   c.snd_wnd_max_log2 = std::max(c.snd_wnd_max_log2, static_cast<uint8_t>(std::bit_width(window)));
 }

@@ -44,6 +44,15 @@ TEST(SceneKeepalive, AnythingFromThePeerIsASignOfLife) {
   s.at(19000).out(". 0 ack 101");
 }
 
+TEST(SceneKeepalive, WhatNobodyAnsweredIsNotCountedAgainstAWindowThatCloses) {
+  Scene s(established().keepalive(10000, 1000, 3));
+  s.at(10000).out(". 0 ack 1").claim(s.info().probes == 1, "one is not answered");
+  TcpOptions options = s.host().shard().options(s.connection()).value();
+  options.keepalive = false;
+  s.claim(s.host().set_options(s.connection(), options).ok(), "it is turned off");
+  s.in("1:101 ack 1 win 0").claim(s.info().probes == 0, "the peer lives").whatever();
+}
+
 TEST(SceneKeepalive, AResetInAnswerEndsTheConnection) {
   Scene s(established().keepalive(10000, 1000, 3));
   s.at(10000).out(". 0 ack 1").in("R 1").silence().closed("peer-reset");
