@@ -37,22 +37,32 @@ bool within(std::span<const std::byte> outer, std::span<const std::byte> inner) 
                            inner.data() + inner.size() <= outer.data() + outer.size());
 }
 
-// Sums by the definition, where `ip` says that an ICMP message lies. Whether it really lies there
-// is for the code under test to find out.
+// Sums by the definition, where `packet` says that an ICMP message lies. Whether it really lies
+// there is for the code under test to find out.
+uint32_t sum16(std::span<const std::byte> bytes, uint32_t sum = 0) {
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    sum += uint32_t{load8(bytes.data() + i)} << (i % 2 == 0 ? 8 : 0);
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return sum;
+}
+
 void put_icmp_sum_right(std::span<std::byte> frame) {
   if (frame.size() < kEthernetHeaderBytes + kIpv4HeaderBytes) return;
   const auto packet = frame.subspan(kEthernetHeaderBytes);
-  const size_t header_bytes = (load8(packet.data()) & 0x0f) * size_t{4};
-  const size_t end = std::min<size_t>(load_be16(packet.data() + 2), packet.size());
-  if (load8(packet.data() + 9) != kProtocolIcmp || end < header_bytes + 4) return;
+  const bool v6 = load_be16(frame.data() + 12) == kEthertypeIpv6;
+  if (v6 && packet.size() < kIpv6HeaderBytes) return;
+  const size_t header_bytes = v6 ? kIpv6HeaderBytes : (load8(packet.data()) & 0x0f) * size_t{4};
+  const size_t said =
+      v6 ? kIpv6HeaderBytes + load_be16(packet.data() + 4) : load_be16(packet.data() + 2);
+  const size_t end = std::min(said, packet.size());
+  const uint8_t protocol = load8(packet.data() + (v6 ? 6 : 9));
+  if (protocol != (v6 ? kProtocolIcmpV6 : kProtocolIcmp) || end < header_bytes + 4) return;
   const auto message = packet.subspan(header_bytes, end - header_bytes);
   store16(message.data() + 2, 0);
-  uint32_t sum = 0;
-  for (size_t i = 0; i < message.size(); ++i) {
-    sum += uint32_t{load8(message.data() + i)} << (i % 2 == 0 ? 8 : 0);
-  }
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  store_be16(message.data() + 2, static_cast<uint16_t>(~sum));
+  uint32_t pseudo = 0;
+  if (v6) pseudo = sum16(packet.subspan(8, 32), kProtocolIcmpV6 + uint32_t(message.size()));
+  store_be16(message.data() + 2, static_cast<uint16_t>(~sum16(message, pseudo)));
 }
 
 void check_promises(const ParsedFrame& p, std::span<const std::byte> frame) {
@@ -94,7 +104,8 @@ void check_tcp_again(const ParsedFrame& p) {
   sent.payload[1] = payload.subspan(cut);
   sent.payload_spans = 2;
   sent.payload_bytes = s.payload_bytes;
-  build_tcp(sent, make_ethernet(p.destination_mac(), p.source_mac(), kEthertypeIpv4), {},
+  const uint16_t ethertype = p.key.peer.is_v4() ? kEthertypeIpv4 : kEthertypeIpv6;
+  build_tcp(sent, make_ethernet(p.destination_mac(), p.source_mac(), ethertype), {},
             {p.key.peer, p.key.local, p.key.peer_port, p.key.local_port}, as_sent(s));
   std::vector<std::byte> bytes(sent.total_bytes());
   require(write_frame(sent, bytes) == bytes.size());
@@ -137,6 +148,21 @@ void check_icmp(const ParsedFrame& p, std::span<const std::byte> frame) {
   require(message_again->quoted == message->quoted);
   require(message_again->quoted_seq == message->quoted_seq);
   require(std::ranges::equal(message_again->body, message->body));
+}
+
+void check_icmp_v6(const ParsedFrame& p, std::span<const std::byte> frame) {
+  auto reason = Counter::kDropIcmpMalformed;
+  const auto message = parse_icmp_v6(p, reason);
+  if (!message) {
+    require(reason == Counter::kDropIcmpMalformed || reason == Counter::kDropIcmpChecksum);
+    return;
+  }
+  require(within(frame, message->body));
+  require((message->error == IcmpError::kTooBig) == (message->next_hop_mtu >= 1280));
+  if (!message->quotes_tcp) return;
+  require(message->type < kIcmpV6EchoRequest);
+  require(message->body.size() >= 4 + kIpv6HeaderBytes + 8);
+  require(!message->quoted.local.is_v4() && !message->quoted.peer.is_v4());
 }
 
 void check_arp(const ParsedFrame& p) {
@@ -212,11 +238,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case FrameKind::kIcmp:
       check_icmp(p, frame);
       break;
+    case FrameKind::kIcmpV6:
+      check_icmp_v6(p, frame);
+      break;
     case FrameKind::kArp:
       check_arp(p);
       break;
     case FrameKind::kOtherIp:
-      require(p.protocol != kProtocolTcp && p.protocol != kProtocolIcmp);
+      require(p.protocol != kProtocolTcp);
+      require(p.protocol != (p.key.peer.is_v4() ? kProtocolIcmp : kProtocolIcmpV6));
       require(within(frame, {p.ip, p.ip_bytes}) && p.ip_header_bytes <= p.ip_bytes);
       break;
     case FrameKind::kDropped:
