@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -233,7 +234,8 @@ int run_device(const DeviceUri& uri, const Options& options, bool serves) {
 
   const double begin = seconds_now();
   const double end = begin + options.seconds;
-  Device wire(options, rte_mempool_lookup("millrace"));
+  const int node = std::max(0, rte_eth_dev_socket_id(0));
+  Device wire(options, rte_mempool_lookup(nic::pool_name(node).c_str()));
   Tally tally;
   if (serves) {
     tally = carry(wire, options.send, true, [] { return stop_asked != 0; });

@@ -85,10 +85,12 @@ Result<PoolPlan> plan_pool(const PoolWish& wish) {
   return plan;
 }
 
+std::string pool_name(int node) { return fmt::format("millrace{}", node); }
+
 Result<Pool> Pool::create(const PoolPlan& plan, int node) {
   Pool pool;
   const auto room = static_cast<uint16_t>(RTE_PKTMBUF_HEADROOM + plan.frame_bytes);
-  const std::string name = fmt::format("millrace{}", node);
+  const std::string name = pool_name(node);
   for (const int where : {node, SOCKET_ID_ANY}) {
     pool.pool_ = rte_pktmbuf_pool_create(name.c_str(), plan.mbufs, kCacheSize, 0, room, where);
     if (pool.pool_ != nullptr) break;

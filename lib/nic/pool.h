@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "millrace/device.h"
 #include "millrace/result.h"
@@ -44,6 +45,9 @@ inline constexpr uint16_t kLinkBytes = 18;
 
 // Bytes that the kernel puts in front of a frame in a slot of a packet ring, at most.
 inline constexpr uint16_t kPacketSlotHeader = 96;
+
+// Of the pool on that NUMA node, for rte_mempool_lookup().
+std::string pool_name(int node);
 
 class Pool {
  public:

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "nic/eal.h"
+#include "nic/pool.h"
 #include "nic/port.h"
 #include "nic/rx.h"
 #include "nic/tx.h"
@@ -158,7 +159,7 @@ TEST(ChainDeathTest, SegmentsForTheDeviceToCutLeaveAsOneChain) {
     WireTallies tallies;
     {
       Sender sender(bench.id, 0, {.tx_tcp_checksum = true, .tso = true},
-                    rte_mempool_lookup("millrace0"), tallies);
+                    rte_mempool_lookup(pool_name(0).c_str()), tallies);
       ASSERT_EQ(sender.room(Instant{}), Wire::kBurstMax);
       sender.send({&frame, 1});
       EXPECT_FALSE(sender.pending());
