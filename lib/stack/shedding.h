@@ -57,7 +57,9 @@ class Shedding {
   void end_of_input(Instant now, uint64_t frames, bool emptied) {
     const uint64_t came = frames - frames_;
     const Duration turn = now - turn_began_;
-    const bool work = (came - syns_) * kWorkShare >= came || turn >= kLongTurn;
+    others_ += came - std::min(came, syns_);
+    came_ += came;
+    if (turn >= kLongTurn) long_turns_ = long_turns_ + turn;
     frames_ = frames;
     syns_ = 0;
     turn_began_ = now;
@@ -68,7 +70,11 @@ class Shedding {
     } else if (!stands_) {
       stands_ = true;
       begin_interval(now);
-    } else if (work && now - interval_began_ >= kStanding) {
+    } else if (now - interval_began_ >= kStanding) {
+      if (!is_work(now)) {
+        begin_interval(now);
+        return;
+      }
       limiting_ = ramping_ = true;
       in_vain_ = 0;
       capacity_ = std::max(measured(now), kRateMin);
@@ -91,7 +97,9 @@ class Shedding {
       return;
     }
     if (now - interval_began_ < kInterval) return;
-    if (!emptied_) {
+    if (!is_work(now)) {
+      limiting_ = stands_ = false;
+    } else if (!emptied_) {
       capacity_ = std::max((capacity_ * 3 + measured(now)) / 4, kRateMin);
       admit_rate(capacity_ / 2);
       ramping_ = ramping_ && !was_emptied_;
@@ -110,8 +118,13 @@ class Shedding {
 
   void begin_interval(Instant now) {
     interval_began_ = now;
-    established_ = 0;
+    established_ = others_ = came_ = 0;
+    long_turns_ = {};
     emptied_ = wanted_more_ = false;
+  }
+  // Whether this interval's frames, or its time, were taken by more than SYNs.
+  [[nodiscard]] bool is_work(Instant now) const {
+    return others_ * kWorkShare >= came_ || long_turns_ * 2 >= now - interval_began_;
   }
   // Connections per second that were established in this interval.
   [[nodiscard]] uint64_t measured(Instant now) const {
@@ -131,8 +144,11 @@ class Shedding {
   uint32_t in_vain_ = 0;      // intervals in a row
   uint64_t frames_ = 0;
   uint64_t syns_ = 0;         // in this turn
-  uint64_t established_ = 0;  // in this interval
-  uint64_t capacity_ = 0;     // connections per second
+  uint64_t established_ = 0;  // in this interval, as are the next three
+  uint64_t others_ = 0;       // frames that are no SYN
+  uint64_t came_ = 0;
+  Duration long_turns_;
+  uint64_t capacity_ = 0;  // connections per second
   Duration credit_;
   Duration cost_;  // of a SYN
   Instant turn_began_;

@@ -25,10 +25,10 @@ class StackShedding : public testing::Test {
     uint64_t admitted = 0;
     uint64_t served = 0;  // while the peer still waited
   };
-  // One second of `syns_per_second`; `answered`: who is admitted goes on.
-  Second second(uint64_t syns_per_second, bool answered = true) {
+  // A second, or so long, of `syns_per_second`; `answered`: who is admitted goes on.
+  Second second(uint64_t syns_per_second, bool answered = true, Duration length = seconds(1)) {
     Second result;
-    const Instant end = now + seconds(1);
+    const Instant end = now + length;
     const Duration gap = nanoseconds(1'000'000'000 / static_cast<int64_t>(syns_per_second));
     while (now < end) {
       Duration turn = nanoseconds(500);
@@ -116,6 +116,15 @@ TEST_F(StackShedding, APauseInAFloodDoesNotLimitThemForLong) {
   now = now + milliseconds(100);
   EXPECT_GT(second(20'000'000, false).admitted, 7'000'000u);
   EXPECT_FALSE(shedding.limiting());
+}
+
+TEST_F(StackShedding, NorDoShortOnesThatComeAgainAndAgain) {
+  uint64_t admitted = 0;
+  for (int i = 0; i < 50; ++i) {
+    now = now + milliseconds(2);
+    admitted += second(20'000'000, false, milliseconds(20)).admitted;
+  }
+  EXPECT_GT(admitted, 9'000'000u) << "of ten million that a CPU can look at";
 }
 
 }  // namespace
