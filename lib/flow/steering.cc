@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// RFC 791, RFC 792, RFC 4443, RFC 8200 section 4 (extension headers), IEEE 802.1Q.
+// RFC 791, RFC 792, RFC 4443, RFC 8200, IEEE 802.1Q.
 #include "flow/steering.h"
 
 #include <array>
@@ -7,7 +7,11 @@
 #include <cstring>
 #include <span>
 
+#include "wire/build.h"
 #include "wire/bytes.h"
+#include "wire/frame.h"
+#include "wire/ipv6.h"
+#include "wire/nd.h"
 
 namespace millrace::flow {
 namespace {
@@ -16,21 +20,9 @@ using wire::load8;
 using wire::load_be16;
 using Bytes = std::span<const std::byte>;
 
-constexpr uint16_t kEthertypeIpv4 = 0x0800;
-constexpr uint16_t kEthertypeArp = 0x0806;
-constexpr uint16_t kEthertypeIpv6 = 0x86dd;
 constexpr uint16_t kEthertypeVlan = 0x8100;
 constexpr uint16_t kEthertypeServiceVlan = 0x88a8;
 constexpr size_t kTagsMax = 2;
-constexpr size_t kExtensionHeadersMax = 8;
-
-constexpr uint8_t kHopByHop = 0;
-constexpr uint8_t kIcmp = 1;
-constexpr uint8_t kTcpProtocol = 6;
-constexpr uint8_t kRouting = 43;
-constexpr uint8_t kFragmentHeader = 44;
-constexpr uint8_t kIcmp6 = 58;
-constexpr uint8_t kDestinationOptions = 60;
 
 // Where in a frame the tuple lies, or why there is none.
 struct Found {
@@ -46,7 +38,6 @@ constexpr bool is_icmp_error(uint8_t type) {
   return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
 }
 constexpr bool is_icmp6_error(uint8_t type) { return type >= 1 && type <= 4; }
-constexpr bool is_neighbor_discovery(uint8_t type) { return type >= 133 && type <= 137; }
 
 Found find_v4(Bytes ip, bool quoted);
 Found find_v6(Bytes ip, bool quoted);
@@ -62,47 +53,34 @@ Found find_quoted(Bytes icmp, bool is_v4) {
 }
 
 Found find_v4(Bytes ip, bool quoted) {
-  constexpr size_t kHeaderBytes = 20;
-  if (ip.size() < kHeaderBytes || load8(ip.data()) >> 4 != 4) return {};
+  if (ip.size() < wire::kIpv4HeaderBytes || load8(ip.data()) >> 4 != 4) return {};
   const size_t header_bytes = (load8(ip.data()) & 0x0f) * size_t{4};
-  if (header_bytes < kHeaderBytes || header_bytes > ip.size()) return {};
+  if (header_bytes < wire::kIpv4HeaderBytes || header_bytes > ip.size()) return {};
   constexpr uint16_t kMoreOrOffset = 0x3fff;
   if ((load_be16(ip.data() + 6) & kMoreOrOffset) != 0) return {.kind = Kind::kFragment};
   const Bytes rest = ip.subspan(header_bytes);
   const uint8_t protocol = load8(ip.data() + 9);
-  if (protocol == kTcpProtocol && rest.size() >= 4)
+  if (protocol == wire::kProtocolTcp && rest.size() >= 4)
     return {Kind::kTcp, true, ip.data() + 12, rest.data()};
-  if (protocol == kIcmp && !quoted && !rest.empty() && is_icmp_error(load8(rest.data()))) {
+  if (protocol == wire::kProtocolIcmp && !quoted && !rest.empty() &&
+      is_icmp_error(load8(rest.data()))) {
     return find_quoted(rest, true);
   }
   return {};
 }
 
 Found find_v6(Bytes ip, bool quoted) {
-  constexpr size_t kHeaderBytes = 40;
-  if (ip.size() < kHeaderBytes || load8(ip.data()) >> 4 != 6) return {};
-  uint8_t next = load8(ip.data() + 6);
-  Bytes rest = ip.subspan(kHeaderBytes);
-  for (size_t i = 0; i < kExtensionHeadersMax; ++i) {
-    if (next == kFragmentHeader && rest.size() >= 8) {
-      constexpr uint16_t kMoreOrOffset = 0xfff9;
-      if ((load_be16(rest.data() + 2) & kMoreOrOffset) != 0) return {.kind = Kind::kFragment};
-      next = load8(rest.data());
-      rest = rest.subspan(8);
-      continue;
-    }
-    if (next != kHopByHop && next != kRouting && next != kDestinationOptions) break;
-    if (rest.size() < 8) return {};
-    const size_t bytes = (load8(rest.data() + 1) + size_t{1}) * 8;
-    if (bytes > rest.size()) return {};
-    next = load8(rest.data());
-    rest = rest.subspan(bytes);
+  if (ip.size() < wire::kIpv6HeaderBytes || load8(ip.data()) >> 4 != 6) return {};
+  const wire::Ipv6Payload payload = wire::walk_extensions(ip.data(), ip.size());
+  if (payload.dropped) {
+    return {payload.reason == Counter::kDropIpFragment ? Kind::kFragment : Kind::kNothing};
   }
-  if (next == kTcpProtocol && rest.size() >= 4)
+  const Bytes rest = ip.subspan(payload.header_bytes);
+  if (payload.protocol == wire::kProtocolTcp && rest.size() >= 4)
     return {Kind::kTcp, false, ip.data() + 8, rest.data()};
-  if (next != kIcmp6 || quoted || rest.empty()) return {};
+  if (payload.protocol != wire::kProtocolIcmpV6 || quoted || rest.empty()) return {};
   const uint8_t type = load8(rest.data());
-  if (is_neighbor_discovery(type)) return {.kind = Kind::kForAll};
+  if (wire::is_neighbor_discovery(type)) return {.kind = Kind::kForAll};
   return is_icmp6_error(type) ? find_quoted(rest, false) : Found{};
 }
 
@@ -121,11 +99,11 @@ Found find(const RxFrame& frame) {
   }
   rest = rest.subspan(2);
   switch (ethertype) {
-    case kEthertypeIpv4:
+    case wire::kEthertypeIpv4:
       return find_v4(rest, false);
-    case kEthertypeIpv6:
+    case wire::kEthertypeIpv6:
       return find_v6(rest, false);
-    case kEthertypeArp:
+    case wire::kEthertypeArp:
       return {.kind = Kind::kForAll};
     default:
       return {};

@@ -11,14 +11,6 @@
 
 namespace millrace {
 
-namespace {
-
-bool is_neighbor_discovery(uint8_t type) {
-  return type >= wire::kIcmpV6RouterSolicitation && type <= wire::kIcmpV6Redirect;
-}
-
-}  // namespace
-
 // An address of ours, or a group that we are in. Those that must not be used yet hear neighbour
 // discovery, so that a conflict is noticed.
 bool Shard::Impl::for_us_by_ip6(const wire::ParsedFrame& p) {
@@ -46,7 +38,7 @@ void Shard::Impl::on_icmp_v6(const wire::ParsedFrame& p) {
     drop(reason);
     return;
   }
-  if (is_neighbor_discovery(message->type)) {
+  if (wire::is_neighbor_discovery(message->type)) {
     on_neighbor_discovery(p, *message);
     return;
   }

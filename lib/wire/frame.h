@@ -23,6 +23,9 @@ inline constexpr size_t kIpv4HeaderBytes = 20;
 inline constexpr size_t kIpv6HeaderBytes = 40;
 inline constexpr size_t kTcpHeaderBytes = 20;
 
+// What every link carries whole (RFC 8200 section 5), and the largest ICMPv6 error.
+inline constexpr uint16_t kIpv6MtuMin = 1280;
+
 inline constexpr uint8_t kProtocolIcmp = 1;
 inline constexpr uint8_t kProtocolTcp = 6;
 inline constexpr uint8_t kProtocolUdp = 17;

@@ -15,7 +15,6 @@ constexpr size_t kErrorHeaderBytes = 8;  // type, code, checksum, four bytes by 
 constexpr size_t kQuotedTcpBytes = 8;    // ports and sequence number
 constexpr uint16_t kSumGood = 0xffff;
 constexpr uint8_t kFirstInformational = 128;
-constexpr uint32_t kMtuMin = 1280;  // whoever says less is not believed
 
 // What the message says of a segment, should it be one that it quotes.
 IcmpError error_of(const IcmpMessage& message) {
@@ -73,7 +72,7 @@ std::optional<IcmpMessage> parse_icmp_v6(const ParsedFrame& parsed, Counter& dro
   if (bytes < kErrorHeaderBytes) return std::nullopt;
   if (message.type == kIcmpV6PacketTooBig) {
     const uint32_t mtu = load_be32(icmp + 4);
-    if (mtu >= kMtuMin) {
+    if (mtu >= kIpv6MtuMin) {  // whoever says less is not believed
       message.next_hop_mtu = static_cast<uint16_t>(std::min<uint32_t>(mtu, UINT16_MAX));
     }
   }

@@ -25,6 +25,12 @@ inline IpAddress load_address(const std::byte* from) {
   return IpAddress::v6(bytes);
 }
 
+inline void store_address(std::byte* to, const IpAddress& address) {
+  const IpAddress::Words words = address.words();
+  store64(to, words[0]);
+  store64(to + 8, words[1]);
+}
+
 // The same for every packet of a flow, and hardly ever for two flows.
 inline uint32_t flow_label(const FlowKey& key) {
   constexpr uint64_t kOdd = 0x9e37'79b9'7f4a'7c15;
@@ -40,12 +46,8 @@ inline void write_ipv6_header(std::byte* to, const IpFields& ip, const IpAddress
   constexpr uint32_t kVersion = 6u << 28;
   store_be32(to, kVersion | uint32_t{ip.tos} << 20 | label);
   store_be32(to + 4, uint32_t{payload_bytes} << 16 | uint32_t{next_header} << 8 | ip.ttl);
-  const IpAddress::Words from = source.words();
-  const IpAddress::Words at = destination.words();
-  store64(to + 8, from[0]);
-  store64(to + 16, from[1]);
-  store64(to + 24, at[0]);
-  store64(to + 32, at[1]);
+  store_address(to + 8, source);
+  store_address(to + 24, destination);
 }
 
 // The 32 bytes of both addresses as they lie at `addresses`, the length of what follows all IP

@@ -39,11 +39,6 @@ constexpr size_t kNeighborBytes = 20;
 constexpr size_t kRouterSolicitationBytes = 4;
 constexpr size_t kRouterAdvertisementBytes = 12;
 
-void store_address(std::byte* to, const IpAddress& address) {
-  const std::array<uint8_t, 16> bytes = address.bytes();
-  std::memcpy(to, bytes.data(), bytes.size());
-}
-
 size_t least_bytes(uint8_t type) {
   switch (type) {
     case kIcmpV6RouterSolicitation:

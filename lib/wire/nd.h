@@ -25,8 +25,10 @@ inline constexpr uint8_t kIcmpV6RouterAdvertisement = 134;
 inline constexpr uint8_t kIcmpV6NeighborSolicitation = 135;
 inline constexpr uint8_t kIcmpV6NeighborAdvertisement = 136;
 inline constexpr uint8_t kIcmpV6Redirect = 137;
+constexpr bool is_neighbor_discovery(uint8_t type) {
+  return type >= kIcmpV6RouterSolicitation && type <= kIcmpV6Redirect;
+}
 
-inline constexpr uint16_t kIpv6MtuMin = 1280;  // RFC 8200 section 5; the largest ICMPv6 error
 inline constexpr size_t kIcmpV6ErrorHeaderBytes = 8;
 
 // --- Addresses ----------------------------------------------------------------------------------
