@@ -82,6 +82,7 @@ class Process:
         self.out_path = folder / f"{label}.out"
         self.err_path = folder / f"{label}.err"
         self.told_to_end = False
+        self.began = time.time()
 
     @property
     def pid(self):
@@ -114,6 +115,11 @@ class Process:
     def runtime_folders(self):
         """Where DPDK keeps this process's files, should it run on DPDK."""
         return [pathlib.Path(folder) / f"millrace-{self.pid}" for folder in RUNTIME_FOLDERS]
+
+    def left_folders(self):
+        """Those still there; an older one was an earlier process's of the same pid."""
+        return [folder for folder in self.runtime_folders()
+                if folder.exists() and folder.stat().st_mtime > self.began - 1]
 
     def kill(self):
         """SIGKILL. The process cannot tidy up, so its files are removed here."""
@@ -275,8 +281,7 @@ class Lab:
             subprocess.run(["ip", "netns", "del", name], stdin=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, timeout=10, check=False)
         for process in self.processes:
-            self.complaints += [f"left behind: {folder}" for folder in process.runtime_folders()
-                                if os.path.exists(folder)]
+            self.complaints += [f"left behind: {folder}" for folder in process.left_folders()]
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.folder.exists():
             self.complaints.append(f"cannot be removed: {self.folder}")
