@@ -6,7 +6,7 @@
 // Must hold: every frame sent is sound, and its payload the application's; what is delivered is
 // what the peer sent at that place; each connection ends once and is then silent; nothing grows
 // past its bound; when it is over, all is given back. And the same script does the same to a shard
-// without prediction, frame by frame and event by event.
+// without prediction, frame by frame and event by event. The last byte says in which family.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -21,6 +21,7 @@
 #include "fuzz/script.h"
 #include "fuzz/shard_world.h"
 #include "millrace/shard.h"
+#include "support/family.h"
 #include "support/naive_frame.h"
 
 namespace millrace {
@@ -30,10 +31,13 @@ using namespace fuzz;
 
 class Fuzzed final : private App {
  public:
-  // With `model`, the run must do what that one did.
-  Fuzzed(Script script, bool prediction, const Transcript* model = nullptr)
-      : script_(script), transcript_(model) {
-    auto shard = Shard::create(config(prediction), now_);
+  // In IPv6, a translator stands between the script and the shard. With `model`, the run must do
+  // what that one did.
+  Fuzzed(Script script, bool v6, bool prediction, const Transcript* model = nullptr)
+      : script_(script), v6_(v6), transcript_(model) {
+    ShardConfig wanted = config(prediction);
+    if (v6_) test::to_v6(wanted.interface);
+    auto shard = Shard::create(wanted, now_);
     require(bool{shard});
     shard_ = std::move(*shard);
     listeners_[0] = listen(0);
@@ -321,7 +325,8 @@ class Fuzzed final : private App {
     const uint32_t ip = (how & 0x70) == 0x70 ? 0x0a0000c8 : kPeerIp + (how & 1);
     const uint16_t port = static_cast<uint16_t>(1000 + (how >> 1 & 3) % kPorts);
     const uint64_t cookie = next_cookie_++;
-    auto id = shard_->connect({IpAddress::v4(ip), port}, *this, cookie, habits());
+    const IpAddress peer = IpAddress::v4(ip);
+    auto id = shard_->connect({v6_ ? test::to_v6(peer) : peer, port}, *this, cookie, habits());
     if (!id) return;
     require(sockets_.emplace(cookie, Socket{.id = *id}).second);
   }
@@ -411,10 +416,12 @@ class Fuzzed final : private App {
     std::vector<std::unique_ptr<std::byte[]>> memory;
     std::vector<RxFrame> frames;
     for (const Received& r : burst) {
-      memory.push_back(std::make_unique<std::byte[]>(r.frame.size()));
-      std::copy(r.frame.begin(), r.frame.end(), memory.back().get());
+      const auto translated = v6_ ? test::to_v6(r.frame) : r.frame;
+      if (!translated) continue;
+      memory.push_back(std::make_unique<std::byte[]>(translated->size()));
+      std::copy(translated->begin(), translated->end(), memory.back().get());
       frames.push_back({.data = memory.back().get(),
-                        .length = static_cast<uint32_t>(r.frame.size()),
+                        .length = static_cast<uint32_t>(translated->size()),
                         .ip_checksum = r.verdict,
                         .l4_checksum = r.verdict});
     }
@@ -446,10 +453,12 @@ class Fuzzed final : private App {
   }
 
   void sent(test::Bytes frame) {
-    const test::NaiveFrame seen = test::decode(frame);
-    require(seen.problem.empty());
     transcript_.note(frame);
-    last_sent_ = std::move(frame);
+    const auto translated = v6_ ? test::to_v4(frame) : frame;
+    if (!translated) return;
+    const test::NaiveFrame seen = test::decode(*translated);
+    require(seen.problem.empty());
+    last_sent_ = *translated;
     if (!seen.tcp) return;
     const test::NaiveTcp& t = *seen.tcp;
     const bool reset = (t.flags & test::kRst) != 0;
@@ -519,7 +528,9 @@ class Fuzzed final : private App {
     require(!std::exchange(s.established, true));
     const auto info = shard.info(ref.id);
     s.expected = info->rcv_nxt;
-    s.tuple = {info->key.peer.v4_value(), info->key.peer_port, info->key.local_port};
+    const IpAddress& peer = info->key.peer;
+    s.tuple = {(v6_ ? test::to_v4(peer) : peer).v4_value(), info->key.peer_port,
+               info->key.local_port};
     Flow& flow = flows_[s.tuple];
     require(!std::exchange(flow.connected, true));
     if (accepted) flow.iss = info->snd_nxt - 1;
@@ -612,6 +623,7 @@ class Fuzzed final : private App {
   }
 
   Script script_;
+  const bool v6_;
   Instant now_ = Instant{} + seconds(1);
   std::unique_ptr<Shard> shard_;
   std::array<std::optional<ListenerId>, 2> listeners_;
@@ -634,8 +646,9 @@ class Fuzzed final : private App {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > 4096) return 0;
   const millrace::Script script(data, size);
-  millrace::Fuzzed predicting(script, true);
+  const bool v6 = size != 0 && (data[size - 1] & 1) != 0;
+  millrace::Fuzzed predicting(script, v6, true);
   predicting.run();
-  millrace::Fuzzed(script, false, &predicting.transcript()).run();
+  millrace::Fuzzed(script, v6, false, &predicting.transcript()).run();
   return 0;
 }

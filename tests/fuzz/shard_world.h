@@ -29,7 +29,7 @@ inline ShardConfig config(bool prediction) {
   c.prediction = prediction;
   c.interface.mac = kOurMac;
   c.interface.addresses = {{IpAddress::v4(kOurIp), 24}};
-  c.interface.mtu = 1000;
+  c.interface.mtu = 1300;
   c.connections_max = kConnectionsMax;
   c.half_open_max = 4;
   c.time_wait_max = 4;
