@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Keyed hashes. In: a secret and bytes. Out: 64 bits that an outsider who does not know the secret
-// cannot steer. SipHash-2-4 (Aumasson and Bernstein, 2012) where an outsider sees the result:
-// initial sequence numbers (RFC 6528), SYN cookies, timestamp offsets. fold_multiply() where only
-// we see it: the flow table.
+// cannot steer. SipHash-2-4 (Aumasson and Bernstein, 2012) where an outsider sees the result: Fast
+// Open's cookies (and see base/aes.h). fold_multiply() where only we see it: the flow table.
 #pragma once
 
 #include <bit>

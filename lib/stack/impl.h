@@ -412,8 +412,8 @@ class Shard::Impl {
   uint32_t relief_cursor_ = 0;
 
   std::array<uint64_t, 4> hash_key_{};
-  tcp::IsnSecret isn_secret_;
-  tcp::IsnSecret timestamp_secret_;
+  base::Aes128 isn_secret_;
+  tcp::TimestampSecret timestamp_secret_;
   tcp::CookieSecret cookie_secret_;
   stack::UsedCookies used_cookies_;
   Instant cookies_until_{};       // the last that was sent is too old from then on

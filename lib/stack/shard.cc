@@ -69,10 +69,11 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
 
   base::Random random(config.seed);
   for (uint64_t& key : hash_key_) key = random.next();
-  isn_secret_ = {random.next(), random.next()};
+  isn_secret_ = base::Aes128({random.next(), random.next()});
   timestamp_secret_ = {random.next(), random.next()};
   next_port_ = random.below(0x10000);
-  cookie_secret_ = {random.next(), random.next()};
+  const uint64_t cookie_key = random.next();
+  cookie_secret_ = tcp::CookieSecret(cookie_key, random.next());
   cookies_from_ = static_cast<uint32_t>(
       (uint64_t{config.half_open_max} * config.syn_cookies_percent + 99) / 100);
 

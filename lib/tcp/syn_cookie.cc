@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "base/hash.h"
+#include "tcp/tuple_mac.h"
 
 namespace millrace::tcp {
 namespace {
@@ -30,40 +30,32 @@ uint32_t mss_index(uint16_t mss) {
   return index;
 }
 
-// What every segment of the peer's repeats. The input has one length for each IP version, which it
-// names: no length block. 28 bits of periods last for five centuries.
-base::SipState begin_tag(const CookieSecret& secret, const FlowKey& key, uint64_t period,
-                         uint32_t index) {
-  base::SipState state(secret.k0, secret.k1);
-  const bool v4 = key.peer.is_v4();
-  if (v4) {
-    state.absorb((uint64_t{key.local.v4_value()} << 32) | key.peer.v4_value());
-  } else {
-    for (const uint64_t word : key.local.words()) state.absorb(word);
-    for (const uint64_t word : key.peer.words()) state.absorb(word);
-  }
-  const uint64_t ports = uint64_t{key.local_port} << 16 | key.peer_port;
-  const uint64_t rest = period << 4 | uint64_t{v4} << 3 | index;
-  state.absorb(ports << 32 | static_cast<uint32_t>(rest));
-  return state;
+// What every segment of the peer's repeats. 24 bits of periods last for 34 years.
+base::AesBlock flow_block(const CookieSecret& secret, const FlowKey& key, uint64_t period,
+                          uint32_t index) {
+  return tuple_mac(secret.flow, key, (static_cast<uint32_t>(period) << 4 | index) & 0x0fff'ffff);
 }
 
-uint64_t flow_tag_of(base::SipState state) { return state.finish(); }
-
-uint64_t tag_of(base::SipState state, wire::SeqNum irs, bool timestamps) {
-  state.absorb(uint64_t{timestamps} << 32 | irs.raw());
-  return state.finish();
+uint64_t tag_of(const CookieSecret& secret, const base::AesBlock& flow, wire::SeqNum irs,
+                bool timestamps) {
+  return secret.whole.encrypt(flow ^ base::AesBlock{uint64_t{timestamps} << 32 | irs.raw(), 0}).low;
 }
 
 }  // namespace
+
+CookieSecret::CookieSecret(uint64_t k0, uint64_t k1) {
+  const base::Aes128 master(base::AesBlock{k0, k1});
+  flow = base::Aes128(master.encrypt({1, 0}));
+  whole = base::Aes128(master.encrypt({2, 0}));
+}
 
 wire::SeqNum make_cookie(const CookieSecret& secret, const FlowKey& key, wire::SeqNum irs,
                          uint16_t peer_mss, bool timestamps, Instant now) {
   const uint64_t period = period_of(now);
   const uint32_t index = mss_index(peer_mss);
-  const base::SipState state = begin_tag(secret, key, period, index);
-  return wire::SeqNum((static_cast<uint32_t>(tag_of(state, irs, timestamps)) & kTagMask) |
-                      (static_cast<uint32_t>(flow_tag_of(state)) & kFlowTagMask) | index << 1 |
+  const base::AesBlock flow = flow_block(secret, key, period, index);
+  return wire::SeqNum((static_cast<uint32_t>(tag_of(secret, flow, irs, timestamps)) & kTagMask) |
+                      (static_cast<uint32_t>(flow.low) & kFlowTagMask) | index << 1 |
                       (static_cast<uint32_t>(period) & kParityMask));
 }
 
@@ -72,12 +64,11 @@ std::optional<Cookie> check_cookie(const CookieSecret& secret, const FlowKey& ke
   uint64_t period = period_of(now);
   if (((static_cast<uint32_t>(period) ^ iss.raw()) & kParityMask) != 0) --period;
   const uint32_t index = iss.raw() >> 1 & 7;
-  const base::SipState state = begin_tag(secret, key, period, index);
-  const uint64_t flow_tag = flow_tag_of(state);
-  if (((static_cast<uint32_t>(flow_tag) ^ iss.raw()) & kFlowTagMask) != 0) return std::nullopt;
-  const uint64_t tag = tag_of(state, irs, timestamps);
+  const base::AesBlock flow = flow_block(secret, key, period, index);
+  if (((static_cast<uint32_t>(flow.low) ^ iss.raw()) & kFlowTagMask) != 0) return std::nullopt;
+  const uint64_t tag = tag_of(secret, flow, irs, timestamps);
   const bool whole = ((static_cast<uint32_t>(tag) ^ iss.raw()) & kTagMask) == 0;
-  return Cookie{kMssTable[index], whole, flow_tag, tag};
+  return Cookie{kMssTable[index], whole, flow.low, tag};
 }
 
 uint16_t cookie_mss(uint16_t mss) { return kMssTable[mss_index(mss)]; }

@@ -13,8 +13,9 @@
 //                 |  our clock, in steps of 64 ms    |ECN|SCK|  shift  |
 //                 +----------------------------------+---+---+---------+
 //
-// Both parts are of one SipHash: of the tuple, the period and the MSS' place in the table, and then
-// of the peer's ISN and whether timestamps were agreed on; P is the period's parity. A period lasts
+// The part on the right is of an AES of the tuple, the period and the MSS' place in the table; the
+// one on the left of a second AES of that, of the peer's ISN and of whether timestamps were agreed
+// on. P is the period's parity. A period lasts
 // 64 s; a cookie is good in its own and the next. A forger has to guess all 28 bits. The part
 // without the peer's ISN tells a segment that answers a cookie but is not the first of its stream:
 // the first was lost and comes again, so its sender must not be reset.
@@ -27,6 +28,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/aes.h"
 #include "millrace/address.h"
 #include "millrace/time.h"
 #include "wire/seq.h"
@@ -36,10 +38,12 @@ namespace millrace::tcp {
 inline constexpr Duration kCookiePeriod = seconds(64);
 inline constexpr Duration kCookieLifetimeMax = seconds(128);
 
-// Not the one of initial sequence numbers: those show more of it to an outsider.
+// Two keys made of 128 bits.
 struct CookieSecret {
-  uint64_t k0 = 0;
-  uint64_t k1 = 0;
+  explicit CookieSecret(uint64_t k0 = 0, uint64_t k1 = 0);
+
+  base::Aes128 flow;   // of the tuple, the period and the MSS
+  base::Aes128 whole;  // of that and the rest
 };
 
 // --- In the initial sequence number

@@ -36,7 +36,7 @@ void check_stamp(const Input& in) {
 }
 
 void check_sequence(const Input& in) {
-  const CookieSecret secret{in.k0, in.k1};
+  const CookieSecret secret(in.k0, in.k1);
   const FlowKey key{IpAddress::v4(in.local), IpAddress::v4(in.peer), in.local_port, in.peer_port};
   const SeqNum irs(in.irs);
   const bool timestamps = (in.flags & 4) != 0;

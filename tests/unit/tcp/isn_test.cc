@@ -9,12 +9,16 @@
 namespace millrace::tcp {
 namespace {
 
+uint32_t offset(uint64_t k0, uint64_t k1, const FlowKey& key) {
+  return isn_offset(base::Aes128({k0, k1}), key);
+}
+
 FlowKey key(uint16_t port) {
   return {IpAddress::v4(0x0a000001), IpAddress::v4(0x0a000002), port, 80};
 }
 
 TEST(TcpIsn, GrowsByOneEveryFourMicroseconds) {
-  const uint32_t hash = isn_offset({1, 2}, key(1000));
+  const uint32_t hash = offset(1, 2, key(1000));
   const wire::SeqNum first = initial_sequence(hash, {});
   EXPECT_EQ(initial_sequence(hash, {3'999}), first);
   EXPECT_EQ(initial_sequence(hash, {4'000}), first + 1);
@@ -27,20 +31,20 @@ TEST(TcpIsn, EveryPartOfTheTupleAndTheSecretMatters) {
   std::set<uint32_t> seen;
   const FlowKey base = key(1000);
   FlowKey other = base;
-  seen.insert(isn_offset({1, 2}, base));
+  seen.insert(offset(1, 2, base));
   other.local_port = 1001;
-  seen.insert(isn_offset({1, 2}, other));
+  seen.insert(offset(1, 2, other));
   other = base;
   other.peer_port = 81;
-  seen.insert(isn_offset({1, 2}, other));
+  seen.insert(offset(1, 2, other));
   other = base;
   other.local = IpAddress::v4(0x0a000003);
-  seen.insert(isn_offset({1, 2}, other));
+  seen.insert(offset(1, 2, other));
   other = base;
   other.peer = IpAddress::v4(0x0a000003);
-  seen.insert(isn_offset({1, 2}, other));
-  seen.insert(isn_offset({3, 2}, base));
-  seen.insert(isn_offset({1, 3}, base));
+  seen.insert(offset(1, 2, other));
+  seen.insert(offset(3, 2, base));
+  seen.insert(offset(1, 3, base));
   EXPECT_EQ(seen.size(), 7u);
 }
 

@@ -15,7 +15,9 @@ namespace {
 
 using wire::SeqNum;
 
-constexpr CookieSecret kSecret{0x0123'4567'89ab'cdef, 0xfedc'ba98'7654'3210};
+constexpr uint64_t kKey0 = 0x0123'4567'89ab'cdef;
+constexpr uint64_t kKey1 = 0xfedc'ba98'7654'3210;
+const CookieSecret kSecret(kKey0, kKey1);
 constexpr SeqNum kIrs(0xffff'fff0);
 constexpr Instant kNow = Instant{} + seconds(1'000'000);  // a period's beginning
 
@@ -75,8 +77,8 @@ TEST(TcpSynCookie, EveryPartOfTheHandshakeMatters) {
     return good_cookie(secret, k, irs, iss, timestamps, kNow).has_value();
   };
   EXPECT_TRUE(good(kSecret, key(), kIrs, true));
-  EXPECT_FALSE(good({kSecret.k0 ^ 1, kSecret.k1}, key(), kIrs, true));
-  EXPECT_FALSE(good({kSecret.k0, kSecret.k1 ^ 1}, key(), kIrs, true));
+  EXPECT_FALSE(good(CookieSecret(kKey0 ^ 1, kKey1), key(), kIrs, true));
+  EXPECT_FALSE(good(CookieSecret(kKey0, kKey1 ^ 1), key(), kIrs, true));
   EXPECT_FALSE(good(kSecret, key(), kIrs + 1, true));
   EXPECT_FALSE(good(kSecret, key(), kIrs, false));
   FlowKey other = key(5001);
@@ -109,7 +111,7 @@ TEST(TcpSynCookie, TellsASegmentThatIsNotTheFirstFromAForgery) {
 TEST(TcpSynCookie, RoundTripsForAnySecretTupleAndTime) {
   base::Random random(7);
   for (int i = 0; i < 20'000; ++i) {
-    const CookieSecret secret{random.next(), random.next()};
+    const CookieSecret secret(random.next(), random.next());
     const FlowKey tuple{IpAddress::v4(random.below(0xffff'ffff)),
                         IpAddress::v4(random.below(0xffff'ffff)),
                         static_cast<uint16_t>(random.next()), static_cast<uint16_t>(random.next())};
@@ -129,7 +131,7 @@ TEST(TcpSynCookie, RefusesEverySingleWrongBit) {
   base::Random random(8);
   int taken = 0;
   for (int i = 0; i < 5'000; ++i) {
-    const CookieSecret secret{random.next(), random.next()};
+    const CookieSecret secret(random.next(), random.next());
     const SeqNum irs(static_cast<uint32_t>(random.next()));
     const SeqNum iss = make_cookie(secret, key(), irs, 1460, true, kNow);
     for (uint32_t bit = 0; bit < 32; ++bit) {
