@@ -4,7 +4,9 @@
 // in a list of its own made of the same entries.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -15,6 +17,18 @@
 namespace millrace::stack {
 
 using base::kNil;
+
+// What of `from` matters where it has no payload.
+inline void copy_headers(TxFrame& to, const TxFrame& from) {
+  constexpr size_t kMostlyEnough = 96;
+  std::memcpy(to.header.data(), from.header.data(), kMostlyEnough);
+  if (from.header_bytes > kMostlyEnough) [[unlikely]]
+    to.header = from.header;
+  constexpr size_t kBehindPayload = offsetof(TxFrame, header_bytes);
+  std::memcpy(reinterpret_cast<std::byte*>(&to) + kBehindPayload,
+              reinterpret_cast<const std::byte*>(&from) + kBehindPayload,
+              sizeof(TxFrame) - kBehindPayload);
+}
 
 struct ControlFrame {
   TxFrame frame;

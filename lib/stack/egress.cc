@@ -47,10 +47,11 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
     while (filled < out.size()) {
       const uint32_t control = control_.pop();
       if (control == kNil) break;
-      out[filled++] = control_[control].frame;
       if (control_[control].body_block == kNil) {
+        stack::copy_headers(out[filled++], control_[control].frame);
         control_.free(control, blocks_);
       } else {  // its payload is looked at after we return
+        out[filled++] = control_[control].frame;
         control_[control].next = std::exchange(sending_control_, control);
       }
     }

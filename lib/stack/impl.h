@@ -24,6 +24,7 @@
 #include "stack/rate_limit.h"
 #include "stack/shedding.h"
 #include "stack/statistics.h"
+#include "stack/syn_answer.h"
 #include "stack/time_waits.h"
 #include "stack/used_cookies.h"
 #include "tcp/connection.h"
@@ -35,6 +36,7 @@
 #include "timer/wheel.h"
 #include "wire/frame.h"
 #include "wire/plain.h"
+#include "wire/plain_syn.h"
 
 namespace millrace {
 
@@ -250,9 +252,17 @@ class Shard::Impl {
 
   // --- syn_cookie.cc: the same without an entry.
   bool wants_cookie(bool full) const;
+  static tcp::HalfOpen kept_by_cookie(const FlowKey& key, const wire::Segment& syn,
+                                      const TcpOptions& options);
   void answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p, uint64_t hash);
   bool accept_cookie(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash,
                      uint32_t half_index);
+
+  // --- plain_syn.cc: the same in haste.
+  bool prepare_syn_answers(const wire::PlainSyn& syn);
+  void complete_syn_answer(const stack::SynAnswer& answer, const wire::PlainSyn& syn,
+                           const FlowKey& key, uint64_t hash, TxFrame& out) const;
+  bool answer_plain_syn(const RxFrame& frame, size_t i);
 
   // --- fast_open.cc: data on SYN.
   bool open_fast(stack::Listener& listener, const wire::ParsedFrame& p, uint64_t hash);
@@ -415,6 +425,7 @@ class Shard::Impl {
   base::Aes128 isn_secret_;
   tcp::TimestampSecret timestamp_secret_;
   tcp::CookieSecret cookie_secret_;
+  stack::SynAnswers syn_answers_;
   stack::UsedCookies used_cookies_;
   Instant cookies_until_{};       // the last that was sent is too old from then on
   uint32_t cookies_from_ = 0;     // half-open entries in use, from which on a SYN gets a cookie

@@ -88,11 +88,15 @@ void Shard::Impl::parse(const RxFrame& frame, size_t i) {
 void Shard::Impl::receive(std::span<const RxFrame> burst) {
   uint64_t bytes = 0;
   const bool predict = predicts_;
+  const bool plain_syns = predict && wants_cookie(false);
   for (size_t i = 0; i < burst.size(); ++i) {
     const RxFrame& frame = burst[i];
     bytes += frame.length;
     if (predict && wire::is_plain(frame, plain_shape_)) [[likely]] {
       parsed_[i].kind = FrameKind::kPlain;
+      hashes_[i] = flow_hash(wire::plain_addresses(frame), wire::plain_ports(frame));
+    } else if (plain_syns && wire::is_plain_syn(frame, plain_shape_)) {
+      parsed_[i].kind = FrameKind::kPlainSyn;
       hashes_[i] = flow_hash(wire::plain_addresses(frame), wire::plain_ports(frame));
     } else {
       parse(frame, i);
@@ -123,6 +127,11 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
         break;
       case FrameKind::kPlain:
         predicted += on_plain(burst[i], i);
+        break;
+      case FrameKind::kPlainSyn:
+        if (answer_plain_syn(burst[i], i)) break;
+        parse(burst[i], i);
+        if (p.kind == FrameKind::kTcp) on_tcp(p, hashes_[i]);
         break;
       case FrameKind::kTcp:
         on_tcp(p, hashes_[i]);

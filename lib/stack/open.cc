@@ -53,6 +53,7 @@ Result<uint16_t> Shard::Impl::app_for(App& app) {
 // --- Listeners --------------------------------------------------------------------------------
 
 Result<ListenerId> Shard::Impl::listen(const Endpoint& local, App& app, const TcpOptions& options) {
+  syn_answers_.listener = stack::SynAnswers::kNone;
   if (local.port == 0) return Error{"port 0 cannot be listened on; name one from 1 to 65535"};
   if (!local.address.is_unspecified() && !interface_.is_ours(local.address)) {
     return Error{fmt::format("{} is not one of our addresses, so nobody can connect to {}",
@@ -95,6 +96,7 @@ void Shard::Impl::close_listener(ListenerId listener) {
     }
   }
   closed.open = false;
+  syn_answers_.listener = stack::SynAnswers::kNone;
   uint16_t* link = &listener_by_port_[port];
   while (*link != listener.index + 1) link = &listeners_[*link - 1u].next_of_port;
   *link = closed.next_of_port;

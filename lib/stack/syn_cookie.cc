@@ -21,20 +21,23 @@ bool Shard::Impl::wants_cookie(bool full) const {
   return false;
 }
 
+// What of a SYN can come back.
+tcp::HalfOpen Shard::Impl::kept_by_cookie(const FlowKey& key, const wire::Segment& syn,
+                                          const TcpOptions& options) {
+  tcp::HalfOpen half = tcp::remember_syn(key, syn, options, {});
+  tcp::ecn_fit_cookie(half);
+  half.fast_open = 0;
+  if (!half.timestamps()) half.shift_and_flags = tcp::HalfOpen::kNoShift;
+  return half;
+}
+
 void Shard::Impl::answer_with_cookie(const TcpOptions& options, const wire::ParsedFrame& p,
                                      uint64_t hash) {
-  tcp::HalfOpen half = tcp::remember_syn(p.key, p.segment, options, {});
+  tcp::HalfOpen half = kept_by_cookie(p.key, p.segment, options);
   const bool timestamps = half.timestamps();
-  tcp::ecn_fit_cookie(half);
   half.iss = tcp::make_cookie(cookie_secret_, p.key, p.segment.seq, half.mss, timestamps, now_);
-  half.fast_open = 0;
-  uint32_t ts_offset = 0;
-  if (timestamps) {
-    ts_offset = timestamp_offset(hash);
-  } else {  // they could not come back
-    half.shift_and_flags = tcp::HalfOpen::kNoShift;
-  }
-  wire::SegmentHeader h = tcp::syn_ack(half, options, ctx_, ts_offset);
+  wire::SegmentHeader h =
+      tcp::syn_ack(half, options, ctx_, timestamps ? timestamp_offset(hash) : 0);
   if (timestamps) {
     const bool ecn = half.ecn() != tcp::HalfOpen::kEcnNone;
     h.ts_value = tcp::stamp(h.ts_value, {half.window_shift(), half.sack(), ecn});

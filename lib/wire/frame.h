@@ -38,7 +38,10 @@ enum class FrameKind : uint8_t {
   kIcmp,     // key's addresses are set; checksum not yet looked at; see parse_icmp()
   kIcmpV6,   // the same; see parse_icmp_v6()
   kOtherIp,  // key's addresses are set; some protocol that we do not speak
-  kPlain,    // not parsed, as is_plain() holds (plain.h); parse_frame() never says it
+  // Not parsed, as is_plain() or is_plain_syn() holds (plain.h, plain_syn.h); parse_frame() never
+  // says it.
+  kPlain,
+  kPlainSyn,
 };
 
 struct ParsedFrame {

@@ -113,6 +113,14 @@ inline Plain read_plain(const RxFrame& frame) {
           .payload = ip + headers};
 }
 
+// Addresses and ports as Plain has them.
+inline FlowKey flow_of(uint64_t addresses, uint32_t ports) {
+  const uint32_t numbers = swap_bytes(ports);
+  return {IpAddress::v4(swap_bytes(static_cast<uint32_t>(addresses >> 32))),
+          IpAddress::v4(swap_bytes(static_cast<uint32_t>(addresses))),
+          static_cast<uint16_t>(numbers), static_cast<uint16_t>(numbers >> 16)};
+}
+
 // The same as of any other frame: what parse_frame() would have made of it, had it not dropped it.
 inline void parse_plain(const RxFrame& frame, const Plain& plain, ParsedFrame& out) {
   out.kind = FrameKind::kTcp;
@@ -122,11 +130,7 @@ inline void parse_plain(const RxFrame& frame, const Plain& plain, ParsedFrame& o
   out.ip = frame.data + kEthernetHeaderBytes;
   out.ip_bytes = load_be16(out.ip + 2);
   out.ip_header_bytes = kIpv4HeaderBytes;
-  out.key.local = IpAddress::v4(swap_bytes(static_cast<uint32_t>(plain.addresses >> 32)));
-  out.key.peer = IpAddress::v4(swap_bytes(static_cast<uint32_t>(plain.addresses)));
-  const uint32_t ports = swap_bytes(plain.ports);
-  out.key.local_port = static_cast<uint16_t>(ports);
-  out.key.peer_port = static_cast<uint16_t>(ports >> 16);
+  out.key = flow_of(plain.addresses, plain.ports);
   out.segment = segment_of(plain);
 }
 

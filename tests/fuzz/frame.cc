@@ -6,6 +6,7 @@
 // is put right.
 #include "wire/frame.h"
 #include "wire/plain.h"
+#include "wire/plain_syn.h"
 
 #include <algorithm>
 #include <array>
@@ -202,6 +203,29 @@ void check_plain(const RxFrame& frame, const ParsedFrame& parsed) {
   require(a.ts_echo == b.ts_echo && b.sack_count == 0 && b.user_timeout == 0);
 }
 
+// The same of plain SYNs; nobody else may be taken for one.
+void check_plain_syn(const RxFrame& frame, const ParsedFrame& parsed) {
+  if (frame.length < kEthernetHeaderBytes) return;
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), frame.data, mac.bytes.size());
+  if (!is_plain_syn(frame, plain_shape(mac))) return;
+  require(!is_plain(frame, plain_shape(mac)));
+  if (parsed.kind == FrameKind::kDropped) {
+    require(parsed.drop == Counter::kDropIpSourceInvalid || parsed.drop == Counter::kDropLand);
+    return;
+  }
+  require(parsed.kind == FrameKind::kTcp);
+  const PlainSyn plain = read_plain_syn(frame);
+  const Segment& s = parsed.segment;
+  require(flow_of(plain.addresses, plain.ports) == parsed.key);
+  require(s.flags == kSyn && s.payload_bytes == 0 && s.ecn == kNotEct);
+  require(s.seq == plain.seq && s.mss == plain.mss && s.ts_value == plain.ts_value);
+  require(s.has_timestamps == plain.linux_options && s.sack_permitted == plain.linux_options);
+  require(s.fast_open_length == 0 && s.user_timeout == 0);
+  if (!plain.linux_options) return require(s.window_shift == kNoWindowShift);
+  require(std::min(s.window_shift, kWindowShiftMax) == plain.window_shift);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -252,8 +276,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case FrameKind::kDropped:
       break;
     case FrameKind::kPlain:
+    case FrameKind::kPlainSyn:
       require(false);
   }
   check_plain(received, helped);
+  check_plain_syn(received, helped);
   return 0;
 }
