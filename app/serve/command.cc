@@ -17,6 +17,7 @@
 #include "cli/print.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "reap/outlive.h"
 #include "serve/ready_file.h"
 #include "serve/serve_program.h"
 
@@ -128,6 +129,9 @@ class ServeCommand final : public cli::Command {
     app_.option_defaults()->group(cli::kRunGroup);
     cli::add_duration(app_, "--interval", interval_, milliseconds(10), seconds(86'400),
                       "between the live lines");
+    cli::add_flag(app_, "--reaper", reaper_,
+                  "stand by in a second process: if this one dies by a signal, open the device "
+                  "again and reset the connections that it left");
     app_.add_option("--ready-file", ready_path_,
                     "write our process id there once clients may come; removed at the end")
         ->type_name("FILE");
@@ -154,7 +158,15 @@ class ServeCommand final : public cli::Command {
            "'millrace load', which brings its own server"});
     }
     config_.tcp = cli::to_tcp_options(common_, !nagle_);
+    if (!reaper_) return serve(*engine_config);
+    const int status = reap::outlive(*engine_config, common_.workers,
+                                     [this](const EngineConfig& shared) { return serve(shared); });
+    static_cast<void>(ReadyFile::prepare(ready_path_));  // one that a dead child has left goes
+    return status;
+  }
 
+ private:
+  int serve(const EngineConfig& engine_config) {
     cli::StopSignals signals;
     std::vector<std::unique_ptr<ServeProgram>> servers;
     std::vector<Program*> programs;
@@ -162,7 +174,7 @@ class ServeCommand final : public cli::Command {
       servers.push_back(std::make_unique<ServeProgram>(config_));
       programs.push_back(servers.back().get());
     }
-    Result<std::unique_ptr<Engine>> engine = Engine::create(*engine_config, programs);
+    Result<std::unique_ptr<Engine>> engine = Engine::create(engine_config, programs);
     if (!engine) return cli::fail(engine.error());
     if (Result<void> started = (*engine)->start(); !started) return cli::fail(started.error());
     say_hello(**engine);
@@ -177,7 +189,6 @@ class ServeCommand final : public cli::Command {
     return say_goodbye(**engine, servers, report, took);
   }
 
- private:
   struct Service {
     const char* name;
     uint16_t port;
@@ -330,6 +341,7 @@ class ServeCommand final : public cli::Command {
   Duration interval_ = seconds(1);
   std::string ready_path_;
   bool nagle_ = false;
+  bool reaper_ = false;
 };
 
 }  // namespace

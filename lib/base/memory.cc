@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace millrace::base {
 namespace {
@@ -52,6 +53,16 @@ std::optional<Region> Region::allocate(size_t bytes, bool hugepages) {
   // A hint; a kernel that cannot follow it still serves the memory.
   if (large) static_cast<void>(::madvise(memory, size, MADV_HUGEPAGE));
   return Region(memory, size, false);
+}
+
+std::optional<Region> Region::of_file(int file, size_t bytes) {
+  if (bytes > kRegionBytesMax) return std::nullopt;
+  const size_t size = round_up(bytes == 0 ? 1 : bytes, kPageBytes);
+  if (::ftruncate(file, static_cast<off_t>(size)) != 0) return std::nullopt;
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (memory == MAP_FAILED) return std::nullopt;
+  static_cast<void>(::madvise(memory, size, MADV_HUGEPAGE));
+  return Region(static_cast<std::byte*>(memory), size, false);
 }
 
 Region::~Region() {

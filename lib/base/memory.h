@@ -24,6 +24,10 @@ class Region {
   // refuses.
   [[nodiscard]] static std::optional<Region> allocate(size_t bytes, bool hugepages);
 
+  // The first bytes of `file`, which grows to hold them, in ordinary pages that others may map,
+  // too. The caller keeps the file. Nothing when the system refuses.
+  [[nodiscard]] static std::optional<Region> of_file(int file, size_t bytes);
+
   Region(Region&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),

@@ -33,10 +33,13 @@ class Slab {
   // Leaves the top bit of an index to those who store one.
   static constexpr uint32_t kCapacityMax = uint32_t{1} << 31;
 
-  // Nothing when there is no memory, or capacity is above kCapacityMax.
-  [[nodiscard]] static std::optional<Slab> create(uint32_t capacity, bool hugepages) {
+  // Nothing when there is no memory, or capacity is above kCapacityMax. With a `file`, the objects
+  // lie in that (Region::of_file()).
+  [[nodiscard]] static std::optional<Slab> create(uint32_t capacity, bool hugepages,
+                                                  int file = -1) {
     if (capacity > kCapacityMax) return std::nullopt;
-    auto objects = Region::allocate(size_t{capacity} * sizeof(T), hugepages);
+    const size_t bytes = size_t{capacity} * sizeof(T);
+    auto objects = file == -1 ? Region::allocate(bytes, hugepages) : Region::of_file(file, bytes);
     auto links = Region::allocate(size_t{capacity} * sizeof(uint32_t), hugepages);
     if (!objects || !links) return std::nullopt;
     return Slab(std::move(*objects), std::move(*links), capacity);

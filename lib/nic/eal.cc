@@ -191,6 +191,11 @@ Result<Eal> Eal::create(const EalWish& wish) {
         said.empty() ? "" : fmt::format(" (it says: {})", said),
         given.empty() ? "--verbose shows all it says" : "check the EAL arguments" + given)};
   }
+  if (wish.predecessor != 0) {
+    const std::filesystem::path own = rte_eal_get_runtime_dir();
+    std::error_code ignored;
+    std::filesystem::remove_all(own.parent_path() / file_prefix(wish.predecessor), ignored);
+  }
   Eal eal;
   eal.up_ = true;
   return eal;

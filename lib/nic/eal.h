@@ -19,6 +19,7 @@ struct EalWish {
   bool hugepages = false;
   bool verbose = false;
   int process_id = 0;              // makes the names of its files unique
+  int predecessor = 0;             // a dead process of ours whose folder goes, too; 0: none
   std::string cpus = "0";          // where the calling thread may run, as a list: "0-3,7"
   std::vector<std::string> extra;  // the user's, after ours; theirs win over ours
 };

@@ -139,6 +139,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .hugepages = hugepages,
                                .verbose = config.verbose,
                                .process_id = getpid(),
+                               .predecessor = config.heir_of,
                                .cpus = nic::allowed_cpus(),
                                .extra = config.eal_args});
   if (!eal) return eal.error();
@@ -215,6 +216,9 @@ Result<void> Engine::Impl::add_shards(const EngineConfig& config,
   company = std::make_unique<runtime::Company>(programs.size());
   for (size_t i = 0; i < programs.size(); ++i) {
     shard_config.sharding.index = static_cast<uint16_t>(i);
+    if (i < config.connections_files.size()) {
+      shard_config.connections_file = config.connections_files[i];
+    }
     auto created = Shard::create(shard_config, runtime::Clock::system().now());
     if (!created) return created.error();
     shards.push_back(std::move(*created));

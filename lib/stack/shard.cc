@@ -105,7 +105,8 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   if (Result<void> valid = validate(config); !valid) return valid.error();
   const bool huge = config.hugepages;
   auto blocks = tcp::Blocks::create(config.small_blocks_max, config.large_blocks_max, huge);
-  auto connections = base::Slab<Connection>::create(config.connections_max, huge);
+  auto connections =
+      base::Slab<Connection>::create(config.connections_max, huge, config.connections_file);
   auto half_open = base::Slab<tcp::HalfOpen>::create(config.half_open_max, huge);
   auto time_wait =
       stack::TimeWaits::create(config.time_wait_max, tcp::to_ticks(config.msl * 2), huge);

@@ -234,6 +234,9 @@ struct ShardConfig {
   bool prediction = true;
   // Back the tables by reserved 2 MiB pages where there are any (an Engine decides by its own).
   bool hugepages = false;
+  // A file, such as memfd_create() makes, in which the connections lie: whoever has it, too, can
+  // tell what they were when this process is gone (millrace/survivors.h). -1: memory of our own.
+  int connections_file = -1;
 };
 
 // Checks every field against its bounds; the message names the field and says what to change.
