@@ -18,9 +18,9 @@ namespace {
 constexpr IpAddress kOurs = IpAddress::v4(0x0a000001);
 constexpr IpAddress kPeers = IpAddress::v4(0x0a000002);
 
-class StackSurvivors : public testing::Test {
+class RuntimeSurvivors : public testing::Test {
  protected:
-  ~StackSurvivors() override { close(file_); }
+  ~RuntimeSurvivors() override { close(file_); }
 
   std::unique_ptr<Host> host(const IpAddress& address, uint8_t number, int file) {
     ShardConfig config;
@@ -45,7 +45,7 @@ class StackSurvivors : public testing::Test {
   std::unique_ptr<Host> peers_ = host(kPeers, 2, -1);
 };
 
-TEST_F(StackSurvivors, AreTheConnectionsWithTheirNextNumbers) {
+TEST_F(RuntimeSurvivors, AreTheConnectionsWithTheirNextNumbers) {
   ASSERT_TRUE(peers_->listen({IpAddress{}, 80}).ok());
   std::vector<ConnectionId> ids;
   for (uint16_t port = 5000; port < 5003; ++port) {
@@ -70,7 +70,7 @@ TEST_F(StackSurvivors, AreTheConnectionsWithTheirNextNumbers) {
   EXPECT_EQ((*survivors)[1].snd_nxt, next);
 }
 
-TEST_F(StackSurvivors, DoNotCountThoseThatAreOver) {
+TEST_F(RuntimeSurvivors, DoNotCountThoseThatAreOver) {
   ASSERT_TRUE(peers_->listen({IpAddress{}, 80}).ok());
   const ConnectionId over = ours_->connect({kPeers, 80}).value();
   const ConnectionId stays = ours_->connect({kPeers, 80}).value();
@@ -81,11 +81,11 @@ TEST_F(StackSurvivors, DoNotCountThoseThatAreOver) {
   EXPECT_EQ(read_survivors(file_)->size(), 1u);
 }
 
-TEST_F(StackSurvivors, ThereAreNoneInAFileThatWasNeverWritten) {
+TEST_F(RuntimeSurvivors, ThereAreNoneInAFileThatWasNeverWritten) {
   EXPECT_TRUE(read_survivors(file_)->empty());
 }
 
-TEST_F(StackSurvivors, WhatCannotBeAConnectionIsLeftOut) {
+TEST_F(RuntimeSurvivors, WhatCannotBeAConnectionIsLeftOut) {
   base::Random random(1);
   std::vector<uint64_t> garbage(24 * 500);
   for (uint64_t& word : garbage) word = random.next();
@@ -99,7 +99,7 @@ TEST_F(StackSurvivors, WhatCannotBeAConnectionIsLeftOut) {
   }
 }
 
-TEST(StackSurvivorsFile, OneThatCannotBeReadIsSaid) {
+TEST(RuntimeSurvivorsFile, OneThatCannotBeReadIsSaid) {
   const auto survivors = read_survivors(-1);
   ASSERT_FALSE(survivors);
   EXPECT_NE(survivors.error().message.find("cannot be read"), std::string::npos);
