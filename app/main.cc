@@ -14,6 +14,7 @@
 #include "cli/help.h"
 #include "cli/print.h"
 #include "load/command.h"
+#include "load/files_command.h"
 #include "serve/command.h"
 
 namespace {
@@ -51,6 +52,8 @@ int run(int argc, char** argv) {
   for (auto& command : millrace::load::add_load_commands(root)) {
     commands.push_back(std::move(command));
   }
+  commands.push_back(millrace::load::add_merge_command(root));
+  commands.push_back(millrace::load::add_compare_command(root));
   return millrace::cli::run_commands(root, commands,
                                      std::vector<std::string>(argv + 1, argv + argc));
 }

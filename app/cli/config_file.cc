@@ -19,7 +19,8 @@ namespace {
 
 // Options that make no sense in a file.
 bool is_for_command_line_only(const std::string& name) {
-  return name == "config" || name == "help" || name == "print-config";
+  return name == "config" || name == "help" || name == "print-config" ||
+         name == "help-require";
 }
 
 std::string option_name(std::string_view key) {

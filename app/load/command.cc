@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/format.h"
+#include "load/figures.h"
 #include "load/mode_command.h"
 #include "load/report.h"
 #include "load/syn_command.h"
@@ -13,36 +14,16 @@
 namespace millrace::load {
 namespace {
 
-class GeneratorLine final : public LiveLine {
- public:
-  explicit GeneratorLine(const Team<Generator>& team) : team_(team), before_(team.totals()) {}
-
-  [[nodiscard]] bool running() const override { return team_.running(); }
-
-  std::string line(Duration passed) override {
-    TallySnapshot gained = team_.totals();
-    const TallySnapshot after = gained;
-    gained -= before_;
-    Histogram all = team_.times(&Generator::response_times);
-    Histogram recent;
-    recent.merge(all);
-    recent.subtract(seen_);
-    const auto rate = [&](Count count) {
-      return cli::format_rate(static_cast<double>(gained.get(count)) / passed.seconds());
-    };
-    seen_ = std::move(all);
-    before_ = after;
-    return fmt::format("open {:>9}  connections {:>10}  requests {:>10}  failed {:>7}  p99 {:>8}",
-                       cli::format_count(after.open()), rate(Count::kCompleted),
-                       rate(Count::kResponses), cli::format_count(gained.failed()),
-                       cli::format_duration(recent.percentile(99)));
-  }
-
- private:
-  const Team<Generator>& team_;
-  TallySnapshot before_;
-  Histogram seen_;
-};
+std::string generator_line(const Interval& i) {
+  const auto rate = [&](Count count) {
+    return cli::format_rate(per_second(i.gained.get(count), i.length));
+  };
+  const LatencySummary& times = i.of(Latency::kResponse);
+  return fmt::format("open {:>9}  connections {:>10}  requests {:>10}  failed {:>7}  p99 {:>8}",
+                     cli::format_count(i.open), rate(Count::kCompleted), rate(Count::kResponses),
+                     cli::format_count(i.gained.failed()),
+                     cli::format_duration(times.percentiles[4]));
+}
 
 class ExchangeCommand final : public ModeCommand {
  public:
@@ -98,8 +79,8 @@ class ExchangeCommand final : public ModeCommand {
     make_plan(config);
     const Result<Exchange> exchange = Exchange::create(exchange_);
     if (!exchange) return cli::fail(exchange.error());
-    return run_and_report<Generator, GeneratorLine, Outcome>(config, loopback_server(), plan_,
-                                                             *exchange);
+    return run_and_report<Generator, Outcome>(config, loopback_server(), generator_line, plan_,
+                                              *exchange);
   }
 
   void make_plan(EngineConfig& config) {

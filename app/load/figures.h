@@ -48,6 +48,12 @@ inline nlohmann::json failures_json(const TallySnapshot& totals) {
   return json;
 }
 
+// Seconds of CLOCK_MONOTONIC; null when load was never offered.
+inline nlohmann::json began_json(Instant began) {
+  if (began == Instant::never()) return nullptr;
+  return (began - Instant{}).seconds();
+}
+
 // Why connections could not be opened; nothing when they could.
 template <class Load>
 std::string connect_error_line(const Team<Load>& program) {

@@ -29,7 +29,7 @@ std::vector<Plan> divide(const Plan& plan, size_t workers) {
 }
 
 Generator::Generator(const Plan& plan, const Exchange& exchange)
-    : PacedProgram(plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp),
+    : PacedProgram(course_of(plan)),
       plan_(plan),
       exchange_(exchange),
       clients_(plan.concurrency),
@@ -92,12 +92,12 @@ void Generator::take_arrivals(Shard& shard) {
     const Instant due = schedule_->next();
     if (plan_.mode == Mode::kCps) {
       if (free_.empty() || now < launch_again_) return;
-      schedule_->take(now);
+      latencies_.record(Latency::kLateness, schedule_->take(now));
       launch(shard, due);
     } else {
       const uint32_t slot = take_idle();
       if (slot == DeadlineList::kNone) return;
-      schedule_->take(now);
+      latencies_.record(Latency::kLateness, schedule_->take(now));
       clients_[slot].due = due;
       ask(shard, slot);
     }
@@ -146,7 +146,6 @@ void Generator::launch(Shard& shard, Instant due) {
   client = Client{};
   client.salt = next_salt_++;
   client.due = due;
-  client.connecting_since = shard.now();
   const std::optional<ConnectionId> id = connect(shard, *this, slot);
   if (!id) {
     launch_again_ = shard.now() + kConnectErrorPause;
@@ -160,6 +159,7 @@ void Generator::launch(Shard& shard, Instant due) {
 void Generator::ask(Shard& shard, uint32_t slot) {
   Client& client = clients_[slot];
   client.asking = true;
+  client.hearing = false;
   client.asked_at = shard.now();
   client.request_sent = 0;
   tally_.add(Count::kRequests);
@@ -180,8 +180,8 @@ void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
   const Instant now = shard.now();
   client.asking = false;
   tally_.add(Count::kResponses);
-  response_times_.record(now - client.asked_at);
-  if (schedule_) scheduled_times_.record(now - client.due);
+  latencies_.record(Latency::kResponse, now - client.asked_at);
+  if (schedule_) latencies_.record(Latency::kFromSchedule, now - client.due);
   client.salt = next_salt_++;
   if (plan_.mode == Mode::kRps && offering() && !server_closes) {
     if (schedule_) {
@@ -233,7 +233,10 @@ void Generator::on_established(Shard& shard, ConnectionRef connection) {
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   tally_.add(Count::kEstablished);
-  connect_times_.record(shard.now() - client.connecting_since);
+  latencies_.record(Latency::kConnect, shard.now() - deadlines_.armed_at(slot));
+  if (schedule_ && plan_.mode == Mode::kCps) {
+    latencies_.record(Latency::kConnectFromSchedule, shard.now() - client.due);
+  }
   client.in_time = offering();
   if (!client.in_time) {
     finish(shard, client);
@@ -253,6 +256,9 @@ size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<cons
     if (!client.asking) {  // nothing was asked for
       fail(shard, client, Failure::kBadResponse);
       break;
+    }
+    if (!std::exchange(client.hearing, true)) {
+      latencies_.record(Latency::kFirstByte, shard.now() - client.asked_at);
     }
     const Exchange::Progress p =
         exchange_.consume(client.response, client.salt, data.subspan(taken), known_head_);
@@ -286,7 +292,7 @@ void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
   shard.shutdown(connection.id);
 }
 
-void Generator::on_closed(Shard&, ConnectionRef connection, CloseReason reason) {
+void Generator::on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) {
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   deadlines_.disarm(slot);
@@ -298,6 +304,9 @@ void Generator::on_closed(Shard&, ConnectionRef connection, CloseReason reason) 
       ending() && (reason == CloseReason::kLocalAbort || (as_meant && !client.in_time));
   if (client.failure == Failure::kNone && client.done && client.in_time && as_meant) {
     tally_.add(Count::kCompleted);
+    if (reason == CloseReason::kNormal) {
+      latencies_.record(Latency::kClose, shard.now() - deadlines_.armed_at(slot));
+    }
   } else if (client.failure == Failure::kNone && cut_short) {
     tally_.add(Count::kDrained);
     if (client.asking) tally_.add(Count::kRequestsDrained);

@@ -23,7 +23,6 @@
 #include "load/paced_program.h"
 #include "load/schedule.h"
 #include "millrace/engine.h"
-#include "millrace/histogram.h"
 
 namespace millrace::load {
 
@@ -41,6 +40,7 @@ struct Plan {
   CloseBy close = CloseBy::kClient;
   std::vector<Prefix> sources;  // addresses to connect from; empty: the interface's own
   TcpOptions tcp;
+  Instant start_at;  // no load before; of the shard's clock
 };
 
 // One plan for each of `workers`, or of fewer where there is not that much to do.
@@ -52,12 +52,6 @@ class Generator final : public PacedProgram, private App {
   Generator(const Plan& plan, const Exchange& exchange);
 
   [[nodiscard]] Protocol protocol() const { return exchange_.protocol(); }
-
-  // For other threads, at any time.
-  [[nodiscard]] const Histogram& connect_times() const { return connect_times_; }
-  [[nodiscard]] const Histogram& response_times() const { return response_times_; }
-  // Open loop: from the moment a connection was due until its response was complete.
-  [[nodiscard]] const Histogram& scheduled_times() const { return scheduled_times_; }
 
   // When the worker has ended: what was done while load was offered; rates come from this.
   [[nodiscard]] const TallySnapshot& when_time_was_up() const { return when_time_was_up_; }
@@ -83,12 +77,12 @@ class Generator final : public PacedProgram, private App {
     Exchange::State response;
     uint32_t salt = 0;
     uint32_t request_sent = 0;  // bytes
-    Instant connecting_since;
-    Instant due;  // open loop
+    Instant due;                // open loop
     Instant asked_at;
     Failure failure = Failure::kNone;  // ours; on_closed brings the stack's
     bool in_time = false;              // established while load was offered
     bool asking = false;               // a request is out, its response is not complete
+    bool hearing = false;              // and its response has begun
     bool idle = false;                 // open loop in rps: waits for an arrival
     bool done = false;                 // did what it was meant to; closing
   };
@@ -130,9 +124,6 @@ class Generator final : public PacedProgram, private App {
   std::vector<uint32_t> idle_;  // may name clients that are not idle any more; see take_idle()
   DeadlineList deadlines_;
   std::optional<Schedule> schedule_;
-  Histogram connect_times_;
-  Histogram response_times_;
-  Histogram scheduled_times_;
 
   Instant launch_again_;  // after connect() itself failed
   uint32_t next_salt_ = 0;

@@ -12,6 +12,9 @@
 
 #include "cli/options.h"
 #include "cli/print.h"
+#include "cli/signals.h"
+#include "load/metric.h"
+#include "load/report_options.h"
 #include "load/run.h"
 #include "load/team.h"
 
@@ -27,6 +30,10 @@ class ModeCommand : public cli::Command {
     }
     if (common_.print_config) {
       cli::say(cli::config_to_toml(app_, "load"));
+      return cli::kExitOk;
+    }
+    if (report_.help_require) {
+      cli::say(metrics_help());
       return cli::kExitOk;
     }
     Result<EngineConfig> config = cli::to_engine_config(common_, std::move(eal_args));
@@ -49,6 +56,10 @@ class ModeCommand : public cli::Command {
     cli::add_common_options(app_, common_);
     common_.duration = seconds(10);
     app_.get_option("--duration")->default_str("10s");
+    app_.option_defaults()->group(cli::kRunGroup);
+    add_report_options(app_, report_);
+    add_pace_options(app_, pace_);
+    app_.option_defaults()->group("Options");
   }
 
   // What every plan says. Requires: as run_on().
@@ -58,13 +69,14 @@ class ModeCommand : public cli::Command {
     plan.sources = ends_.sources;
     plan.duration = common_.duration;
     plan.tcp = cli::to_tcp_options(common_, true);
+    if (pace_.start_at) plan.start_at = cli::monotonic_now() + from_now(*pace_.start_at);
   }
 
-  // Runs the plan on all workers against `server`, and says what came of it: a Line shows it live,
+  // Runs the plan on all workers against `server`, and says what came of it: `line` shows it live,
   // and an Outcome knows how to report. `more` goes to each program, behind its part of the plan.
-  template <class Load, class Line, class Outcome, class Plan, class... More>
-  int run_and_report(const EngineConfig& config, const serve::ServeConfig& server, const Plan& plan,
-                     const More&... more) const {
+  template <class Load, class Outcome, class Plan, class... More>
+  int run_and_report(const EngineConfig& config, const serve::ServeConfig& server, LineOf line,
+                     const Plan& plan, const More&... more) const {
     const std::vector<Plan> plans = divide(plan, common_.workers);
     if (plans.size() < common_.workers && !common_.quiet && !common_.json) {
       cli::say(fmt::format("{} of {} workers run: there is not more to divide\n", plans.size(),
@@ -72,30 +84,45 @@ class ModeCommand : public cli::Command {
     }
     const Crew<Load> crew(plans, more...);
     const Team<Load> team = crew.team();
-    Line live(team);
+    Result<ReportFiles> files = ReportFiles::open(report_);
+    if (!files) return cli::fail(files.error());
+    Result<ResultFile> lines = ResultFile::open(pace_.json_lines);
+    if (!lines) return cli::fail(lines.error());
+    JsonLines json_lines(std::move(*lines));
+    const ObservedTeam<Load> observed(team);
     const Result<Ended> ended =
-        load::run(common_, config, plan.target, server, team.programs(), live);
+        load::run(common_, config, plan.target, server, team.programs(),
+                  {observed, line, pace_.interval, json_lines, pace_.json_lines == "-"});
     if (!ended) return cli::fail(ended.error());
-    const Outcome outcome{plan, common_.device, team, ended->counters, ended->engine};
-    return say_result(*ended, to_text(outcome), to_json(outcome), team.error(), succeeded(outcome));
+    const Outcome outcome{plan,          common_.device,   team, ended->counters,
+                          ended->engine, &ended->intervals};
+    nlohmann::json json = to_json(outcome);
+    if (team.began() != Instant::never()) {
+      json["began_unix"] = unix_seconds() - (cli::monotonic_now() - team.began()).seconds();
+    }
+    if (ended->leaked) json["succeeded"] = false;
+    const std::string required = files->finish(json, sound(outcome) && !ended->leaked);
+    json_lines.add(json);
+    return say_result(*ended, to_text(outcome) + required, json, team.error());
   }
 
   // `error` says why there was no load at all; empty: there was.
   [[nodiscard]] int say_result(const Ended& ended, const std::string& text,
-                               const nlohmann::json& json, const std::string& error,
-                               bool succeeded) const {
+                               const nlohmann::json& json, const std::string& error) const {
     if (common_.json) {
       cli::say(json.dump(2) + "\n");
-    } else if (error.empty()) {
+    } else if (error.empty() && pace_.json_lines != "-") {
       cli::say(text);
     }
     if (!error.empty()) cli::complain(fmt::format("millrace: {}\n", error));
     if (ended.leaked) cli::complain(ended.complaints);
-    return succeeded && !ended.leaked ? cli::kExitOk : cli::kExitFailed;
+    return json.at("succeeded").get<bool>() ? cli::kExitOk : cli::kExitFailed;
   }
 
   CLI::App& app_;
   cli::CommonOptions common_;
+  ReportOptions report_;
+  PaceOptions pace_;
   Ends ends_;
 };
 

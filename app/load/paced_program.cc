@@ -10,19 +10,29 @@ namespace {
 
 constexpr Duration kGraceAtEnd = seconds(2);
 
+struct Noted {
+  Count as;
+  Counter counter;
+};
+constexpr std::array kNoted = {Noted{Count::kFramesSent, Counter::kFramesOut},
+                               Noted{Count::kFramesReceived, Counter::kFramesIn},
+                               Noted{Count::kRetransmissions, Counter::kTcpRetransSegs},
+                               Noted{Count::kSynRetransmissions, Counter::kTcpExtTCPSynRetrans}};
+
 }  // namespace
 
-PacedProgram::PacedProgram(const Endpoint& target, Duration duration, Duration timeout,
-                           const std::vector<Prefix>& sources, const TcpOptions& tcp)
-    : target_(target),
-      tcp_(tcp),
-      duration_(duration),
-      timeout_(timeout),
-      probe_(target, timeout, tcp) {
-  if (!sources.empty()) sources_.emplace(std::vector<IpAddress>{}, sources);
+PacedProgram::PacedProgram(const Course& course)
+    : target_(course.target),
+      tcp_(course.tcp),
+      duration_(course.duration),
+      timeout_(course.timeout),
+      start_at_(course.start_at),
+      probe_(course.target, course.timeout, course.tcp) {
+  if (!course.sources.empty()) sources_.emplace(std::vector<IpAddress>{}, course.sources);
 }
 
 void PacedProgram::turn(Shard& shard) {
+  note_stack(shard);
   expire(shard);
   switch (phase_) {
     case Phase::kProbing:
@@ -43,7 +53,16 @@ void PacedProgram::turn(Shard& shard) {
   }
 }
 
+void PacedProgram::note_stack(const Shard& shard) {
+  static_assert(kNoted.size() == kNotedCount);
+  if (phase_ == Phase::kProbing || phase_ == Phase::kDone) return;
+  for (size_t i = 0; i < kNotedCount; ++i) {
+    tally_.set(kNoted[i].as, shard.counters().get(kNoted[i].counter) - stack_before_[i]);
+  }
+}
+
 void PacedProgram::stopping(Shard& shard) {
+  note_stack(shard);
   if (phase_ == Phase::kProbing) {
     error_ = fmt::format("stopped before {} had answered", target_.to_string());
     phase_ = Phase::kDone;
@@ -58,9 +77,13 @@ void PacedProgram::probe(Shard& shard) {
     case Probe::State::kTrying:
       return;
     case Probe::State::kAnswered:
+      if (shard.now() < start_at_) return;
       phase_ = Phase::kRunning;
-      began_ = shard.now();
-      end_ = duration_.ns == 0 ? Instant::never() : began_ + duration_;
+      began_.store(shard.now(), std::memory_order_relaxed);
+      end_ = duration_.ns == 0 ? Instant::never() : began() + duration_;
+      for (size_t i = 0; i < kNotedCount; ++i) {
+        stack_before_[i] = shard.counters().get(kNoted[i].counter);
+      }
       begin(shard);
       running_.store(true, std::memory_order_relaxed);
       run(shard);
@@ -86,7 +109,7 @@ void PacedProgram::end_running(Shard& shard) {
   const Instant now = shard.now();
   phase_ = Phase::kEnding;
   running_.store(false, std::memory_order_relaxed);
-  ran_for_ = std::min(now, end_) - began_;
+  ran_for_ = std::min(now, end_) - began();
   give_up_ = now + std::min(timeout_, kGraceAtEnd);
   end(shard);
 }

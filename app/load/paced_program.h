@@ -7,18 +7,34 @@
 // What is open when the end's grace is over is aborted.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "load/latency.h"
 #include "load/probe.h"
 #include "load/sources.h"
 #include "load/tally.h"
 #include "millrace/engine.h"
 
 namespace millrace::load {
+
+// What every plan says.
+struct Course {
+  Endpoint target;
+  Duration duration;
+  Duration timeout;
+  const std::vector<Prefix>& sources;
+  const TcpOptions& tcp;
+  Instant start_at;  // no load before, though the target has answered
+};
+template <class Plan>
+Course course_of(const Plan& plan) {
+  return {plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp, plan.start_at};
+}
 
 class PacedProgram : public Program {
  public:
@@ -32,11 +48,14 @@ class PacedProgram : public Program {
 
   // --- For other threads, at any time ---------------------------------------------------------
   [[nodiscard]] const Tally& tally() const { return tally_; }
+  [[nodiscard]] TallySnapshot snapshot() const { return tally_.snapshot(); }
+  [[nodiscard]] const Latencies& latencies() const { return latencies_; }
   [[nodiscard]] bool running() const { return running_.load(std::memory_order_relaxed); }
+  // Since when load has been offered; never() before that.
+  [[nodiscard]] Instant began() const { return began_.load(std::memory_order_relaxed); }
 
   // --- When the worker has ended --------------------------------------------------------------
-  // Since when load was offered, and how long.
-  [[nodiscard]] Instant began() const { return began_; }
+  // For how long load was offered.
   [[nodiscard]] Duration ran_for() const { return ran_for_; }
   // Why the target was never loaded; empty when it was.
   [[nodiscard]] const std::string& error() const { return error_; }
@@ -45,8 +64,7 @@ class PacedProgram : public Program {
 
  protected:
   // `duration` 0: until end_running() or stop(). `sources` empty: the interface's own address.
-  PacedProgram(const Endpoint& target, Duration duration, Duration timeout,
-               const std::vector<Prefix>& sources, const TcpOptions& tcp);
+  explicit PacedProgram(const Course& course);
 
   // In every turn, first: connections that took too long.
   virtual void expire(Shard& shard) = 0;
@@ -69,20 +87,25 @@ class PacedProgram : public Program {
   std::optional<ConnectionId> connect(Shard& shard, App& app, uint64_t cookie);
 
   Tally tally_;
+  Latencies latencies_;
 
  private:
   enum class Phase : uint8_t { kProbing, kRunning, kEnding, kDone };
+  static constexpr size_t kNotedCount = 4;  // counters of the stack that are noted
   void probe(Shard& shard);
+  void note_stack(const Shard& shard);
 
   Endpoint target_;
   TcpOptions tcp_;
   Duration duration_;
   Duration timeout_;
+  Instant start_at_;
   std::optional<Sources> sources_;
   Probe probe_;
   Phase phase_ = Phase::kProbing;
   std::atomic<bool> running_{false};
-  Instant began_;
+  std::atomic<Instant> began_{Instant::never()};
+  std::array<uint64_t, kNotedCount> stack_before_{};  // when load was first offered
   Instant end_;
   Instant give_up_;  // in kEnding: what is still open then is aborted
   Duration ran_for_;

@@ -3,27 +3,16 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "cli/format.h"
 #include "load/figures.h"
+#include "load/report_parts.h"
 
 namespace millrace::load {
 namespace {
-
-struct NamedTimes {
-  const char* name;
-  Histogram times;
-};
-
-std::array<NamedTimes, 3> all_times(const Team<Generator>& g) {
-  return {{{"connect", g.times(&Generator::connect_times)},
-           {"response", g.times(&Generator::response_times)},
-           {"from schedule", g.times(&Generator::scheduled_times)}}};
-}
 
 Protocol protocol_of(const Outcome& o) { return o.generator.members().front()->protocol(); }
 
@@ -34,31 +23,8 @@ std::optional<Count> arrivals_became(const Plan& plan) {
   return plan.mode == Mode::kCps ? Count::kLaunched : Count::kRequests;
 }
 
-std::string times_table(const Team<Generator>& g) {
-  std::string out = fmt::format("\n{:<14}{:>13}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "latency",
-                                "count", "min", "p50", "p90", "p99", "p99.9", "max");
-  for (const auto& [name, times] : all_times(g)) {
-    if (times.count() == 0) continue;
-    fmt::format_to(std::back_inserter(out), "  {:<12}{:>13}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}\n",
-                   name, cli::format_count(times.count()), cli::format_duration(times.min()),
-                   cli::format_duration(times.percentile(50)),
-                   cli::format_duration(times.percentile(90)),
-                   cli::format_duration(times.percentile(99)),
-                   cli::format_duration(times.percentile(99.9)), cli::format_duration(times.max()));
-  }
-  return out;
-}
-
-nlohmann::json times_json(const Histogram& times) {
-  const auto us = [](Duration d) { return static_cast<double>(d.ns) / 1e3; };
-  return {{"count", times.count()},
-          {"min", us(times.min())},
-          {"mean", us(times.mean())},
-          {"p50", us(times.percentile(50))},
-          {"p90", us(times.percentile(90))},
-          {"p99", us(times.percentile(99))},
-          {"p99_9", us(times.percentile(99.9))},
-          {"max", us(times.max())}};
+Verdict verdict_of(const Outcome& o, const Reading& all) {
+  return judge(all, o.engine, o.generator.ran_for(), o.plan.rate != 0);
 }
 
 // Workers begin within the same moment, so their seconds are added up one by one.
@@ -80,10 +46,11 @@ nlohmann::json each_second_json(const Team<Generator>& team) {
 
 }  // namespace
 
-bool succeeded(const Outcome& o) {
+bool succeeded(const Outcome& o) { return sound(o) && o.generator.totals().failed() == 0; }
+
+bool sound(const Outcome& o) {
   const TallySnapshot totals = o.generator.totals();
-  return o.generator.error().empty() && totals.failed() == 0 &&
-         residue(totals, arrivals_became(o.plan)).none() &&
+  return o.generator.error().empty() && residue(totals, arrivals_became(o.plan)).none() &&
          (totals.get(Count::kCompleted) != 0 || totals.get(Count::kLaunched) == 0);
 }
 
@@ -127,13 +94,10 @@ std::string to_text(const Outcome& o) {
        cli::format_bit_rate(per_second(timed.get(Count::kBytesSent), ran)));
   line("bytes received", totals.get(Count::kBytesReceived),
        cli::format_bit_rate(per_second(timed.get(Count::kBytesReceived), ran)));
-  if (const uint64_t launched = totals.get(Count::kLaunched); launched != 0) {
-    fmt::format_to(
-        to, "{:<18}{:>15.2f} out, {:.2f} in\n", "frames/connection",
-        static_cast<double>(o.counters.get(Counter::kFramesOut)) / static_cast<double>(launched),
-        static_cast<double>(o.counters.get(Counter::kFramesIn)) / static_cast<double>(launched));
-  }
-  out += times_table(g);
+  out += frames_line(totals);
+  const Reading all = g.reading();
+  out += latency_table(all.latencies);
+  out += to_text(verdict_of(o, all));
   out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
   out += connect_error_line(g);
   const Residue rest = residue(totals, arrivals_became(o.plan));
@@ -160,7 +124,7 @@ nlohmann::json to_json(const Outcome& o) {
       {"device_uri", o.device},
       {"concurrency", o.plan.concurrency},
       {"rate", o.plan.rate},
-      {"began", (g.began() - Instant{}).seconds()},  // of CLOCK_MONOTONIC
+      {"began", began_json(g.began())},  // of CLOCK_MONOTONIC
       {"seconds", ran.seconds()},
       {"connections",
        {{"launched", totals.get(Count::kLaunched)},
@@ -169,7 +133,8 @@ nlohmann::json to_json(const Outcome& o) {
         {"failed", totals.failed()},
         {"drained", totals.get(Count::kDrained)},
         {"failures", failures_json(totals)},
-        {"per_second", per_second(timed.get(Count::kCompleted), ran)}}},
+        {"per_second", per_second(timed.get(Count::kCompleted), ran)},
+        {"frames_each", frames_json(totals)}}},
       {"requests",
        {{"sent", totals.get(Count::kRequests)},
         {"completed", totals.get(Count::kResponses)},
@@ -184,17 +149,16 @@ nlohmann::json to_json(const Outcome& o) {
         {"skipped_end", totals.get(Count::kSkippedEnd)}}},
       {"bytes",
        {{"sent", totals.get(Count::kBytesSent)}, {"received", totals.get(Count::kBytesReceived)}}},
-      {"latency_us",
-       {{"connect", times_json(g.times(&Generator::connect_times))},
-        {"response", times_json(g.times(&Generator::response_times))},
-        {"from_schedule", times_json(g.times(&Generator::scheduled_times))}}},
+      {"retransmissions", totals.get(Count::kRetransmissions)},
+      {"syn_retransmissions", totals.get(Count::kSynRetransmissions)},
       {"unexplained",
        {{"arrivals", rest.arrivals},
         {"connections", rest.connections},
         {"requests", rest.requests}}},
       {"succeeded", succeeded(o)},
-      {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
   };
+  const Reading all = g.reading();
+  add_measured(json, all, o.intervals, verdict_of(o, all), o.counters, o.engine);
   add_errors(json, g);
   return json;
 }

@@ -4,9 +4,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/report.h"
 #include "load/generator.h"
+#include "load/interval_log.h"
 #include "load/team.h"
 
 namespace millrace::load {
@@ -17,6 +19,7 @@ struct Outcome {
   const Team<Generator>& generator;
   const cli::CounterTotals& counters;
   const EngineReport& engine;
+  const std::vector<Interval>* intervals = nullptr;
 };
 
 [[nodiscard]] std::string to_text(const Outcome& outcome);
@@ -24,5 +27,8 @@ struct Outcome {
 
 // Whether every connection did what it was meant to, and every count is explained.
 [[nodiscard]] bool succeeded(const Outcome& outcome);
+
+// The same, whatever failed.
+[[nodiscard]] bool sound(const Outcome& outcome);
 
 }  // namespace millrace::load

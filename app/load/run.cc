@@ -14,19 +14,22 @@
 namespace millrace::load {
 namespace {
 
-void watch(const cli::CommonOptions& common, Engine& engine, LiveLine& line,
-           const cli::StopSignals& signals) {
-  const bool live = cli::wants_live_line(common);
-  const Instant began = cli::monotonic_now();
-  Instant last = began;
+// What happens meanwhile: the log of intervals, and a line for each.
+void watch(const cli::CommonOptions& common, Engine& engine, const Watching& w,
+           const cli::StopSignals& signals, IntervalLog& log) {
+  const bool live = cli::wants_live_line(common) && !w.quiet;
   while (engine.running() && signals.count() == 0) {
-    const Instant next = last + seconds(1);
-    const Duration until_line = live ? next - cli::monotonic_now() : milliseconds(50);
-    signals.sleep(std::clamp(until_line, milliseconds(1), milliseconds(50)));
-    const Instant now = cli::monotonic_now();
-    if (!live || now < next || !line.running()) continue;
-    cli::say(fmt::format("{:>8}  {}\n", cli::format_duration(now - began), line.line(now - last)));
-    last = now;
+    Instant now = cli::monotonic_now();
+    signals.sleep(std::clamp(log.next() - now, milliseconds(1), milliseconds(50)));
+    if (!w.observed.running()) continue;
+    if (!log.started()) log.start(w.observed.began());
+    now = cli::monotonic_now();
+    if (now < log.next()) continue;
+    const Interval& interval = log.take(now, w.observed.reading());
+    w.json_lines.add(interval, log.last_latencies());
+    if (!live) continue;
+    cli::say(fmt::format("{:>8}  {}\n", cli::format_duration(interval.from + interval.length),
+                         w.line(interval)));
   }
 }
 
@@ -96,7 +99,7 @@ Result<void> check_ends(const Ends& ends, EngineConfig& config) {
 
 Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
                   const Endpoint& target, const serve::ServeConfig& server,
-                  const std::vector<Program*>& programs, LiveLine& live) {
+                  const std::vector<Program*>& programs, const Watching& watching) {
   cli::StopSignals signals;
   std::vector<std::unique_ptr<serve::ServeProgram>> servers;
   std::vector<Program*> server_programs;
@@ -129,8 +132,9 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
     engine = std::move(*created);
   }
   if (Result<void> started = engine->start(); !started) return started.error();
-  if (!common.quiet && !common.json) cli::say(engine->describe() + "\n");
-  watch(common, *engine, live, signals);
+  if (!common.quiet && !common.json && !watching.quiet) cli::say(engine->describe() + "\n");
+  IntervalLog log(watching.interval);
+  watch(common, *engine, watching, signals, log);
   engine->stop();
   Ended ended;
   ended.engine = engine->finish();
@@ -140,6 +144,15 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
     ended.leaked = cli::leaked(server_engine->finish(), ended.complaints) || ended.leaked;
   }
   ended.counters = cli::collect_counters(*engine);
+  const Observed& observed = watching.observed;
+  if (!log.started() && observed.began() != Instant::never()) log.start(observed.began());
+  if (log.started()) {
+    const Instant end = observed.began() + observed.ran_for();
+    if (const Interval* rest = log.take_rest(end, observed.reading())) {
+      watching.json_lines.add(*rest, log.last_latencies());
+    }
+  }
+  ended.intervals = log.intervals();
   return ended;
 }
 

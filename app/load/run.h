@@ -9,6 +9,9 @@
 
 #include "cli/options.h"
 #include "cli/report.h"
+#include "load/interval_log.h"
+#include "load/report_options.h"
+#include "load/team.h"
 #include "serve/serve_program.h"
 
 namespace millrace::load {
@@ -29,14 +32,42 @@ const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& tar
 // behind a gateway, and of the sources' family. Puts the sources into the configuration.
 Result<void> check_ends(const Ends& ends, EngineConfig& config);
 
-// What a mode says while it runs.
-class LiveLine {
+// What the main thread asks of a run that goes on; a Team answers it.
+class Observed {
  public:
-  virtual ~LiveLine() = default;
-  // Whether the program is offering load: there is nothing to say before and after.
+  virtual ~Observed() = default;
+  // Whether load is offered: there is nothing to say before and after.
   [[nodiscard]] virtual bool running() const = 0;
-  // What has happened since the last call, `passed` ago; without a line's end.
-  virtual std::string line(Duration passed) = 0;
+  // Since when; never() before that.
+  [[nodiscard]] virtual Instant began() const = 0;
+  [[nodiscard]] virtual Reading reading() const = 0;
+  // When the workers have ended.
+  [[nodiscard]] virtual Duration ran_for() const = 0;
+};
+
+template <class Load>
+class ObservedTeam final : public Observed {
+ public:
+  explicit ObservedTeam(const Team<Load>& team) : team_(team) {}
+  [[nodiscard]] bool running() const override { return team_.running(); }
+  [[nodiscard]] Instant began() const override { return team_.began(); }
+  [[nodiscard]] Reading reading() const override { return team_.reading(); }
+  [[nodiscard]] Duration ran_for() const override { return team_.ran_for(); }
+
+ private:
+  const Team<Load>& team_;
+};
+
+// What a mode says of an interval, without a line's end.
+using LineOf = std::string (*)(const Interval& interval);
+
+// How a run is watched.
+struct Watching {
+  const Observed& observed;
+  LineOf line;
+  Duration interval;
+  JsonLines& json_lines;
+  bool quiet = false;  // no lines for people: stdout is JSON's
 };
 
 struct Ended {
@@ -44,6 +75,7 @@ struct Ended {
   EngineReport engine;
   bool leaked = false;
   std::string complaints;  // what leaked
+  std::vector<Interval> intervals;
 };
 
 // Runs `programs`, each on a worker, to their end, or until a signal asks for one. `server` is what
@@ -51,6 +83,6 @@ struct Ended {
 // wrong. Errors: a device's or a server's, before the first frame.
 Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
                   const Endpoint& target, const serve::ServeConfig& server,
-                  const std::vector<Program*>& programs, LiveLine& live);
+                  const std::vector<Program*>& programs, const Watching& watching);
 
 }  // namespace millrace::load

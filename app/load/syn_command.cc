@@ -15,28 +15,12 @@ namespace {
 constexpr uint16_t kHeaderBytesV4 = 40;
 constexpr uint16_t kHeaderBytesV6 = 60;
 
-class SynLine final : public LiveLine {
- public:
-  explicit SynLine(const Team<SynFlood>& team) : team_(team) {}
-
-  [[nodiscard]] bool running() const override { return team_.running(); }
-
-  std::string line(Duration passed) override {
-    const SynTotals now = sum_up(team_);
-    const auto rate = [&](uint64_t SynTotals::*count) {
-      return cli::format_rate(per_second(now.*count - before_.*count, passed));
-    };
-    std::string text =
-        fmt::format("SYNs {:>10}  SYN-ACKs {:>10}  RSTs {:>10}", rate(&SynTotals::sent),
-                    rate(&SynTotals::syn_acks), rate(&SynTotals::resets));
-    before_ = now;
-    return text;
-  }
-
- private:
-  const Team<SynFlood>& team_;
-  SynTotals before_;
-};
+std::string syn_line(const Interval& i) {
+  const auto rate = [&](uint64_t count) { return cli::format_rate(per_second(count, i.length)); };
+  return fmt::format("SYNs {:>10}  SYN-ACKs {:>10}  RSTs {:>10}",
+                     rate(i.gained.get(Count::kLaunched)), rate(i.gained.get(Count::kEstablished)),
+                     rate(i.gained.get(failure_of(CloseReason::kRefused))));
+}
 
 class SynCommand final : public ModeCommand {
  public:
@@ -78,7 +62,7 @@ class SynCommand final : public ModeCommand {
     plan_.mss = common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - headers);
     plan_.seed = static_cast<uint64_t>(cli::monotonic_now().ns);
     if (plan_.reset) config.shard.rst_per_second = UINT32_MAX;
-    return run_and_report<SynFlood, SynLine, SynOutcome>(config, loopback_server(), plan_);
+    return run_and_report<SynFlood, SynOutcome>(config, loopback_server(), syn_line, plan_);
   }
 
   [[nodiscard]] serve::ServeConfig loopback_server() const {

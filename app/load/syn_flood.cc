@@ -22,6 +22,9 @@ constexpr uint64_t mix(uint64_t x) {
   return x ^ (x >> 32);
 }
 
+// What a SYN's timestamp says, and its SYN-ACK says again: microseconds, for hours.
+uint32_t clock_of(Instant now) { return static_cast<uint32_t>(now.ns / 1000); }
+
 Sources sources_of(const SynPlan& plan) {
   if (plan.sources.empty()) return {{plan.address}, {}};
   return {{}, plan.sources};
@@ -51,6 +54,20 @@ SynFlood::SynFlood(const SynPlan& plan)
   if (plan.tcp.window_scale) syn_.window_shift = kWindowShift;
   syn_.key.peer = plan.target.address;
   syn_.key.peer_port = plan.target.port;
+}
+
+TallySnapshot SynFlood::snapshot() const {
+  TallySnapshot s;
+  const auto set = [&](Count count, const cli::Count& value) {
+    s.counts[static_cast<size_t>(count)] = value.get();
+  };
+  set(Count::kScheduled, counts_.scheduled);
+  set(Count::kSkippedLate, counts_.skipped);
+  set(Count::kEstablished, counts_.syn_acks);
+  set(Count::kLaunched, counts_.sent);
+  set(Count::kFramesSent, counts_.sent);
+  s.failures[static_cast<size_t>(failure_of(CloseReason::kRefused))] = counts_.resets.get();
+  return s;
 }
 
 Result<void> SynFlood::start(Shard& shard) {
@@ -96,6 +113,7 @@ void SynFlood::resolve(Shard& shard) {
   if (!resolving_since_) resolving_since_ = now_;
   const Result<std::optional<RawPath>> path = shard.raw_path(plan_.target.address);
   if (path && *path) {
+    if (now_ < plan_.start_at) return;
     path_ = **path;
     begin(shard);
   } else if (!path) {
@@ -113,7 +131,7 @@ void SynFlood::resolve(Shard& shard) {
 
 void SynFlood::begin(Shard& /*shard*/) {
   phase_ = Phase::kFlooding;
-  began_ = now_;
+  began_.store(now_, std::memory_order_relaxed);
   end_ = plan_.duration.ns == 0 ? Instant::never() : now_ + plan_.duration;
   if (plan_.rate != 0) {
     schedule_.emplace(plan_.rate, now_, kCatchUp, plan_.count != 0 ? plan_.count : UINT64_MAX);
@@ -124,7 +142,7 @@ void SynFlood::begin(Shard& /*shard*/) {
 // No more SYNs; answers may still come.
 void SynFlood::end_flooding() {
   running_.store(false, std::memory_order_relaxed);
-  ran_for_ = std::min(now_, end_) - began_;
+  ran_for_ = std::min(now_, end_) - began();
   answered_in_time_ = answered();
   if (schedule_) {
     const Instant last = std::min(now_, end_ - nanoseconds(1));
@@ -168,7 +186,7 @@ bool SynFlood::first_answer_to(uint64_t index) {
 
 // --- Segments -----------------------------------------------------------------------------------
 
-bool SynFlood::on_segment(Shard& /*shard*/, const RawSegment& segment) {
+bool SynFlood::on_segment(Shard& shard, const RawSegment& segment) {
   const bool is_reset = (segment.flags & kRawRst) != 0;
   const bool is_syn_ack = (segment.flags & kRawSyn) != 0;
   const std::optional<uint64_t> index = is_reset || is_syn_ack ? index_of(segment) : std::nullopt;
@@ -180,6 +198,10 @@ bool SynFlood::on_segment(Shard& /*shard*/, const RawSegment& segment) {
     counts_.repeated.add();
   } else {
     (is_reset ? counts_.resets : counts_.syn_acks).add();
+    if (segment.has_timestamps && syn_.has_timestamps && is_syn_ack) {
+      const uint32_t us = clock_of(shard.now()) - segment.ts_echo;
+      latencies_.record(Latency::kConnect, microseconds(us));
+    }
   }
   return is_reset || !plan_.reset;
 }
@@ -196,7 +218,7 @@ bool SynFlood::has_output() const { return allowed() != 0; }
 
 size_t SynFlood::transmit(Shard& shard, std::span<TxFrame> out) {
   const auto wanted = static_cast<size_t>(std::min<uint64_t>(out.size(), allowed()));
-  syn_.ts_value = static_cast<uint32_t>(now_.ns / 1'000'000);
+  syn_.ts_value = clock_of(now_);
   size_t filled = 0;
   for (size_t looks = 0; filled < wanted && looks < kLooksMax; ++looks, advance()) {
     syn_.key.local = sources_.next();

@@ -20,8 +20,10 @@
 #include <vector>
 
 #include "cli/count.h"
+#include "load/latency.h"
 #include "load/schedule.h"
 #include "load/sources.h"
+#include "load/tally.h"
 #include "millrace/engine.h"
 
 namespace millrace::load {
@@ -38,6 +40,7 @@ struct SynPlan {
   uint16_t mss = 1460;
   TcpOptions tcp;  // which other options a SYN carries
   uint64_t seed = 1;
+  Instant start_at;  // no SYN before; of the shard's clock
 };
 
 struct SynCounts {
@@ -67,6 +70,13 @@ class SynFlood final : public Program, private RawHandler {
 
   // --- For other threads, at any time ---------------------------------------------------------
   [[nodiscard]] const SynCounts& counts() const { return counts_; }
+  // The same in the words of connections: SYNs launch them, SYN-ACKs establish them, RSTs refuse
+  // them.
+  [[nodiscard]] TallySnapshot snapshot() const;
+  // From SYN to SYN-ACK, by the clock in the timestamp that comes back: nothing without timestamps.
+  [[nodiscard]] const Latencies& latencies() const { return latencies_; }
+  // never(): nothing was sent.
+  [[nodiscard]] Instant began() const { return began_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool running() const { return running_.load(std::memory_order_relaxed); }
 
   // --- When the worker has ended --------------------------------------------------------------
@@ -101,6 +111,7 @@ class SynFlood final : public Program, private RawHandler {
   std::vector<uint64_t> answered_;  // a bit for each of the last kWindow SYNs
   std::optional<Schedule> schedule_;
   SynCounts counts_;
+  Latencies latencies_;
 
   Phase phase_ = Phase::kResolving;
   std::atomic<bool> running_{false};
@@ -111,7 +122,7 @@ class SynFlood final : public Program, private RawHandler {
   uint64_t next_ = 0;         // the number of the next SYN
   uint32_t next_port_ = 0;    // of SYN next_
   uint64_t next_source_ = 0;  // the same
-  Instant began_;
+  std::atomic<Instant> began_{Instant::never()};
   Instant end_;
   Duration ran_for_;
   uint64_t answered_in_time_ = 0;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "load/figures.h"
+#include "load/report_parts.h"
 
 namespace millrace::load {
 namespace {
@@ -39,6 +40,8 @@ bool succeeded(const SynOutcome& o) {
   return o.program.error().empty() && sum_up(o.program).sent != 0;
 }
 
+bool sound(const SynOutcome& o) { return succeeded(o); }
+
 std::string to_text(const SynOutcome& o) {
   const SynTotals counts = sum_up(o.program);
   const uint64_t tuples = o.program.members().front()->tuples();
@@ -63,6 +66,9 @@ std::string to_text(const SynOutcome& o) {
     out += figure_line("arrivals", counts.scheduled, "");
     out += figure_line_if_any("  skipped: late", counts.skipped);
   }
+  const Reading all = o.program.reading();
+  out += latency_table(all.latencies);
+  out += to_text(judge(all, o.engine, ran, o.plan.rate != 0));
   return out + "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
 }
 
@@ -91,9 +97,12 @@ nlohmann::json to_json(const SynOutcome& o) {
         {"repeated", counts.repeated},
         {"foreign", counts.foreign},
         {"per_second", per_second(answered_in_time(o.program), ran)}}},
+      {"began", began_json(o.program.began())},
       {"succeeded", succeeded(o)},
-      {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
   };
+  const Reading all = o.program.reading();
+  add_measured(json, all, o.intervals, judge(all, o.engine, ran, o.plan.rate != 0), o.counters,
+               o.engine);
   if (!o.program.error().empty()) json["error"] = o.program.error();
   return json;
 }

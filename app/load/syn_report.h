@@ -5,8 +5,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/report.h"
+#include "load/interval_log.h"
 #include "load/syn_flood.h"
 #include "load/team.h"
 
@@ -18,6 +20,7 @@ struct SynOutcome {
   const Team<SynFlood>& program;
   const cli::CounterTotals& counters;
   const EngineReport& engine;
+  const std::vector<Interval>* intervals = nullptr;
 };
 
 // What all workers counted, at one time.
@@ -37,5 +40,8 @@ struct SynTotals {
 
 // Whether anything was sent; that nobody answers may be just what was to be shown.
 [[nodiscard]] bool succeeded(const SynOutcome& outcome);
+
+// The same, whatever failed.
+[[nodiscard]] bool sound(const SynOutcome& outcome);
 
 }  // namespace millrace::load

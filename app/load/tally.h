@@ -41,8 +41,13 @@ enum class Count : uint8_t {
   kBytesReceived,
   // First connections, opened until the target answers. Not part of the others.
   kProbes,
+  // What the stack did since load was first offered.
+  kFramesSent,
+  kFramesReceived,
+  kRetransmissions,     // segments, SYNs among them
+  kSynRetransmissions,  // of them; how long those connections took is in the histogram as it is
 };
-inline constexpr size_t kCountCount = static_cast<size_t>(Count::kProbes) + 1;
+inline constexpr size_t kCountCount = static_cast<size_t>(Count::kSynRetransmissions) + 1;
 
 // Why a connection failed: the stack's reason, or the generator's own. The first values are those
 // of CloseReason.

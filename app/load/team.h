@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "load/interval_log.h"
 #include "load/tally.h"
 #include "millrace/engine.h"
-#include "millrace/histogram.h"
 
 namespace millrace::load {
 
@@ -43,6 +43,7 @@ class Team {
     return std::any_of(members_.begin(), members_.end(),
                        [](const Load* member) { return member->running(); });
   }
+  // never(): none of them has.
   [[nodiscard]] Instant began() const {
     Instant first = Instant::never();
     for (const Load* member : members_) first = std::min(first, member->began());
@@ -65,7 +66,7 @@ class Team {
   }
   [[nodiscard]] TallySnapshot totals() const {
     TallySnapshot sum;
-    for (const Load* member : members_) sum += member->tally().snapshot();
+    for (const Load* member : members_) sum += member->snapshot();
     return sum;
   }
   [[nodiscard]] TallySnapshot when_time_was_up() const {
@@ -73,9 +74,11 @@ class Team {
     for (const Load* member : members_) sum += member->when_time_was_up();
     return sum;
   }
-  [[nodiscard]] Histogram times(const Histogram& (Load::*of)() const) const {
-    Histogram all;
-    for (const Load* member : members_) all.merge((member->*of)());
+  // May be asked while the members run.
+  [[nodiscard]] Reading reading() const {
+    Reading all;
+    all.counts = totals();
+    for (const Load* member : members_) all.latencies.merge(member->latencies());
     return all;
   }
 

@@ -33,7 +33,7 @@ std::vector<ThroughputPlan> divide(const ThroughputPlan& plan, size_t workers) {
 }
 
 Throughput::Throughput(const ThroughputPlan& plan)
-    : PacedProgram(plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp),
+    : PacedProgram(course_of(plan)),
       plan_(plan),
       pattern_(make_pattern()),
       clients_(plan.concurrency),
@@ -91,6 +91,7 @@ void Throughput::end(Shard& shard) {
     if (!info) continue;
     acknowledged_bytes_ -= uint64_t{info->unacked_bytes} + info->unsent_bytes;
     client.done = true;
+    client.closing_since = shard.now();
     progress(shard, slot);
     shard.shutdown(client.id);
   }
@@ -110,6 +111,7 @@ void Throughput::fail(Shard& shard, Client& client, Failure failure) {
 void Throughput::on_established(Shard& shard, ConnectionRef connection) {
   const auto slot = static_cast<uint32_t>(connection.cookie);
   tally_.add(Count::kEstablished);
+  latencies_.record(Latency::kConnect, shard.now() - deadlines_.armed_at(slot));
   progress(shard, slot);
   if (sends() && !clients_[slot].done) pump(shard, slot);
 }
@@ -149,7 +151,7 @@ void Throughput::on_peer_closed(Shard& shard, ConnectionRef connection) {
   shard.shutdown(connection.id);
 }
 
-void Throughput::on_closed(Shard& /*shard*/, ConnectionRef connection, CloseReason reason) {
+void Throughput::on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) {
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   deadlines_.disarm(slot);
@@ -158,6 +160,7 @@ void Throughput::on_closed(Shard& /*shard*/, ConnectionRef connection, CloseReas
     tally_.add(client.failure);
   } else if (client.done && reason == CloseReason::kNormal) {
     tally_.add(Count::kCompleted);
+    latencies_.record(Latency::kClose, shard.now() - client.closing_since);
   } else if (ending() && reason == CloseReason::kLocalAbort) {
     tally_.add(Count::kDrained);
   } else {

@@ -29,6 +29,7 @@ struct ThroughputPlan {
   Duration timeout = seconds(5);    // without progress; and for the target's first answer
   std::vector<Prefix> sources;      // addresses to connect from; empty: the interface's own
   TcpOptions tcp;
+  Instant start_at;  // no load before; of the shard's clock
 };
 
 // One plan for each of `workers`, or of fewer where there are not that many connections.
@@ -47,6 +48,7 @@ class Throughput final : public PacedProgram, private App {
     ConnectionId id;
     size_t sent = 0;      // how far into the pattern
     size_t received = 0;  // the same, of what comes back
+    Instant closing_since;
     Failure failure = Failure::kNone;
     bool done = false;  // its time is up; closing
   };

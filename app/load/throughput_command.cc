@@ -10,29 +10,14 @@
 namespace millrace::load {
 namespace {
 
-class ThroughputLine final : public LiveLine {
- public:
-  explicit ThroughputLine(const Team<Throughput>& team) : team_(team), before_(team.totals()) {}
-
-  [[nodiscard]] bool running() const override { return team_.running(); }
-
-  std::string line(Duration passed) override {
-    TallySnapshot gained = team_.totals();
-    const TallySnapshot after = gained;
-    gained -= before_;
-    before_ = after;
-    const auto rate = [&](Count count) {
-      return cli::format_bit_rate(per_second(gained.get(count), passed));
-    };
-    return fmt::format("open {:>9}  up {:>11}  down {:>11}  failed {:>7}",
-                       cli::format_count(after.open()), rate(Count::kBytesSent),
-                       rate(Count::kBytesReceived), cli::format_count(gained.failed()));
-  }
-
- private:
-  const Team<Throughput>& team_;
-  TallySnapshot before_;
-};
+std::string throughput_line(const Interval& i) {
+  const auto rate = [&](Count count) {
+    return cli::format_bit_rate(per_second(i.gained.get(count), i.length));
+  };
+  return fmt::format("open {:>9}  up {:>11}  down {:>11}  failed {:>7}", cli::format_count(i.open),
+                     rate(Count::kBytesSent), rate(Count::kBytesReceived),
+                     cli::format_count(i.gained.failed()));
+}
 
 class ThroughputCommand final : public ModeCommand {
  public:
@@ -63,8 +48,8 @@ class ThroughputCommand final : public ModeCommand {
   int run_on(EngineConfig& config) override {
     fill_in(plan_);
     config.shard.connections_max = std::max(config.shard.connections_max, plan_.concurrency + 64);
-    return run_and_report<Throughput, ThroughputLine, ThroughputOutcome>(config, loopback_server(),
-                                                                         plan_);
+    return run_and_report<Throughput, ThroughputOutcome>(config, loopback_server(), throughput_line,
+                                                         plan_);
   }
 
   [[nodiscard]] serve::ServeConfig loopback_server() const {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "load/figures.h"
+#include "load/report_parts.h"
 
 namespace millrace::load {
 namespace {
@@ -32,10 +33,12 @@ uint64_t received(const ThroughputOutcome& o) {
 
 }  // namespace
 
-bool succeeded(const ThroughputOutcome& o) {
+bool succeeded(const ThroughputOutcome& o) { return sound(o) && o.program.totals().failed() == 0; }
+
+bool sound(const ThroughputOutcome& o) {
   const TallySnapshot totals = o.program.totals();
-  return o.program.error().empty() && totals.failed() == 0 &&
-         residue(totals, std::nullopt).none() && acknowledged(o) + received(o) != 0;
+  return o.program.error().empty() && residue(totals, std::nullopt).none() &&
+         acknowledged(o) + received(o) != 0;
 }
 
 std::string to_text(const ThroughputOutcome& o) {
@@ -53,6 +56,10 @@ std::string to_text(const ThroughputOutcome& o) {
   };
   if (o.plan.direction != Direction::kDown) bytes("bytes acknowledged", acknowledged(o));
   if (o.plan.direction != Direction::kUp) bytes("bytes received", received(o));
+  out += frames_line(totals);
+  const Reading all = p.reading();
+  out += latency_table(all.latencies);
+  out += to_text(judge(all, o.engine, p.ran_for(), false));
   out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
   return out + connect_error_line(p);
 }
@@ -75,15 +82,21 @@ nlohmann::json to_json(const ThroughputOutcome& o) {
         {"completed", totals.get(Count::kCompleted)},
         {"failed", totals.failed()},
         {"drained", totals.get(Count::kDrained)},
+        {"frames_each", frames_json(totals)},
         {"failures", failures_json(totals)}}},
       {"bytes", {{"acknowledged", acknowledged(o)}, {"received", received(o)}}},
       {"bits_per_second",
        {{"up", 8 * per_second(acknowledged(o), p.ran_for())},
         {"down", 8 * per_second(received(o), p.ran_for())}}},
       {"unexplained", {{"connections", residue(totals, std::nullopt).connections}}},
+      {"retransmissions", totals.get(Count::kRetransmissions)},
+      {"syn_retransmissions", totals.get(Count::kSynRetransmissions)},
+      {"began", began_json(p.began())},
       {"succeeded", succeeded(o)},
-      {"stack", cli::stack_totals_to_json(o.counters, o.engine)},
   };
+  const Reading all = p.reading();
+  add_measured(json, all, o.intervals, judge(all, o.engine, p.ran_for(), false), o.counters,
+               o.engine);
   add_errors(json, p);
   return json;
 }

@@ -5,8 +5,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/report.h"
+#include "load/interval_log.h"
 #include "load/team.h"
 #include "load/throughput.h"
 
@@ -18,6 +20,7 @@ struct ThroughputOutcome {
   const Team<Throughput>& program;
   const cli::CounterTotals& counters;
   const EngineReport& engine;
+  const std::vector<Interval>* intervals = nullptr;
 };
 
 [[nodiscard]] std::string to_text(const ThroughputOutcome& outcome);
@@ -25,5 +28,8 @@ struct ThroughputOutcome {
 
 // Whether bytes were moved, and every connection ended as it was meant to.
 [[nodiscard]] bool succeeded(const ThroughputOutcome& outcome);
+
+// The same, whatever failed.
+[[nodiscard]] bool sound(const ThroughputOutcome& outcome);
 
 }  // namespace millrace::load

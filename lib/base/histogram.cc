@@ -22,6 +22,14 @@ void Histogram::reset() {
   clamped_.value.store(0, std::memory_order_relaxed);
 }
 
+void Histogram::add(size_t bucket, uint64_t n) {
+  if (n == 0) return;
+  bump(counts_[bucket], n);
+  max_ns_.value.store(std::max(max_ns_.value.load(std::memory_order_relaxed),
+                               std::min(bucket_last_ns(bucket), static_cast<uint64_t>(kMax.ns))),
+                      std::memory_order_relaxed);
+}
+
 void Histogram::merge(const Histogram& other) {
   for (size_t i = 0; i < kBucketCount; ++i) {
     if (const uint64_t n = other.bucket_count(i); n != 0) {

@@ -60,6 +60,9 @@ class Histogram {
 
   // Writer only: as if new.
   void reset();
+  // Writer only: `n` lengths at once, of which only the bucket is known; max() becomes the upper
+  // end of that. Requires: bucket < kBucketCount.
+  void add(size_t bucket, uint64_t n);
 
   // Adds what `other` holds. `other` may be written meanwhile; this histogram may not.
   void merge(const Histogram& other);

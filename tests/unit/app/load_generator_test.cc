@@ -12,45 +12,10 @@
 #include <string_view>
 #include <utility>
 
-#include "serve/serve_program.h"
-#include "unit/app/load_pair.h"
+#include "unit/app/load_servers.h"
 
 namespace millrace::load {
 namespace {
-
-constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-serve::ServeConfig http_service() {
-  serve::ServeConfig config;
-  config.http_port = MadeUpServer::kPort;
-  return config;
-}
-
-serve::ServeConfig echo_service() {
-  serve::ServeConfig config;
-  config.echo_port = MadeUpServer::kPort;
-  return config;
-}
-
-MadeUpServer answering(std::string text) {
-  return MadeUpServer([text](Shard& s, ConnectionId id, std::string_view) { say(s, id, text); });
-}
-
-// Accepts connections and says nothing.
-MadeUpServer silent() { return MadeUpServer({}); }
-
-const ExchangeConfig kEcho64{.protocol = Protocol::kEcho, .request_bytes = 64};
-
-// Nothing unexplained, nothing kept.
-void expect_in_order(LoadPair& pair, const Plan& plan) {
-  std::optional<Count> arrived;
-  if (plan.rate != 0) arrived = plan.mode == Mode::kCps ? Count::kLaunched : Count::kRequests;
-  EXPECT_TRUE(residue(pair.tally(), arrived).none());
-  EXPECT_EQ(pair.client().use().connections, 0u);
-  EXPECT_EQ(pair.client().use().half_open, 0u);
-  EXPECT_EQ(pair.client().use().small_blocks, 0u);
-  EXPECT_EQ(pair.client().use().large_blocks, 0u);
-}
 
 // --- What is said -------------------------------------------------------------------------------
 
@@ -67,8 +32,8 @@ TEST(Generator, OpensAConnectionForEachRequest) {
   EXPECT_EQ(pair.get(Count::kResponses), 100u);
   EXPECT_EQ(server.counts().requests.get(), 100u);
   EXPECT_EQ(pair.failures(), "");
-  EXPECT_EQ(pair.generator().connect_times().count(), 100u);
-  EXPECT_EQ(pair.generator().response_times().count(), 100u);
+  EXPECT_EQ(pair.generator().latencies().of(Latency::kConnect).count(), 100u);
+  EXPECT_EQ(pair.generator().latencies().of(Latency::kResponse).count(), 100u);
   expect_in_order(pair, plan);
 }
 
@@ -92,13 +57,43 @@ TEST(Generator, MeasuresEachStepFromItsBeginning) {
   const Plan plan{.concurrency = 1, .duration = {}, .count = 3};
   LoadPair pair(plan, kEcho64, server);
   ASSERT_TRUE(pair.run());
-  for (const Histogram* times :
-       {&pair.generator().connect_times(), &pair.generator().response_times()}) {
-    EXPECT_EQ(times->count(), 3u);
-    EXPECT_NEAR(static_cast<double>(times->min().ns), 200'000, 200);
-    EXPECT_NEAR(static_cast<double>(times->max().ns), 200'000, 200);
+  for (const Latency latency :
+       {Latency::kConnect, Latency::kFirstByte, Latency::kResponse, Latency::kClose}) {
+    const Histogram& times = pair.generator().latencies().of(latency);
+    EXPECT_EQ(times.count(), 3u);
+    EXPECT_NEAR(static_cast<double>(times.min().ns), 200'000, 200);
+    EXPECT_NEAR(static_cast<double>(times.max().ns), 200'000, 200);
   }
-  EXPECT_EQ(pair.generator().scheduled_times().count(), 0u);
+  EXPECT_EQ(pair.generator().latencies().of(Latency::kFromSchedule).count(), 0u);
+}
+
+TEST(Generator, TellsTheFirstByteFromTheLast) {
+  serve::ServeProgram server(http_service());
+  const Plan plan{.concurrency = 1, .duration = {}, .count = 1};
+  LoadPair pair(plan, {.path = "/bytes/1000000", .response_bytes = 1'000'000}, server);
+  ASSERT_TRUE(pair.run());
+  const Latencies& times = pair.generator().latencies();
+  EXPECT_NEAR(times.of(Latency::kFirstByte).max().seconds(), 200e-6, 1e-6);
+  EXPECT_GT(times.of(Latency::kResponse).max(), microseconds(400));
+}
+
+TEST(Generator, ARepeatedSynCountsApartAndStaysInTheDistribution) {
+  serve::ServeProgram server(http_service());
+  const Plan plan{.concurrency = 1, .rate = 1, .duration = {}, .count = 2};
+  LoadPair pair(plan, {}, server);
+  ASSERT_TRUE(pair.probe());
+  pair.pass(milliseconds(500));
+  EXPECT_EQ(pair.get(Count::kSynRetransmissions), 0u);
+  pair.cut(true, false);
+  pair.pass(milliseconds(600));  // the second one's SYN is lost
+  pair.cut(false, false);
+  ASSERT_TRUE(pair.run());
+  EXPECT_EQ(pair.get(Count::kCompleted), 2u);
+  EXPECT_EQ(pair.get(Count::kSynRetransmissions), 1u);
+  EXPECT_EQ(pair.get(Count::kRetransmissions), 1u);
+  const Histogram& connect = pair.generator().latencies().of(Latency::kConnect);
+  EXPECT_EQ(connect.count(), 2u);
+  EXPECT_GE(connect.max(), milliseconds(999));  // RFC 6298's first timeout
 }
 
 TEST(Generator, SendsARequestThatDoesNotFitAtOnce) {
@@ -402,7 +397,7 @@ TEST(GeneratorRate, ArrivalsComeEvenlyAndAreAllServed) {
   EXPECT_EQ(pair.get(Count::kLaunched), 1000u);
   EXPECT_EQ(pair.get(Count::kCompleted), 1000u);
   EXPECT_EQ(pair.tally().skipped(), 0u);
-  EXPECT_EQ(pair.generator().scheduled_times().count(), 1000u);
+  EXPECT_EQ(pair.generator().latencies().of(Latency::kFromSchedule).count(), 1000u);
   expect_in_order(pair, plan);
 }
 
@@ -440,8 +435,8 @@ TEST(GeneratorRate, AStallShowsInTheTimesFromTheSchedule) {
   pair.stall(milliseconds(50));
   ASSERT_TRUE(pair.run());
   EXPECT_EQ(pair.get(Count::kResponses), 1000u);
-  EXPECT_LT(pair.generator().response_times().percentile(99), milliseconds(1));
-  EXPECT_GT(pair.generator().scheduled_times().max(), milliseconds(49));
+  EXPECT_LT(pair.generator().latencies().of(Latency::kResponse).percentile(99), milliseconds(1));
+  EXPECT_GT(pair.generator().latencies().of(Latency::kFromSchedule).max(), milliseconds(49));
 }
 
 TEST(GeneratorRate, ALongStallIsCaughtUpInPart) {
@@ -529,166 +524,6 @@ TEST(GeneratorRamp, ReplacesWhatHasEnded) {
     pair.pass(LoadPair::kStep);
   }
   EXPECT_GT(pair.get(Count::kLaunched), 100u);
-}
-
-// --- The first answer ---------------------------------------------------------------------------
-
-TEST(GeneratorProbe, WaitsForATargetThatComesLate) {
-  serve::ServeProgram server(http_service());
-  const Plan plan{.concurrency = 1, .duration = {}, .count = 1, .timeout = seconds(5)};
-  LoadPair pair(plan, {}, server);
-  pair.cut(true, true);
-  pair.pass(seconds(2));
-  EXPECT_EQ(pair.get(Count::kLaunched), 0u);
-  pair.cut(false, false);
-  ASSERT_TRUE(pair.run());
-  EXPECT_EQ(pair.get(Count::kCompleted), 1u);
-  EXPECT_EQ(pair.generator().error(), "");
-  EXPECT_LT(pair.generator().ran_for(), milliseconds(10));
-}
-
-std::string probe_error(LoadPair& pair) {
-  EXPECT_TRUE(pair.run());
-  EXPECT_EQ(pair.get(Count::kLaunched), 0u);
-  return pair.generator().error();
-}
-
-TEST(GeneratorProbe, ARefusalIsAnAnswer) {
-  serve::ServeProgram server(http_service());
-  LoadPair pair({.target = {LoadPair::kTarget.address, 81}, .timeout = seconds(5)}, {}, server);
-  const Instant began = pair.now();
-  EXPECT_EQ(probe_error(pair),
-            "10.0.0.1:81 answers with RST (refused): nothing listens on that "
-            "port");
-  EXPECT_LT(pair.now() - began, milliseconds(200));
-}
-
-TEST(GeneratorProbe, SaysThatNobodyAnswersArp) {
-  serve::ServeProgram server(http_service());
-  LoadPair pair({.target = {IpAddress::v4(0x0a000063), 80}, .timeout = seconds(8)}, {}, server);
-  EXPECT_EQ(
-      probe_error(pair),
-      "10.0.0.99:80 or its gateway does not answer on the link (neighbor-unreachable): check the "
-      "address, the network, and that the peer is up");
-}
-
-TEST(GeneratorProbe, SaysThatNobodyAnswers) {
-  serve::ServeProgram server(http_service());
-  LoadPair pair({.timeout = seconds(1)}, {}, server);
-  pair.pass(LoadPair::kStep * 3);  // ARP
-  pair.cut(true, true);
-  EXPECT_EQ(probe_error(pair),
-            "10.0.0.1:80 does not answer (connect-timeout): check that it is up "
-            "and can be reached");
-}
-
-// --- The end ------------------------------------------------------------------------------------
-
-TEST(GeneratorEnd, LetsRequestsFinishThatAreUnderWay) {
-  struct Slow final : Program, App {
-    std::multimap<Instant, ConnectionId> due;
-    Result<void> start(Shard& s) override {
-      EXPECT_TRUE(s.listen({{}, MadeUpServer::kPort}, *this).ok());
-      return {};
-    }
-    void turn(Shard& s) override {
-      while (!due.empty() && due.begin()->first <= s.now()) {
-        say(s, due.begin()->second, kOk);
-        due.erase(due.begin());
-      }
-    }
-    void on_established(Shard&, ConnectionRef) override {}
-    size_t on_data(Shard& s, ConnectionRef c, std::span<const std::byte> d) override {
-      due.emplace(s.now() + milliseconds(300), c.id);
-      return d.size();
-    }
-    void on_closed(Shard&, ConnectionRef, CloseReason) override {}
-  } slow;
-  const Plan plan{.mode = Mode::kRps, .concurrency = 3, .duration = seconds(1)};
-  LoadPair pair(plan, {}, slow);
-  ASSERT_TRUE(pair.run());
-  EXPECT_EQ(pair.generator().when_time_was_up().get(Count::kResponses), 9u);
-  EXPECT_EQ(pair.get(Count::kResponses), 12u);
-  EXPECT_EQ(pair.get(Count::kCompleted), 3u);
-  EXPECT_EQ(pair.get(Count::kDrained), 0u);
-  EXPECT_EQ(pair.generator().ran_for(), seconds(1));
-  expect_in_order(pair, plan);
-}
-
-TEST(GeneratorEnd, CutsShortWhatDoesNotFinishAndCallsItNoFailure) {
-  MadeUpServer server = silent();
-  const Plan plan{.concurrency = 3, .duration = seconds(1), .timeout = seconds(60)};
-  LoadPair pair(plan, {}, server);
-  ASSERT_TRUE(pair.probe());
-  const Instant began = pair.now();
-  ASSERT_TRUE(pair.run());
-  EXPECT_EQ(pair.failures(), "");
-  EXPECT_EQ(pair.get(Count::kDrained), 3u);
-  EXPECT_EQ(pair.get(Count::kRequestsDrained), 3u);
-  EXPECT_LT(pair.now() - began, milliseconds(3010));  // a second of load, two of grace
-  expect_in_order(pair, plan);
-}
-
-TEST(GeneratorEnd, DrainsWhatIsStillConnecting) {
-  serve::ServeProgram server(http_service());
-  for (const CloseBy close : {CloseBy::kClient, CloseBy::kServer, CloseBy::kReset}) {
-    const Plan plan{
-        .concurrency = 3, .duration = milliseconds(500), .timeout = seconds(5), .close = close};
-    LoadPair pair(plan, {}, server);
-    ASSERT_TRUE(pair.probe());
-    pair.cut(true, true);  // the first SYNs are on the wire, and arrive; their answers do not
-    ASSERT_TRUE(pair.run());
-    EXPECT_EQ(pair.failures(), "");
-    EXPECT_EQ(pair.get(Count::kCompleted), 0u) << static_cast<int>(close);
-    EXPECT_EQ(pair.get(Count::kDrained), 3u) << static_cast<int>(close);
-    expect_in_order(pair, plan);
-  }
-}
-
-TEST(GeneratorEnd, AConnectionThatOpensTooLateIsDrained) {
-  serve::ServeProgram server(http_service());
-  const Plan plan{.concurrency = 3, .duration = milliseconds(500), .timeout = seconds(5)};
-  LoadPair pair(plan, {}, server);
-  ASSERT_TRUE(pair.probe());
-  pair.cut(true, true);
-  while (pair.generator().running()) pair.pass(LoadPair::kStep);
-  pair.cut(false, false);
-  ASSERT_TRUE(pair.run());
-  EXPECT_EQ(pair.get(Count::kRequests), 0u);
-  EXPECT_EQ(pair.get(Count::kCompleted), 0u);
-  EXPECT_EQ(pair.get(Count::kDrained), 3u);
-  expect_in_order(pair, plan);
-}
-
-TEST(GeneratorEnd, StopEndsARunAtOnce) {
-  serve::ServeProgram server(http_service());
-  for (const Mode mode : {Mode::kCps, Mode::kRps}) {
-    for (const uint64_t rate : {uint64_t{0}, uint64_t{500}}) {
-      const Plan plan{.mode = mode, .concurrency = 8, .rate = rate, .duration = {}};
-      LoadPair pair(plan, {}, server);
-      ASSERT_TRUE(pair.probe());
-      pair.pass(milliseconds(50));
-      pair.stop();
-      const Instant stopped = pair.now();
-      ASSERT_TRUE(pair.run());
-      EXPECT_LT(pair.now() - stopped, milliseconds(5));
-      EXPECT_EQ(pair.generator().ran_for(), milliseconds(50));
-      EXPECT_EQ(pair.failures(), "");
-      EXPECT_GT(pair.get(Count::kResponses), 20u);
-      expect_in_order(pair, plan);
-    }
-  }
-}
-
-TEST(GeneratorEnd, StopBeforeTheFirstAnswerSaysSo) {
-  serve::ServeProgram server(http_service());
-  LoadPair pair({.timeout = seconds(60)}, {}, server);
-  pair.cut(true, true);
-  pair.pass(seconds(1));
-  pair.stop();
-  ASSERT_TRUE(pair.run());
-  EXPECT_EQ(pair.get(Count::kLaunched), 0u);
-  EXPECT_EQ(pair.generator().error(), "stopped before 10.0.0.1:80 had answered");
 }
 
 }  // namespace

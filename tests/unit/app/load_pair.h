@@ -62,6 +62,7 @@ class LoadPair : private GeneratorParts, public ProgramPair {
     }
     return out;
   }
+  [[nodiscard]] Reading reading() const { return team_.reading(); }
   // What the reports are made of; valid for as long as this pair lives.
   Outcome outcome() { return {plan_, "loopback", team_, counters(), report()}; }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "load/hdr_text.h"
 #include "serve/serve_program.h"
 #include "unit/app/load_pair.h"
 
@@ -144,14 +145,24 @@ TEST_F(ReportOfAGoodRun, InJson) {
   EXPECT_EQ(json["bytes"], nlohmann::json({{"sent", 100'000}, {"received", 100'000}}));
   EXPECT_EQ(json["unexplained"],
             nlohmann::json({{"arrivals", 0}, {"connections", 0}, {"requests", 0}}));
-  for (const char* times : {"connect", "response"}) {
+  for (const char* times : {"connect", "first_byte", "response", "close"}) {
     EXPECT_EQ(json["latency_us"][times]["count"], 1000);
-    for (const char* figure : {"min", "mean", "p50", "p90", "p99", "p99_9", "max"}) {
+    for (const char* figure :
+         {"min", "mean", "p50", "p75", "p90", "p95", "p99", "p99_9", "p99_99", "max"}) {
       EXPECT_NEAR(json["latency_us"][times][figure].get<double>(), 200, 0.2) << figure;
     }
   }
   // From the moment an arrival was due: a handshake and a request.
+  EXPECT_NEAR(json["latency_us"]["connect_from_schedule"]["p50"].get<double>(), 200, 0.2);
   EXPECT_NEAR(json["latency_us"]["from_schedule"]["p50"].get<double>(), 400, 0.4);
+  EXPECT_EQ(json["latency_us"]["lateness"]["max"], 0.0);
+  for (const char* times : {"connect", "from_schedule", "lateness"}) {
+    EXPECT_EQ(decode_hdr(json["histograms"][times].get<std::string>()).value().count(), 1000u);
+  }
+  EXPECT_EQ(json["syn_retransmissions"], 0);
+  EXPECT_EQ(json["verdict"]["limit"], "plan");
+  // SYN, ACK with the request, ACK of the response with FIN, ACK of the server's FIN.
+  EXPECT_NEAR(json["connections"]["frames_each"]["out"].get<double>(), 4, 0.01);
   EXPECT_GT(json["stack"]["counters"].size(), 0u);
 }
 
@@ -167,8 +178,11 @@ TEST_F(ReportOfAGoodRun, AsText) {
   has("\narrivals                    1,000            \n");
   has("\nbytes sent                100,000  800 kbit/s\n");
   has("\nframes/connection ");
-  has("\n  connect             1,000    200 us    200 us    200 us    200 us    200 us    200 "
-      "us\n");
+  has("\n  connect                       1,000    200 us    200 us    200 us    200 us    200 us   "
+      " "
+      "200 us\n");
+  has("\n  close                         1,000 ");
+  has("\nlimited by: plan (all that was asked for was offered in time)\n");
   for (const char* absent : {"failed", "drained", "skipped", "unexplained", "opened"}) {
     EXPECT_EQ(text.find(absent), std::string::npos) << absent << " is in\n" << text;
   }
@@ -227,6 +241,8 @@ TEST(Report, OfATargetThatWasNeverLoaded) {
   EXPECT_EQ(json["error"], "10.0.0.1:81 answers with RST (refused): nothing listens on that port");
   EXPECT_EQ(json["connections"]["per_second"], 0.0);
   EXPECT_EQ(json["seconds"], 0.0);
+  EXPECT_TRUE(json["began"].is_null());
+  EXPECT_EQ(json["verdict"]["limit"], "unknown");
 }
 
 TEST(Report, OfARunWithoutOneCompletedConnectionIsNoSuccess) {

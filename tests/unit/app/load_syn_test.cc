@@ -106,6 +106,19 @@ TEST(SynFlood, SilenceIsCountedOnceTheTimeoutIsOver) {
   EXPECT_EQ(json["answers"]["none"], 1000 - run.counts().syn_acks.get());
 }
 
+TEST(SynFlood, MeasuresByTheTimestampThatComesBack) {
+  for (const bool timestamps : {true, false}) {
+    SynPlan plan = plan_of(100);
+    plan.rate = 10'000;
+    plan.tcp.timestamps = timestamps;
+    SynRun run(plan);
+    ASSERT_TRUE(run.pair().run());
+    const nlohmann::json connect = to_json(run.outcome())["latency_us"]["connect"];
+    EXPECT_EQ(connect["count"], timestamps ? 100 : 0);
+    EXPECT_NEAR(connect["p50"].get<double>(), timestamps ? 200 : 0, 1);
+  }
+}
+
 TEST(SynFlood, ComesFromEveryAddressAndPortInTurn) {
   SynPlan plan = plan_of(300'000);  // more than there are tuples
   plan.sources = {Prefix::parse("10.9.0.0/30").value(), Prefix::parse("10.9.1.1/32").value()};
