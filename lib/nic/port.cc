@@ -468,6 +468,7 @@ Sharding Port::sharding() const {
 
 Port::Losses Port::losses() const {
   if (id_ == UINT16_MAX) return losses_at_close_;
+  if (queues_.empty()) return {};  // a driver without queues may look for them
   rte_eth_stats stats{};
   if (rte_eth_stats_get(id_, &stats) != 0) return {};
   return {stats.imissed, stats.rx_nombuf};
