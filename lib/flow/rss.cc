@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "flow/rss.h"
 
+#include <array>
 #include <bit>
 
 #include "base/check.h"
+#include "base/random.h"
 
 namespace millrace::flow {
 namespace {
@@ -16,6 +18,30 @@ uint32_t window(std::span<const uint8_t> key, size_t first) {
     bits = bits << 8 | (at < key.size() ? key[at] : 0);
   }
   return static_cast<uint32_t>(bits >> (8 - first % 8));
+}
+
+// Whether the lowest bits of the hash, as many as the largest table asks for, can be brought to any
+// value by the bits of a port alone: wherever it stands, sender's or receiver's.
+bool spreads_ports(std::span<const uint8_t> key) {
+  constexpr uint32_t kMask = Sharding::kTableMax - 1;
+  for (const size_t at : {8u, 10u, 32u, 34u}) {
+    std::array<uint32_t, std::bit_width(kMask)> pivots{};  // by their highest bit
+    size_t rank = 0;
+    for (size_t bit = 0; bit < 16; ++bit) {
+      uint32_t row = window(key, 8 * at + bit) & kMask;
+      while (row != 0) {
+        uint32_t& pivot = pivots[static_cast<size_t>(std::bit_width(row)) - 1];
+        if (pivot == 0) {
+          pivot = row;
+          ++rank;
+          break;
+        }
+        row ^= pivot;
+      }
+    }
+    if (rank != pivots.size()) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -52,13 +78,12 @@ Rss::Rss(const Sharding& sharding)
       table_(sharding.rss_table),
       mask_(std::has_single_bit(table_.size()) ? static_cast<uint32_t>(table_.size() - 1) : 0) {}
 
-std::vector<uint8_t> symmetric_key(uint64_t random) {
-  auto word = static_cast<uint16_t>(random);
-  if (std::popcount(word) % 2 == 0) word ^= 1;
+std::vector<uint8_t> random_key(uint64_t random) {
+  base::Random bits(random);
   std::vector<uint8_t> key(Sharding::kKeyBytesMax);
-  for (size_t i = 0; i < key.size(); ++i) {
-    key[i] = static_cast<uint8_t>(i % 2 == 0 ? word >> 8 : word & 0xff);
-  }
+  do {  // some 2 in 100 keys will not do
+    for (uint8_t& byte : key) byte = static_cast<uint8_t>(bits.next() >> 56);
+  } while (!spreads_ports(key));
   return key;
 }
 

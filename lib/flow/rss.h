@@ -76,10 +76,13 @@ class Rss {
   uint32_t mask_;  // 0: the table's size is no power of two, or 1
 };
 
-// A key of which every hash is the same in both directions, and every bit of its lower half depends
-// on every port: two bytes over and over, of odd weight (the only kind that maps ports to hashes
-// one to one). `random` supplies the two bytes.
-std::vector<uint8_t> symmetric_key(uint64_t random);
+// A key of the largest size, all of it drawn from `random`, so that nobody who does not know it can
+// tell which tuples have a shard in common. Not the usual symmetric kind, the same two bytes over
+// and over: by such a key a hash depends on no more than the sum, by exclusive or, of the tuple's
+// 16-bit words, and whoever keeps that sum the same sends everything to one shard, whatever the key
+// is. Ensures: tables of all sizes have the same number of ports for each entry, of ours and of a
+// peer's, in both families.
+std::vector<uint8_t> random_key(uint64_t random);
 
 // A table of `size` entries that names each of `shards` in turn.
 std::vector<uint16_t> even_table(size_t size, uint16_t shards);

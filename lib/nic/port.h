@@ -36,7 +36,7 @@ struct PortWish {
   uint16_t workers = 1;
   uint16_t queues = 1;        // pairs, at most as many as workers; fewer where the device has fewer
   std::vector<int32_t> cpus;  // of the workers, where they are pinned: their buffers lie near
-  std::vector<uint8_t> rss_key;  // empty: a symmetric one from `random`
+  std::vector<uint8_t> rss_key;  // empty: one from `random`
   uint64_t random = 0;
 };
 

@@ -31,7 +31,7 @@ RssPlan plan_rss(const rte_eth_dev_info& info, uint16_t workers, uint16_t queues
   plan.by_device = queues > 1 && plan.hash_types != 0 && info.reta_size >= 1 &&
                    info.reta_size <= Sharding::kTableMax &&
                    info.hash_key_size <= Sharding::kKeyBytesMax;
-  plan.key = key.empty() ? flow::symmetric_key(random) : key;
+  plan.key = key.empty() ? flow::random_key(random) : key;
   if (plan.by_device) {
     // What a device wants beyond 40 bytes has no part in the hash of a TCP tuple.
     plan.key.resize(std::max<size_t>(info.hash_key_size, Sharding::kKeyBytesMin));

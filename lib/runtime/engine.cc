@@ -189,7 +189,7 @@ Sharding Engine::Impl::sharding(const EngineConfig& config) const {
   return {.index = 0,
           .count = count,
           .rss_key =
-              config.rss_key.empty() ? flow::symmetric_key(runtime::draw_seed()) : config.rss_key,
+              config.rss_key.empty() ? flow::random_key(runtime::draw_seed()) : config.rss_key,
           .rss_table = flow::even_table(Sharding::kTableMax, count)};
 }
 

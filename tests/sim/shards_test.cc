@@ -20,7 +20,7 @@ Scenario with_shards(uint64_t seed) {
   for (HostPlan& host : scenario.hosts) {
     const auto count = static_cast<uint16_t>(random.between(1, 5));
     host.shard.sharding = {.count = count,
-                           .rss_key = flow::symmetric_key(random.next()),
+                           .rss_key = flow::random_key(random.next()),
                            .rss_table = flow::even_table(random.between(5, 512), count)};
   }
   return scenario;

@@ -69,7 +69,7 @@ struct EngineConfig {
   // (memif, vhost, virtio-user: the other end would have to have as many). Workers without a queue
   // get their frames from those that have one.
   uint16_t queues = 0;
-  std::vector<uint8_t> rss_key;  // 40 to 52 bytes; empty: a symmetric one, drawn from the system
+  std::vector<uint8_t> rss_key;         // 40 to 52 bytes; empty: drawn from the system
   std::vector<int> connections_files;   // ShardConfig::connections_file of each worker; or empty
   int heir_of = 0;                      // a dead process of ours whose files are to be removed
   Duration drain_timeout = seconds(2);  // from stop() until what is left is aborted

@@ -26,13 +26,16 @@ std::vector<KeyKind> all_keys() {
   base::Random random(7);
   std::vector<uint8_t> any(52);
   for (uint8_t& byte : any) byte = static_cast<uint8_t>(random.next());
+  std::vector<uint8_t> symmetric(40);
+  for (size_t i = 0; i < symmetric.size(); ++i) symmetric[i] = i % 2 == 0 ? 0x6d : 0x5a;
   std::vector<uint8_t> even_weight(40);
   for (size_t i = 0; i < even_weight.size(); ++i) even_weight[i] = i % 2 == 0 ? 0x6d : 0x5b;
   std::vector<uint8_t> sparse(40);
   sparse[14] = 0x10;
   sparse[37] = 0x01;
   return {{"random", any},
-          {"symmetric", symmetric_key(0x1234)},
+          {"drawn", random_key(0x1234)},
+          {"symmetric", symmetric},
           {"symmetric of even weight", even_weight},
           {"sparse", sparse},
           {"all zeros", std::vector<uint8_t>(40)}};
@@ -104,14 +107,14 @@ TEST(PortShare, RangesThatBeginAndEndAnywhere) {
 }
 
 TEST(PortShare, AShardWithoutEntriesHasNoPorts) {
-  const Rss rss({.count = 3, .rss_key = symmetric_key(1), .rss_table = {0, 1, 0, 1}});
+  const Rss rss({.count = 3, .rss_key = random_key(1), .rss_table = {0, 1, 0, 1}});
   const PortShare share(rss, 2, 1024, 65535);
   EXPECT_EQ(share.walk(tuples().front()).length(), 0u);
 }
 
 // A port costs one look: where each block of ports has all entries, no place is empty.
 TEST(PortShare, NoPlaceIsEmptyInARangeOfWholeBlocks) {
-  const Rss rss({.count = 4, .rss_key = symmetric_key(0x89ab), .rss_table = even_table(512, 4)});
+  const Rss rss({.count = 4, .rss_key = random_key(0x89ab), .rss_table = even_table(512, 4)});
   for (uint16_t shard = 0; shard < 4; ++shard) {
     const PortShare share(rss, shard, 1024, 65535);
     for (const FlowKey& tuple : tuples()) {

@@ -47,7 +47,7 @@ std::vector<std::vector<uint8_t>> keys() {
   base::Random random(11);
   std::vector<uint8_t> any(52);
   for (uint8_t& byte : any) byte = static_cast<uint8_t>(random.next());
-  return {any, flow::symmetric_key(random.next()), flow::symmetric_key(0)};
+  return {any, flow::random_key(random.next()), flow::random_key(0)};
 }
 
 std::vector<FlowKey> tuples() {

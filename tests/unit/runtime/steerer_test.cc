@@ -24,7 +24,7 @@ constexpr uint16_t kWorkers = 3;
 
 Sharding three_shards() {
   return {.count = kWorkers,
-          .rss_key = flow::symmetric_key(9),
+          .rss_key = flow::random_key(9),
           .rss_table = flow::even_table(128, kWorkers)};
 }
 

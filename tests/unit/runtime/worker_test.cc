@@ -237,7 +237,7 @@ TEST(Worker, OneOfSeveralDoesNotWaitForItsOwnQueue) {
     Instant now{};
   };
   const Sharding sharding{
-      .count = 2, .rss_key = flow::symmetric_key(1), .rss_table = flow::even_table(8, 2)};
+      .count = 2, .rss_key = flow::random_key(1), .rss_table = flow::even_table(8, 2)};
   const flow::Steering steering(sharding);
   Exchange exchange(2, 1);
   FakeWire wire;

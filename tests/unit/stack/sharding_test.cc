@@ -42,7 +42,7 @@ class ShardGroup : public testing::Test {
     config.interface.addresses = {{IpAddress::v4(kOurIp), 24}};
     config.interface.gratuitous_arp = false;
     config.sharding.count = kShards;
-    config.sharding.rss_key = flow::symmetric_key(77);
+    config.sharding.rss_key = flow::random_key(77);
     config.sharding.rss_table = flow::even_table(128, kShards);
     config.connections_max = 4096;
     config.half_open_max = 64;
@@ -233,7 +233,7 @@ TEST_F(ShardGroup, OneAnswersForAllAndAllLearn) {
 }
 
 TEST(ShardingConfig, NamesWhatIsWrong) {
-  Sharding sharding{.index = 0, .count = 2, .rss_key = flow::symmetric_key(1), .rss_table = {0, 1}};
+  Sharding sharding{.index = 0, .count = 2, .rss_key = flow::random_key(1), .rss_table = {0, 1}};
   EXPECT_TRUE(validate(sharding).ok());
   const auto complaint = [](const Sharding& wrong) { return validate(wrong).error().message; };
   Sharding wrong = sharding;
