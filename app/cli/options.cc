@@ -104,9 +104,9 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
       },
       "pci:ADDRESS, memif:PATH[,server], vhost:PATH, virtio-user:PATH, af_packet:IFACE, "
       "af_xdp:IFACE, tap:NAME, pcap:IN,OUT or loopback");
-  add_prefixes(command, "-a,--address", o.addresses,
-               "our address and network, such as 10.0.0.1/24 or 2001:db8::1/64; may be given more "
-               "than once");
+  add_own_addresses(command, "-a,--address", o.addresses, o.ranges,
+                    "our address and network, such as 10.0.0.1/24 or 2001:db8::1/64, or a million "
+                    "at most, as 10.0.0.1-10.0.9.99/16; may be given more than once");
   add_ips(command, "-g,--gateway", o.gateways,
           "default gateway of its family, on one of those networks; of several the first that "
           "answers");
@@ -123,6 +123,8 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
   add_choice(command, "--autoconfigure", "WHAT", o.autoconfigure, {"off", "routers", "addresses"},
              "what IPv6 routers may tell us; routers: that they are there, networks and the MTU; "
              "addresses: prefixes for addresses of ours, too (RFC 4862)");
+  add_choice(command, "--redirects", "WHOSE", o.redirects, {"off", "ipv6", "all"},
+             "whose ICMP redirects are followed; all: also of IPv4, which may come from anywhere");
   add_choice(command, "--address-check", "WHEN", o.address_check, {"off", "optimistic", "first"},
              "whether another host has an IPv6 address of ours; optimistic: asked while we use it "
              "(RFC 4429); first: a second before we do (RFC 4862); off: not asked");
@@ -169,7 +171,7 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
         o.rss_key = *key;
         return {};
       },
-      "by which tuples find their worker; a symmetric one is drawn unless given");
+      "by which tuples find their worker; one is drawn unless given");
   add_choice(
       command, "--idle", "HOW", o.idling, {"poll", "yield", "sleep"},
       "without work: poll: never leave the CPU to others; yield: let them have it between "
@@ -325,6 +327,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   interface.mac = options.mac;
   interface.mtu = options.mtu;
   interface.addresses = options.addresses;
+  interface.ranges = options.ranges;
   interface.routes = options.routes;
   for (const IpAddress& gateway : options.gateways) {
     const IpAddress any = gateway.is_v4() ? IpAddress::v4(0) : IpAddress{};
@@ -333,6 +336,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   interface.autoconfigure = options.autoconfigure;
   interface.address_check = options.address_check;
   interface.arp_probe = options.arp_probe;
+  interface.redirects = options.redirects;
 
   // The device's own address is not known yet; everything else can be judged now.
   ShardConfig judged = config.shard;

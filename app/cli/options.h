@@ -28,12 +28,14 @@ namespace millrace::cli {
 
 struct CommonOptions {
   // Device and network.
-  std::string device;             // checked when parsed; DeviceUri::parse() accepts it
-  std::vector<Prefix> addresses;  // one at least, unless routers announce some
+  std::string device;                // checked when parsed; DeviceUri::parse() accepts it
+  std::vector<Prefix> addresses;     // one at least, unless routers announce some
+  std::vector<AddressRange> ranges;  // of those, where there were several in one
   std::vector<IpAddress> gateways;
   std::vector<Route> routes;
   Autoconfigure autoconfigure = Autoconfigure::kOff;
   AddressCheck address_check = AddressCheck::kOptimistic;
+  Redirects redirects = Redirects::kIpv6;
   bool arp_probe = false;
   MacAddress mac;  // zero: the device's own
   uint16_t mtu = 1500;

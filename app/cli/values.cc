@@ -63,6 +63,14 @@ std::optional<uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
+Result<AddressRange> parse_range(const std::string& text) {
+  Result<AddressRange> range = AddressRange::parse(text);
+  if (!range || range->count() <= kAddressesMax) return range;
+  const std::string count =
+      range->count() == UINT64_MAX ? "more than 2^64" : std::to_string(range->count());
+  return Error{fmt::format("these are {} addresses; give {} at most", count, kAddressesMax)};
+}
+
 std::optional<Duration> parse_duration(std::string_view text) {
   const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
   const std::string number(text.substr(0, digits));
@@ -182,18 +190,30 @@ CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& 
       ->default_str(to_text(target));
 }
 
-CLI::Option* add_prefixes(CLI::App& command, const std::string& name, std::vector<Prefix>& target,
-                          const std::string& description) {
+CLI::Option* add_own_addresses(CLI::App& command, const std::string& name,
+                               std::vector<Prefix>& prefixes, std::vector<AddressRange>& ranges,
+                               const std::string& description) {
   return add_parsed(
              command, name, "ADDRESS/LEN",
-             [&target](const std::string& text) -> Result<void> {
-               const Result<Prefix> value = Prefix::parse(text);
-               if (!value) {
+             [&prefixes, &ranges](const std::string& text) -> Result<void> {
+               const size_t dash = std::min(text.find('-'), text.size());
+               const size_t slash = std::min(text.find('/', dash), text.size());
+               const Result<Prefix> first = Prefix::parse(
+                   text.substr(0, dash) + text.substr(slash == text.size() ? dash : slash));
+               if (!first) {
                  return Error{
                      "give an address with its prefix length, such as 10.0.0.1/24 or "
-                     "2001:db8::1/64"};
+                     "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24"};
                }
-               target.push_back(*value);
+               prefixes.push_back(*first);
+               if (dash == text.size()) return {};
+               const Result<AddressRange> range = parse_range(text.substr(0, slash));
+               if (!range) return range.error();
+               if (!first->contains(range->last)) {
+                 return Error{fmt::format("{} is not on the network of {}; give two of one network",
+                                          range->last.to_string(), first->to_string())};
+               }
+               ranges.push_back(*range);
                return {};
              },
              description)

@@ -24,6 +24,10 @@ namespace millrace::cli {
 [[nodiscard]] std::optional<Duration> parse_duration(std::string_view text);
 // "64", "4k", "1m", "2g" (powers of 1024; an "iB" or "B" may follow, in either case).
 [[nodiscard]] std::optional<uint64_t> parse_size(std::string_view text);
+// So many addresses of our own at most: the hosts of a /12 or a /108, a good million.
+inline constexpr uint64_t kAddressesMax = 1u << 20;
+// AddressRange::parse(), at most kAddressesMax long.
+[[nodiscard]] Result<AddressRange> parse_range(const std::string& text);
 // A decimal number and nothing else.
 [[nodiscard]] std::optional<uint64_t> parse_number(std::string_view text);
 // The shortest text that parse_duration reads back as the same: "10s", "1500ms".
@@ -45,9 +49,11 @@ CLI::Option* add_size(CLI::App& command, const std::string& name, uint64_t& targ
                       uint64_t max, const std::string& description);
 CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& target,
                           Duration min, Duration max, const std::string& description);
-// Of either family; may be given more than once.
-CLI::Option* add_prefixes(CLI::App& command, const std::string& name, std::vector<Prefix>& target,
-                          const std::string& description);
+// Of either family, "10.0.0.1/24", or several with one network, "10.0.0.1-10.0.0.99/24": the first
+// is a prefix then, and all of them are a range. May be given more than once.
+CLI::Option* add_own_addresses(CLI::App& command, const std::string& name,
+                               std::vector<Prefix>& prefixes, std::vector<AddressRange>& ranges,
+                               const std::string& description);
 CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpAddress>& target,
                      const std::string& description);
 CLI::Option* add_endpoint(CLI::App& command, const std::string& name,
@@ -66,8 +72,8 @@ std::string one_of(const std::vector<std::string>& names);
 template <class Parse>
 CLI::Option* add_parsed(CLI::App& command, const std::string& name, const std::string& type_name,
                         Parse parse, const std::string& description) {
-  const std::string shown =
-      name.substr(name.rfind(',') == std::string::npos ? 0 : name.rfind(',') + 1);
+  const size_t first_long = name.find("--");
+  const std::string shown = name.substr(first_long, name.find(',', first_long) - first_long);
   return command
       .add_option_function<std::vector<std::string>>(
           name,

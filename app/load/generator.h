@@ -38,7 +38,7 @@ struct Plan {
   uint64_t count = 0;               // connections; 0: no limit
   Duration timeout = seconds(5);    // of each step: connect, response, close
   CloseBy close = CloseBy::kClient;
-  std::vector<Prefix> sources;  // addresses to connect from; empty: the interface's own
+  std::vector<AddressRange> sources;  // addresses to connect from; empty: the interface's own
   TcpOptions tcp;
   Instant start_at;  // no load before; of the shard's clock
 };

@@ -103,7 +103,9 @@ class ModeCommand : public cli::Command {
     if (ended->leaked) json["succeeded"] = false;
     const std::string required = files->finish(json, sound(outcome) && !ended->leaked);
     json_lines.add(json);
-    return say_result(*ended, to_text(outcome) + required, json, team.error());
+    std::string error = team.error();
+    if (!error.empty()) error += advice_on_sources(ends_, config.shard.interface);
+    return say_result(*ended, to_text(outcome) + required, json, error);
   }
 
   // `error` says why there was no load at all; empty: there was.

@@ -28,7 +28,7 @@ PacedProgram::PacedProgram(const Course& course)
       timeout_(course.timeout),
       start_at_(course.start_at),
       probe_(course.target, course.timeout, course.tcp) {
-  if (!course.sources.empty()) sources_.emplace(std::vector<IpAddress>{}, course.sources);
+  if (!course.sources.empty()) sources_.emplace(course.sources);
 }
 
 void PacedProgram::turn(Shard& shard) {

@@ -27,7 +27,7 @@ struct Course {
   Endpoint target;
   Duration duration;
   Duration timeout;
-  const std::vector<Prefix>& sources;
+  const std::vector<AddressRange>& sources;
   const TcpOptions& tcp;
   Instant start_at;  // no load before, though the target has answered
 };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -41,18 +42,16 @@ void add_target_option(CLI::App& command, Ends& ends) {
 
 void add_source_option(CLI::App& command, Ends& ends) {
   cli::add_parsed(
-      command, "--source,--source-range", "ADDRESS/LEN",
+      command, "--source,--source-range", "ADDRESSES",
       [&ends](const std::string& text) -> Result<void> {
-        const Result<Prefix> range = Prefix::parse(text);
-        if (!range || range->length < (range->address.is_v4() ? 8 : 64)) {
-          return Error{
-              "give a range of addresses, such as 10.0.1.0/24 (from /8 on) or 2001:db8:1::/112 "
-              "(from /64 on)"};
-        }
+        const Result<AddressRange> range = cli::parse_range(text);
+        if (!range) return range.error();
         ends.sources.push_back(*range);
         return {};
       },
-      "connect from all addresses of this range; may be given more than once")
+      "connect from these in turn: 10.0.0.5, 10.0.1.1-10.0.9.99, 10.0.0.0/22 (its hosts), or IPv6 "
+      "likewise, a million in all; may be given more than once; unless given, from those of an "
+      "--address that names several")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
@@ -65,36 +64,106 @@ const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& tar
   return best == nullptr ? interface.addresses.front() : *best;
 }
 
-Result<void> check_ends(const Ends& ends, EngineConfig& config) {
-  if (!ends.target) {
-    return Error{"no target was given; add --target, such as --target 10.0.0.1:80"};
-  }
-  const IpAddress& target = ends.target->address;
-  if (config.device.kind == DeviceKind::kLoopback && config.shard.interface.addresses.empty()) {
-    return Error{"there are no routers on the loopback device; add --address"};
-  }
-  bool routed = config.shard.interface.autoconfigure != Autoconfigure::kOff && !target.is_v4();
-  for (const Prefix& network : config.shard.interface.addresses) {
+namespace {
+
+Result<void> check_target(const IpAddress& target, const std::string& name,
+                          const InterfaceConfig& interface) {
+  bool routed = interface.autoconfigure != Autoconfigure::kOff && !target.is_v4();
+  for (const Prefix& network : interface.addresses) {
     if (network.address == target) {
-      return Error{fmt::format("--target {} is our own address; give another host's",
-                               ends.target->to_string())};
+      return Error{fmt::format("--target {} is our own address; give another host's", name)};
     }
     routed = routed || network.contains(target);
   }
-  for (const Route& route : config.shard.interface.routes) {
+  for (const AddressRange& range : interface.ranges) {
+    if (!range.contains(target)) continue;
+    return Error{fmt::format("--target {} is one of our own addresses, {}; give another host's",
+                             name, range.to_string())};
+  }
+  for (const Route& route : interface.routes) {
     routed = routed || route.destination.contains(target);
   }
-  if (!routed) {
-    return Error{fmt::format("--target {} is on no network of ours; add --gateway or --route",
-                             ends.target->to_string())};
+  if (routed) return {};
+  return Error{fmt::format("--target {} is on no network of ours; add --gateway or --route", name)};
+}
+
+bool is_on_link(const InterfaceConfig& interface, const IpAddress& address) {
+  return std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                     [&](const Prefix& network) { return network.contains(address); });
+}
+
+// Addresses of sources that no network of ours contains, if there are any.
+const AddressRange* off_link(const Ends& ends, const InterfaceConfig& interface) {
+  for (const AddressRange& range : ends.sources) {
+    if (!is_on_link(interface, range.first) || !is_on_link(interface, range.last)) return &range;
   }
-  for (const Prefix& range : ends.sources) {
-    if (range.address.is_v4() == target.is_v4()) continue;
-    return Error{fmt::format("--source {} is of another family than --target {}; give both of one",
-                             range.to_string(), ends.target->to_string())};
+  return nullptr;
+}
+
+Result<void> check_sources(const Ends& ends, const InterfaceConfig& interface) {
+  const IpAddress& target = ends.target->address;
+  uint64_t count = 0;
+  for (const AddressRange& range : ends.sources) {
+    if (range.first.is_v4() != target.is_v4()) {
+      return Error{
+          fmt::format("--source {} is of another family than --target {}; give both of one",
+                      range.to_string(), ends.target->to_string())};
+    }
+    if (range.contains(target)) {
+      return Error{fmt::format("--source {} includes the target {}; leave that out",
+                               range.to_string(), target.to_string())};
+    }
+    const bool local = range.first.is_link_local() || range.last.is_link_local();
+    if (local && !target.is_link_local() && !is_on_link(interface, target)) {
+      return Error{fmt::format(
+          "--source {} is of this link only, and --target {} behind a router, so no answer can "
+          "come back; give addresses that are routed",
+          range.to_string(), ends.target->to_string())};
+    }
+    count += range.count();
   }
-  config.shard.interface.source_ranges = ends.sources;
+  if (count > cli::kAddressesMax) {
+    return Error{fmt::format("--source names {} addresses in all; give {} at most", count,
+                             cli::kAddressesMax)};
+  }
+  std::vector<AddressRange> sorted = ends.sources;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const AddressRange& a, const AddressRange& b) { return a.first < b.first; });
+  const auto twice = std::adjacent_find(
+      sorted.begin(), sorted.end(),
+      [](const AddressRange& a, const AddressRange& b) { return a.overlaps(b); });
+  if (twice == sorted.end()) return {};
+  return Error{fmt::format("--source {} and --source {} have addresses in common; name each once",
+                           twice->to_string(), std::next(twice)->to_string())};
+}
+
+}  // namespace
+
+Result<void> check_ends(Ends& ends, EngineConfig& config) {
+  if (!ends.target) {
+    return Error{"no target was given; add --target, such as --target 10.0.0.1:80"};
+  }
+  InterfaceConfig& interface = config.shard.interface;
+  if (config.device.kind == DeviceKind::kLoopback && interface.addresses.empty()) {
+    return Error{"there are no routers on the loopback device; add --address"};
+  }
+  const IpAddress& target = ends.target->address;
+  if (auto ok = check_target(target, ends.target->to_string(), interface); !ok) return ok;
+  if (ends.sources.empty()) {
+    std::copy_if(interface.ranges.begin(), interface.ranges.end(), std::back_inserter(ends.sources),
+                 [&](const AddressRange& range) { return range.first.is_v4() == target.is_v4(); });
+    return check_sources(ends, interface);
+  }
+  if (auto ok = check_sources(ends, interface); !ok) return ok;
+  interface.ranges.insert(interface.ranges.end(), ends.sources.begin(), ends.sources.end());
   return {};
+}
+
+std::string advice_on_sources(const Ends& ends, const InterfaceConfig& interface) {
+  const AddressRange* range = off_link(ends, interface);
+  if (range == nullptr) return {};
+  return fmt::format("; --source {} is on no network of ours: the target needs a route to it",
+                     range->to_string());
 }
 
 Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
@@ -114,13 +183,10 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
     InterfaceConfig& interface = server_config.shard.interface;
     const Prefix& own = own_towards(config.shard.interface, target.address);
     interface.addresses = {{target.address, own.length}};
-    interface.source_ranges.clear();
-    interface.routes.clear();
-    // Sources that are not on the server's network are behind the generator.
-    for (const Prefix& range : config.shard.interface.source_ranges) {
-      if (interface.addresses.front().contains(range.address)) continue;
-      interface.routes.push_back({{range.network(), range.length}, own.address});
-    }
+    interface.ranges.clear();
+    // What is not on the server's network is behind the generator.
+    const Prefix all{target.address.is_v4() ? IpAddress::v4(0) : IpAddress{}, 0};
+    interface.routes = {{all, own.address}};
     auto engines = Engine::create_loopback(server_config, server_programs, config, programs);
     if (!engines) return engines.error();
     server_engine = std::move(engines->first);

@@ -19,7 +19,7 @@ namespace millrace::load {
 // --target, --source: what any mode connects to, and from.
 struct Ends {
   std::optional<Endpoint> target;
-  std::vector<Prefix> sources;
+  std::vector<AddressRange> sources;
 };
 void add_target_option(CLI::App& command, Ends& ends);
 void add_source_option(CLI::App& command, Ends& ends);
@@ -29,8 +29,13 @@ void add_source_option(CLI::App& command, Ends& ends);
 const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& target);
 
 // Checks what no single option can: the target is there, not ourselves, on a network of ours or
-// behind a gateway, and of the sources' family. Puts the sources into the configuration.
-Result<void> check_ends(const Ends& ends, EngineConfig& config);
+// behind a gateway; the sources are of its family, apart from each other, not too many, and can be
+// answered. Puts the sources into the configuration. Without any, those of `config` become sources.
+Result<void> check_ends(Ends& ends, EngineConfig& config);
+
+// What to add to an error when the target did not answer: that it has to know the way to sources
+// that are on none of our networks. Empty when there are none.
+std::string advice_on_sources(const Ends& ends, const InterfaceConfig& interface);
 
 // What the main thread asks of a run that goes on; a Team answers it.
 class Observed {

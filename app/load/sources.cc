@@ -2,42 +2,29 @@
 #include "load/sources.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace millrace::load {
 
-uint64_t host_count(const Prefix& prefix) {
-  const unsigned width = prefix.address.is_v4() ? 32 : 128;
-  const unsigned host_bits = std::min(width - prefix.length, 31u);
-  const uint64_t all = uint64_t{1} << host_bits;
-  return host_bits >= 2 ? all - 2 : all;
-}
-
-IpAddress first_host(const Prefix& prefix) {
-  const unsigned width = prefix.address.is_v4() ? 32 : 128;
-  return width - prefix.length >= 2 ? prefix.network().plus(1) : prefix.network();
-}
-
-Sources::Sources(const std::vector<IpAddress>& addresses, const std::vector<Prefix>& ranges) {
-  for (const IpAddress& address : addresses) {
-    ranges_.push_back({.first = address, .count = 1});
+Sources::Sources(const std::vector<AddressRange>& ranges)
+    : by_address_(ranges.size()), next_(ranges.front().first) {
+  for (const AddressRange& range : ranges) {
+    ranges_.push_back({.addresses = range, .before = count_});
+    count_ += range.count();
   }
-  for (const Prefix& prefix : ranges) {
-    ranges_.push_back(
-        {.first = first_host(prefix), .count = static_cast<uint32_t>(host_count(prefix))});
-  }
-  for (const Range& range : ranges_) {
-    count_ += range.count;
-  }
+  std::iota(by_address_.begin(), by_address_.end(), 0u);
+  std::sort(by_address_.begin(), by_address_.end(),
+            [&](uint32_t a, uint32_t b) { return ranges[a].first < ranges[b].first; });
 }
 
 std::optional<uint64_t> Sources::index_of(const IpAddress& address) const {
-  uint64_t before = 0;
-  for (const Range& range : ranges_) {
-    const uint32_t offset = address.last_32_bits() - range.first.last_32_bits();
-    if (offset < range.count && range.first.plus(offset) == address) return before + offset;
-    before += range.count;
-  }
-  return std::nullopt;
+  const auto behind = std::upper_bound(
+      by_address_.begin(), by_address_.end(), address,
+      [&](const IpAddress& a, uint32_t index) { return a < ranges_[index].addresses.first; });
+  if (behind == by_address_.begin()) return std::nullopt;
+  const Range& range = ranges_[*std::prev(behind)];
+  if (!range.addresses.contains(address)) return std::nullopt;
+  return range.before + (address.last_32_bits() - range.addresses.first.last_32_bits());
 }
 
 }  // namespace millrace::load

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The local addresses a generator connects from, one after the other: each has its own 64 k of
-// ports towards the target, so many addresses make many tuples. Prefixes come in, the next address
+// ports towards the target, so many addresses make many tuples. Ranges come in, the next address
 // comes out.
 #pragma once
 
@@ -12,40 +12,36 @@
 
 namespace millrace::load {
 
-// How many addresses of an IPv4 prefix can be a host's: not its first and last (network and
-// broadcast), unless it is so small that there are no others (RFC 3021). IPv6: 2^31 at most.
-uint64_t host_count(const Prefix& prefix);
-// The first of them.
-IpAddress first_host(const Prefix& prefix);
-
 class Sources {
  public:
-  // Single addresses first, then every host of each range.
-  Sources(const std::vector<IpAddress>& addresses, const std::vector<Prefix>& ranges);
+  // Every address of each range, in the order of `ranges`. Requires: there is one at least, none
+  // reaches into another, and of all there are fewer than 2^32.
+  explicit Sources(const std::vector<AddressRange>& ranges);
 
   [[nodiscard]] uint64_t count() const { return count_; }
   // Which one an address is, counted from 0 in the order of next().
   [[nodiscard]] std::optional<uint64_t> index_of(const IpAddress& address) const;
-  // Requires: count() > 0.
   IpAddress next() {
-    Range& range = ranges_[range_index_];
-    const IpAddress address = range.first.plus(offset_);
-    if (++offset_ == range.count) {
-      offset_ = 0;
-      range_index_ = range_index_ + 1 == ranges_.size() ? 0 : range_index_ + 1;
+    const IpAddress address = next_;
+    if (address == ranges_[at_].addresses.last) {
+      at_ = at_ + 1 == ranges_.size() ? 0 : at_ + 1;
+      next_ = ranges_[at_].addresses.first;
+    } else {
+      next_ = address.plus(1);
     }
     return address;
   }
 
  private:
   struct Range {
-    IpAddress first;
-    uint32_t count = 1;
+    AddressRange addresses;
+    uint64_t before = 0;  // addresses of earlier ranges
   };
 
   std::vector<Range> ranges_;
-  size_t range_index_ = 0;
-  uint32_t offset_ = 0;
+  std::vector<uint32_t> by_address_;  // indices of ranges_, the lowest addresses first
+  size_t at_ = 0;                     // the range of next_
+  IpAddress next_;
   uint64_t count_ = 0;
 };
 

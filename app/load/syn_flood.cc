@@ -26,8 +26,8 @@ constexpr uint64_t mix(uint64_t x) {
 uint32_t clock_of(Instant now) { return static_cast<uint32_t>(now.ns / 1000); }
 
 Sources sources_of(const SynPlan& plan) {
-  if (plan.sources.empty()) return {{plan.address}, {}};
-  return {{}, plan.sources};
+  if (!plan.sources.empty()) return Sources(plan.sources);
+  return Sources({{plan.address, plan.address}});
 }
 
 }  // namespace

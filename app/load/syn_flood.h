@@ -30,11 +30,11 @@ namespace millrace::load {
 
 struct SynPlan {
   Endpoint target;
-  uint64_t rate = 0;                // SYNs per second; 0: as fast as the device takes them
-  Duration duration = seconds(10);  // 0: until the count is reached or stop()
-  uint64_t count = 0;               // SYNs; 0: no limit
-  Duration timeout = seconds(1);    // for ARP at first, and for answers at the end
-  std::vector<Prefix> sources;      // addresses to send from; empty: `address`
+  uint64_t rate = 0;                  // SYNs per second; 0: as fast as the device takes them
+  Duration duration = seconds(10);    // 0: until the count is reached or stop()
+  uint64_t count = 0;                 // SYNs; 0: no limit
+  Duration timeout = seconds(1);      // for ARP at first, and for answers at the end
+  std::vector<AddressRange> sources;  // addresses to send from; empty: `address`
   IpAddress address;
   bool reset = false;  // answer SYN-ACKs by RST, as a host does that knows nothing of them
   uint16_t mss = 1460;

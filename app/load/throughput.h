@@ -25,9 +25,9 @@ struct ThroughputPlan {
   Endpoint target;
   Direction direction = Direction::kUp;
   uint32_t concurrency = 1;
-  Duration duration = seconds(10);  // 0: until stop()
-  Duration timeout = seconds(5);    // without progress; and for the target's first answer
-  std::vector<Prefix> sources;      // addresses to connect from; empty: the interface's own
+  Duration duration = seconds(10);    // 0: until stop()
+  Duration timeout = seconds(5);      // without progress; and for the target's first answer
+  std::vector<AddressRange> sources;  // addresses to connect from; empty: the interface's own
   TcpOptions tcp;
   Instant start_at;  // no load before; of the shard's clock
 };

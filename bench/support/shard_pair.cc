@@ -33,7 +33,10 @@ ShardConfig config_of(bool server, Pair::Round round, const Crowd& crowd) {
   ShardConfig config;
   config.interface.mac = {{2, 0, 0, 0, 0, static_cast<uint8_t>(server ? 2 : 1)}};
   config.interface.addresses = {{address_of(server), 8}};
-  if (!server) config.interface.source_ranges = {{IpAddress::v4(kIdleAddress), 16}};
+  if (!server) {
+    config.interface.ranges = {
+        {IpAddress::v4(kIdleAddress), IpAddress::v4(kIdleAddress).plus(UINT16_MAX)}};
+  }
   config.connections_max = (1 << 14) + crowd.idle_max;
   config.half_open_max = 1 << 14;
   config.time_wait_max = 1 << 16;

@@ -11,6 +11,7 @@
 #include "wire/bytes.h"
 #include "wire/frame.h"
 #include "wire/ipv6.h"
+#include "wire/mld.h"
 #include "wire/nd.h"
 
 namespace millrace::flow {
@@ -80,7 +81,9 @@ Found find_v6(Bytes ip, bool quoted) {
     return {Kind::kTcp, false, ip.data() + 8, rest.data()};
   if (payload.protocol != wire::kProtocolIcmpV6 || quoted || rest.empty()) return {};
   const uint8_t type = load8(rest.data());
-  if (wire::is_neighbor_discovery(type)) return {.kind = Kind::kForAll};
+  if (wire::is_neighbor_discovery(type) || type == wire::kIcmpV6GroupQuery) {
+    return {.kind = Kind::kForAll};
+  }
   return is_icmp6_error(type) ? find_quoted(rest, false) : Found{};
 }
 

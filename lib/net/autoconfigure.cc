@@ -94,7 +94,7 @@ void Interface::on_router(const IpAddress& router, const wire::NdMessage& said, 
     changed = on_prefix(prefix, now) || changed;
   }
   // Routers repeat themselves: most of what they say is known.
-  if (changed) rebuild();
+  if (changed) rebuild(now);
   reckon();
 }
 
@@ -158,11 +158,13 @@ void Interface::expire(Instant now) {
     own.state = AddressState::kDeprecated;
     ++gone;
   }
-  if (gone != 0) rebuild();
+  if (redirects_.expire(now)) ++gone;
+  if (gone != 0) rebuild(now);
 }
 
 void Interface::reckon() {
-  next_ = next_solicitation_;
+  next_ = std::min({next_solicitation_, next_announcement_, groups_.next_deadline(),
+                    redirects_.next_deadline()});
   for (const OwnAddress& own : own_) {
     next_ = std::min({next_, own.next_step, own.valid_until});
     if (own.state == AddressState::kPreferred) next_ = std::min(next_, own.preferred_until);

@@ -17,7 +17,8 @@ namespace {
 const IpAddress kNobody =
     IpAddress::v6({255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255});
 
-constexpr uint8_t kLinkLocalScope = 2;  // RFC 4291 section 2.7
+constexpr uint32_t kGroupBits = 0xffffff;  // of an address, those that its solicited-node group has
+constexpr uint8_t kLinkLocalScope = 2;     // RFC 4291 section 2.7
 constexpr uint8_t kGlobalScope = 14;
 
 uint8_t scope_of(const IpAddress& address) {
@@ -55,8 +56,11 @@ int wear(AddressState state) {
 
 }  // namespace
 
-Interface::Interface(const InterfaceConfig& config, Instant now)
-    : config_(config), v6_(config.speaks_ipv6()), mtu_v6_(config.mtu) {
+Interface::Interface(const InterfaceConfig& config, Instant now, uint64_t random)
+    : config_(config),
+      v6_(config.speaks_ipv6()),
+      groups_(random, config.gratuitous_arp),
+      mtu_v6_(config.mtu) {
   constexpr uint8_t kSolicitationsMax = 3;  // RFC 4861 section 10
   for (const Prefix& prefix : config.addresses) add(prefix, false, now);
   if (v6_) add_link_local(now);
@@ -64,7 +68,11 @@ Interface::Interface(const InterfaceConfig& config, Instant now)
     solicitations_left_ = kSolicitationsMax;
     next_solicitation_ = now;
   }
-  rebuild();
+  if (config.gratuitous_arp && !config.ranges.empty()) {
+    announced_left_ = kAnnouncedMax;
+    next_announcement_ = now;
+  }
+  rebuild(now);
   reckon();
 }
 
@@ -73,6 +81,10 @@ Interface::Interface(const InterfaceConfig& config, Instant now)
 Interface::Number Interface::number(const IpAddress& address) {
   const IpAddress::Words words = address.words();
   return {__builtin_bswap64(words[0]), __builtin_bswap64(words[1])};
+}
+
+bool Interface::is_v4(const Range& range) {
+  return range.first.first == 0 && range.first.second >> 32 == 0xffff;
 }
 
 bool Interface::in_ranges(const IpAddress& address) const {
@@ -97,25 +109,68 @@ bool Interface::is_ours(const IpAddress& address) const {
 }
 
 bool Interface::has_joined(const std::byte* mac) const {
-  constexpr uint32_t kLowBits = 0xffffff;
   if (wire::load16(mac) != 0x3333 || !v6_) return false;
   const uint32_t group = wire::load_be32(mac + 2);
   if (group == 1) return true;  // ff02::1
-  if (group >> 24 != 0xff) return false;
-  const uint32_t low = group & kLowBits;
+  return group >> 24 == 0xff && in_group(group & kGroupBits);
+}
+
+bool Interface::in_group(uint32_t low_bits) const {
   for (const OwnAddress& own : own_) {
     if (own.prefix.address.is_v4() || own.state == AddressState::kDuplicate) continue;
-    if ((number(own.prefix.address).second & kLowBits) == low) return true;
+    if ((own.prefix.address.last_32_bits() & kGroupBits) == low_bits) return true;
   }
   for (const Range& range : ranges_) {
     if (range.first.first != range.last.first) return true;  // they end in anything
     const uint64_t span = range.last.second - range.first.second;
-    if (((low - range.first.second) & kLowBits) <= span) return true;
+    if (((low_bits - range.first.second) & kGroupBits) <= span && !is_v4(range)) return true;
   }
   return false;
 }
 
-void Interface::rebuild() {
+void Interface::rebuild_groups(Instant now) {
+  std::vector<uint32_t> groups;
+  for (const OwnAddress& own : own_) {
+    if (own.prefix.address.is_v4() || own.state == AddressState::kDuplicate) continue;
+    if (groups.size() < Groups::kMax) {
+      groups.push_back(own.prefix.address.last_32_bits() & kGroupBits);
+    }
+  }
+  for (const AddressRange& range : config_.ranges) {
+    if (range.first.is_v4()) continue;
+    const uint64_t count = std::min<uint64_t>(range.count(), Groups::kMax - groups.size());
+    for (uint32_t i = 0; i < count; ++i) {
+      groups.push_back((range.first.last_32_bits() + i) & kGroupBits);
+    }
+  }
+  std::sort(groups.begin(), groups.end());
+  groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+  groups_.set(std::move(groups), now);
+}
+
+void Interface::on_group_query(const wire::GroupQuery& query, Instant now) {
+  const Duration most = milliseconds(query.response_ms_max);
+  if (query.group.is_unspecified()) {
+    groups_.on_query(most, query.version_1, now);
+  } else if (const auto low_bits = wire::low_bits_of(query.group);
+             low_bits && v6_ && in_group(*low_bits)) {
+    groups_.on_query(*low_bits, most, query.version_1, now);
+  }
+  reckon();
+}
+
+std::optional<IpAddress> Interface::next_announced() {
+  if (announced_left_ == 0) return std::nullopt;
+  const AddressRange& range = config_.ranges[announced_range_];
+  const IpAddress address = range.first.plus(announced_offset_++);
+  --announced_left_;
+  if (address != range.last) return address;
+  announced_offset_ = 0;
+  if (++announced_range_ == config_.ranges.size()) announced_left_ = 0;
+  return address;
+}
+
+void Interface::rebuild(Instant now) {
   ++changes_;
   first_ = first_v6_ = kNobody;
   broadcasts_ = {IpAddress::v4(0xffffffff)};
@@ -130,6 +185,7 @@ void Interface::rebuild() {
   }
   rebuild_ranges();
   rebuild_routes();
+  if (v6_) rebuild_groups(now);
 }
 
 void Interface::rebuild_ranges() {
@@ -137,13 +193,8 @@ void Interface::rebuild_ranges() {
   for (const OwnAddress& own : own_) {
     if (own.usable()) all.push_back({number(own.prefix.address), number(own.prefix.address)});
   }
-  for (const Prefix& range : config_.source_ranges) {
-    Number first = number(range.network());
-    Number last = first;
-    const int free = (range.address.is_v4() ? 32 : 128) - range.length;
-    last.second |= free >= 64 ? UINT64_MAX : (uint64_t{1} << free) - 1;
-    if (free > 64) last.first |= free == 128 ? UINT64_MAX : (uint64_t{1} << (free - 64)) - 1;
-    all.push_back({first, last});
+  for (const AddressRange& range : config_.ranges) {
+    all.push_back({number(range.first), number(range.last)});
   }
   std::sort(all.begin(), all.end(),
             [](const Range& a, const Range& b) { return a.first < b.first; });
@@ -178,6 +229,11 @@ void Interface::rebuild_routes() {
 }
 
 std::optional<IpAddress> Interface::next_hop(const IpAddress& destination) const {
+  if (const IpAddress* better = redirects_.find(destination)) return *better;
+  return routed_hop(destination);
+}
+
+std::optional<IpAddress> Interface::routed_hop(const IpAddress& destination) const {
   for (const Route& route : routes_) {
     if (!route.destination.contains(destination)) continue;
     return route.gateway.is_unspecified() ? destination : route.gateway;
@@ -199,6 +255,36 @@ bool Interface::on_gateway(const IpAddress& address, bool lost) {
   }
   rebuild();
   return true;
+}
+
+bool Interface::on_redirect(const IpAddress& gateway, const IpAddress& destination,
+                            const IpAddress& target, Instant now) {
+  const auto host = [this](const IpAddress& address) {
+    return !address.is_unspecified() && !address.is_multicast() && !address.is_loopback() &&
+           !is_broadcast(address) && !is_ours(address);
+  };
+  const bool v4 = destination.is_v4();
+  if (target.is_v4() != v4 || gateway.is_v4() != v4 || !host(destination) || !host(target)) {
+    return false;
+  }
+  // Another router, or the destination itself as a neighbour.
+  const bool on_link = v4 ? is_on_link(target) : target.is_link_local() || target == destination;
+  const bool in_use = next_hop(destination) == gateway || routed_hop(destination) == gateway;
+  if (!in_use || gateway == destination || gateway == target || !on_link) return false;
+  if (next_hop(destination) != target) ++changes_;
+  redirects_.learn(destination, target, now);
+  reckon();
+  return true;
+}
+
+void Interface::on_unreachable(const IpAddress& address) {
+  if (redirects_.forget(address)) ++changes_;
+}
+
+bool Interface::is_on_link(const IpAddress& address) const {
+  return std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) {
+    return route.gateway.is_unspecified() && route.destination.contains(address);
+  });
 }
 
 // --- From where ---------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 // first (RFC 1122 section 3.3.1, RFC 4861 section 5.2), and which address to speak from (RFC 6724).
 // Begins with the configuration; what others on the link say changes it: that an address is theirs
 // (RFC 4862 section 5.4, RFC 5227), which routers there are and what they announce (RFC 4861
-// section 6.3, RFC 4862 section 5.5). In: such news, and the time. Out: answers, and what is to be
-// said.
+// section 6.3, RFC 4862 section 5.5), which way they say is better (section 8). In: such news, and
+// the time. Out: answers, and what is to be said.
 //
 //   kTentative or kOptimistic  --probes unanswered-->  kPreferred  --lifetime-->  kDeprecated  -->
 //   gone
@@ -21,6 +21,9 @@
 #include "millrace/address.h"
 #include "millrace/config.h"
 #include "millrace/time.h"
+#include "net/groups.h"
+#include "net/redirects.h"
+#include "wire/mld.h"
 #include "wire/nd.h"
 
 namespace millrace::net {
@@ -56,8 +59,11 @@ class Interface {
   static constexpr size_t kRoutersMax = 8;
   static constexpr size_t kNetworksMax = 16;
   static constexpr size_t kFormedMax = 16;
+  // Of ranges, so many addresses are announced, a few at a time.
+  static constexpr uint32_t kAnnouncedMax = 1024;
 
-  Interface(const InterfaceConfig& config, Instant now);
+  // `random` decides on delays.
+  Interface(const InterfaceConfig& config, Instant now, uint64_t random = 0);
 
   // --- Asked for packets.
 
@@ -109,6 +115,15 @@ class Interface {
   // was thought to be otherwise.
   bool on_gateway(const IpAddress& address, bool lost);
   [[nodiscard]] std::span<const IpAddress> lost_gateways() const { return lost_; }
+  // `gateway` says that packets to `destination` better go to `target`. True when they do, from now
+  // on or already. To be believed it has to be the next hop now, and the target on the link (RFC
+  // 4861 section 8.1, RFC 1122 section 3.2.2.2).
+  bool on_redirect(const IpAddress& gateway, const IpAddress& destination, const IpAddress& target,
+                   Instant now);
+  // Nobody answers at `address`: what was redirected to it goes its old way.
+  void on_unreachable(const IpAddress& address);
+  // A router asks who listens to groups. One that we are not in is no question to us.
+  void on_group_query(const wire::GroupQuery& query, Instant now);
 
   // --- Time.
 
@@ -116,6 +131,14 @@ class Interface {
   // `solicit()`: ask for routers.
   template <class Probe, class Announce, class Solicit>
   void advance(Instant now, Probe&& probe, Announce&& announce, Solicit&& solicit);
+  // What routers are to be told of groups, and is due: Groups::advance(). Before the other, as who
+  // asks whether an address is taken has joined its group (RFC 4862 section 5.4.2).
+  template <class Report>
+  void advance_groups(Instant now, Report&& report) {
+    if (now < groups_.next_deadline()) return;
+    groups_.advance(now, report);
+    reckon();
+  }
   [[nodiscard]] Instant next_deadline() const { return next_; }
 
  private:
@@ -136,14 +159,23 @@ class Interface {
   enum class Due : uint8_t { kNothing, kProbe, kAnnounce };
 
   static Number number(const IpAddress& address);
+  static bool is_v4(const Range& range);
   void add(const Prefix& prefix, bool formed, Instant now);
   void add_link_local(Instant now);
-  void rebuild();
+  // After every change; with the time where an address may have come by it.
+  void rebuild(Instant now = {});
+  void rebuild_groups(Instant now);
+  [[nodiscard]] bool in_group(uint32_t low_bits) const;
   void rebuild_ranges();
   void rebuild_routes();
   [[nodiscard]] bool in_ranges(const IpAddress& address) const;
+  // By routes alone.
+  [[nodiscard]] std::optional<IpAddress> routed_hop(const IpAddress& destination) const;
+  [[nodiscard]] bool is_on_link(const IpAddress& address) const;
   [[nodiscard]] IpAddress source_v4(const IpAddress& destination) const;
   [[nodiscard]] IpAddress source_v6(const IpAddress& destination) const;
+  // The next address of a range that is to be announced; nothing when all are that are.
+  std::optional<IpAddress> next_announced();
   // The step of `own` that is due; changes its state.
   Due step(OwnAddress& own, Instant now);
   // Whether addresses or routes are others by it; of on_router(), too.
@@ -162,6 +194,12 @@ class Interface {
   std::vector<Router> routers_;
   std::vector<Network> networks_;
   std::vector<IpAddress> lost_;
+  RedirectTable redirects_;
+  Groups groups_;
+  size_t announced_range_ = 0;  // which of config_.ranges is being announced
+  uint32_t announced_offset_ = 0;
+  uint32_t announced_left_ = 0;
+  Instant next_announcement_ = Instant::never();
   uint32_t tentative_ = 0;
   uint32_t changes_ = 0;
   uint16_t mtu_v6_;
@@ -173,6 +211,8 @@ class Interface {
 template <class Probe, class Announce, class Solicit>
 void Interface::advance(Instant now, Probe&& probe, Announce&& announce, Solicit&& solicit) {
   if (now < next_) return;
+  constexpr uint32_t kAnnouncedAtOnce = 32;
+  constexpr Duration kAnnouncementPause = milliseconds(10);
   constexpr Duration kSolicitationInterval = seconds(4);  // RFC 4861 section 10
   expire(now);
   for (OwnAddress& own : own_) {
@@ -184,10 +224,18 @@ void Interface::advance(Instant now, Probe&& probe, Announce&& announce, Solicit
         probe(std::as_const(own));
         break;
       case Due::kAnnounce:
-        rebuild();
+        rebuild(now);
         announce(std::as_const(own));
         break;
     }
+  }
+  if (now >= next_announcement_) {
+    for (uint32_t i = 0; i < kAnnouncedAtOnce; ++i) {
+      const std::optional<IpAddress> address = next_announced();
+      if (!address) break;
+      announce(OwnAddress{.prefix = {*address, 0}});
+    }
+    next_announcement_ = announced_left_ == 0 ? Instant::never() : now + kAnnouncementPause;
   }
   if (now >= next_solicitation_) {
     --solicitations_left_;

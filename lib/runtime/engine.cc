@@ -186,11 +186,11 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::attach(
 Sharding Engine::Impl::sharding(const EngineConfig& config) const {
   if (port) return port->sharding();
   const auto count = static_cast<uint16_t>(loopback_ends.size());
-  return {.index = 0,
-          .count = count,
-          .rss_key =
-              config.rss_key.empty() ? flow::random_key(runtime::draw_seed()) : config.rss_key,
-          .rss_table = flow::even_table(Sharding::kTableMax, count)};
+  return {
+      .index = 0,
+      .count = count,
+      .rss_key = config.rss_key.empty() ? flow::random_key(runtime::draw_seed()) : config.rss_key,
+      .rss_table = flow::even_table(Sharding::kTableMax, count)};
 }
 
 void Engine::Impl::make_steering(const Sharding& sharding, size_t givers) {

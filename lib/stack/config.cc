@@ -28,7 +28,10 @@ class Checker {
                                    value.milliseconds(), low.milliseconds(), high.milliseconds())};
   }
   void require(bool holds, std::string message) {
-    if (!complaint_ && !holds) complaint_ = Error{std::move(message)};
+    if (!holds) complain(std::move(message));
+  }
+  void complain(std::string message) {
+    if (!complaint_) complaint_ = Error{std::move(message)};
   }
   [[nodiscard]] Result<void> result() const {
     if (complaint_) return *complaint_;
@@ -39,8 +42,8 @@ class Checker {
   std::optional<Error> complaint_;
 };
 
-constexpr uint64_t kAddressesMax =
-    1024;  // each is looked at when it is checked; ranges may be large
+constexpr uint64_t kAddressesMax = 1024;     // each is looked at when it is checked
+constexpr uint64_t kRangesMax = 65536;       // found by halving; each may be large
 constexpr Duration kTick = milliseconds(1);  // nothing is timed more finely
 constexpr Duration kLongest = seconds(7 * 24 * 3600);
 
@@ -54,6 +57,55 @@ bool is_on_link(const InterfaceConfig& interface, const IpAddress& gateway) {
   return std::any_of(
       interface.addresses.begin(), interface.addresses.end(),
       [&](const Prefix& prefix) { return prefix.contains(gateway) && prefix.address != gateway; });
+}
+
+// Addresses that are no host's, whatever the network (RFC 6890).
+const std::vector<AddressRange>& nobodys() {
+  static const std::vector<AddressRange> kNobodys = [] {
+    std::vector<AddressRange> all;
+    for (const char* text :
+         {"0.0.0.0-0.255.255.255", "127.0.0.0-127.255.255.255", "224.0.0.0-239.255.255.255",
+          "255.255.255.255", "::-::1", "ff00::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}) {
+      all.push_back(AddressRange::parse(text).value());
+    }
+    return all;
+  }();
+  return kNobodys;
+}
+
+void check_range(Checker& check, const InterfaceConfig& interface, const AddressRange& range) {
+  // Words only where there is something to say: there may be a million ranges.
+  const auto complain = [&](const std::string& what) {
+    check.complain(fmt::format("address range {} {}", range.to_string(), what));
+  };
+  if (range.first.is_v4() != range.last.is_v4()) {
+    complain("begins in one family and ends in the other; give two addresses of one");
+  }
+  if (range.last < range.first) complain("ends before it begins; give the lower address first");
+  const AddressRange all_v4{IpAddress::v4(0), IpAddress::v4(UINT32_MAX)};
+  if (!range.first.is_v4() && range.overlaps(all_v4)) {
+    complain("reaches into ::ffff:0:0/96, which is IPv4; leave that out");
+  }
+  for (const AddressRange& nobody : nobodys()) {
+    if (!range.overlaps(nobody)) continue;
+    complain(
+        fmt::format("reaches into {}, which is no host's; leave that out", nobody.to_string()));
+  }
+  for (const Prefix& own : interface.addresses) {
+    if (!own.address.is_v4() || own.length >= 31) continue;
+    for (const IpAddress& edge : {own.network(), own.broadcast()}) {
+      if (!range.contains(edge)) continue;
+      complain(
+          fmt::format("includes {}, which is the network's own or its broadcast address; "
+                      "leave that out",
+                      edge.to_string()));
+    }
+  }
+  for (const Route& route : interface.routes) {
+    if (route.gateway.is_unspecified() || !range.contains(route.gateway)) continue;
+    complain(fmt::format("includes the gateway {}, which is another host; leave that out",
+                         route.gateway.to_string()));
+  }
 }
 
 void check_interface(Checker& check, const InterfaceConfig& interface) {
@@ -85,11 +137,6 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
                               "host's address within it",
                               prefix.to_string()));
   }
-  for (const Prefix& range : interface.source_ranges) {
-    check_prefix(check, "source range", range);
-    const bool v4 = range.address.is_v4();
-    check.between("source range length", range.length, v4 ? 8 : 64, v4 ? 32 : 128);
-  }
   for (const Route& route : interface.routes) {
     check_prefix(check, "route", route.destination);
     if (route.gateway.is_unspecified()) continue;
@@ -102,6 +149,8 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
                     "address's prefix",
                     route.gateway.to_string()));
   }
+  check.between("interface.ranges", interface.ranges.size(), 0, kRangesMax);
+  for (const AddressRange& range : interface.ranges) check_range(check, interface, range);
 }
 
 }  // namespace

@@ -280,7 +280,36 @@ void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const IpA
   control_.push(control);
 }
 
-// Of the family of its addresses. A body that does not fit the frame's own bytes lies in a block.
+// Where a whole control frame is written: into its entry, or a block that goes with it. Empty when
+// there is none; the entry is free again then.
+std::span<std::byte> Shard::Impl::room_for_control(uint32_t control, size_t bytes) {
+  stack::ControlFrame& entry = control_[control];
+  entry.frame = TxFrame{};
+  entry.frame.l2_bytes = wire::kEthernetHeaderBytes;
+  if (bytes <= entry.frame.header.size()) return entry.frame.header;
+  if (bytes <= tcp::LargeBlock::kDataBytes) {
+    entry.body_block = blocks_.allocate(bytes, wire::SeqNum{});
+  }
+  if (entry.body_block != kNil) return {blocks_.storage(entry.body_block), bytes};
+  control_.free(control, blocks_);
+  drop(Counter::kDropControlQueueFull);
+  return {};
+}
+
+// What was written there begins with headers; in a block, all behind them is payload.
+void Shard::Impl::note_control_written(uint32_t control, size_t header_bytes, size_t bytes) {
+  stack::ControlFrame& entry = control_[control];
+  entry.frame.header_bytes = static_cast<uint16_t>(bytes);
+  if (entry.body_block == kNil) return;
+  const std::span<std::byte> room(blocks_.storage(entry.body_block), bytes);
+  std::copy_n(room.begin(), header_bytes, entry.frame.header.begin());
+  entry.frame.header_bytes = static_cast<uint16_t>(header_bytes);
+  entry.frame.payload[0] = room.subspan(header_bytes);
+  entry.frame.payload_spans = 1;
+  entry.frame.payload_bytes = static_cast<uint16_t>(bytes - header_bytes);
+}
+
+// Of the family of its addresses.
 void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destination, uint8_t type,
                             uint8_t code, std::span<const std::byte> body) {
   const bool v4 = destination.is_v4();
@@ -291,22 +320,9 @@ void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destinatio
     drop(Counter::kDropControlQueueFull);
     return;
   }
-  stack::ControlFrame& entry = control_[control];
-  entry.frame = TxFrame{};
-  entry.frame.l2_bytes = wire::kEthernetHeaderBytes;
-  std::span<std::byte> room = entry.frame.header;
   const size_t total = headers + body.size();
-  if (total > room.size()) {
-    if (total <= tcp::LargeBlock::kDataBytes) {
-      entry.body_block = blocks_.allocate(total, wire::SeqNum{});
-    }
-    if (entry.body_block == kNil) {
-      control_.free(control, blocks_);
-      drop(Counter::kDropControlQueueFull);
-      return;
-    }
-    room = {blocks_.storage(entry.body_block), total};
-  }
+  const std::span<std::byte> room = room_for_control(control, total);
+  if (room.empty()) return;
   const wire::IpFields ip{.ttl = config_.interface.ttl};
   if (v4) {
     wire::build_icmp(room, {}, ip, source, destination, type, code, body);
@@ -315,14 +331,7 @@ void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destinatio
     wire::build_icmp_v6(room, ethernet, ip, source, destination, type, code, body);
     counters_.add(Counter::kIcmp6OutMsgs);
   }
-  entry.frame.header_bytes = static_cast<uint16_t>(total);
-  if (entry.body_block != kNil) {
-    std::copy_n(room.begin(), headers, entry.frame.header.begin());
-    entry.frame.header_bytes = static_cast<uint16_t>(headers);
-    entry.frame.payload[0] = room.subspan(headers);
-    entry.frame.payload_spans = 1;
-    entry.frame.payload_bytes = static_cast<uint16_t>(body.size());
-  }
+  note_control_written(control, headers, total);
   route_control(control, destination);
 }
 

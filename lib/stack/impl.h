@@ -167,6 +167,13 @@ class Shard::Impl {
   void on_advertisement(const wire::NdMessage& said);
   void on_router_advertisement(const wire::ParsedFrame& p, const wire::NdMessage& said);
   void note_learned(const IpAddress& address, const net::Neighbors::Learned& learned);
+  void on_group_query(const wire::ParsedFrame& p, const wire::IcmpMessage& message);
+
+  // --- redirect.cc: better next hops.
+  void on_redirect_v4(const wire::ParsedFrame& p, const wire::IcmpMessage& message);
+  void on_redirect_v6(const wire::ParsedFrame& p, const wire::NdMessage& said);
+  bool quotes_in_flight(const wire::IcmpMessage& message) const;
+  void reroute(const wire::IcmpMessage& message, const IpAddress& destination);
 
   // --- link.cc: what is said about addresses on the link.
   void advance_link();
@@ -181,6 +188,7 @@ class Shard::Impl {
   void probe_address(const IpAddress& address);
   void announce(const net::OwnAddress& own);
   void solicit_routers();
+  void report_groups(wire::GroupRecord record, std::span<const uint32_t> groups, bool version_1);
   void send_advertisement(const IpAddress& target, const IpAddress& to, const MacAddress& to_mac,
                           bool solicited);
   void send_nd(const IpAddress& source, const IpAddress& to, const MacAddress& to_mac,
@@ -351,6 +359,8 @@ class Shard::Impl {
     const IpAddress::Words words = destination.words();
     return ways_[base::fold_multiply(words[1] ^ words[0], hash_key_[0]) % ways_.size()];
   }
+  std::span<std::byte> room_for_control(uint32_t control, size_t bytes);
+  void note_control_written(uint32_t control, size_t header_bytes, size_t bytes);
   void send_control(const FlowKey& key, const wire::SegmentHeader& header);
   void send_control_frame(uint32_t control, const FlowKey& key, const wire::SegmentHeader& header);
   void send_reset(const wire::ParsedFrame& p);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What arrives beside TCP over IPv4: ARP (RFC 826, RFC 5227), ICMP (RFC 792, RFC 1122
-// section 3.2.2; errors about our segments go on to path.cc); and, of both families, protocols that
-// we do not speak.
+// section 3.2.2; errors about our segments go on to path.cc, redirects to redirect.cc); and, of
+// both families, protocols that we do not speak.
 #include <algorithm>
 
 #include "stack/impl.h"
@@ -68,6 +68,10 @@ void Shard::Impl::on_icmp(const wire::ParsedFrame& p) {
     case wire::kIcmpSourceQuench:  // RFC 6633: must not change anything
       counters_.add(Counter::kIcmpInSrcQuenchs);
       break;
+    case wire::kIcmpRedirect:
+      counters_.add(Counter::kIcmpInRedirects);
+      on_redirect_v4(p, *message);
+      return;
     default:
       break;
   }

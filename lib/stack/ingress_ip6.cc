@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // ICMPv6 in: echo, errors (those about our segments go on to path.cc), and neighbour discovery
-// (RFC 4443, RFC 4861 sections 6.3 and 7.2, RFC 4862 section 5.4). Redirects are counted and not
-// followed: where packets go is for the configuration and router advertisements to say.
+// (RFC 4443, RFC 4861 sections 6.3 and 7.2, RFC 4862 section 5.4; redirects go on to redirect.cc),
+// and queries for the groups that we are in (RFC 3810).
 #include <algorithm>
 #include <cstring>
 
@@ -59,6 +59,9 @@ void Shard::Impl::on_icmp_v6(const wire::ParsedFrame& p) {
     case wire::kIcmpV6ParameterProblem:
       counters_.add(Counter::kIcmp6InParmProblems);
       break;
+    case wire::kIcmpV6GroupQuery:
+      on_group_query(p, *message);
+      return;
     default:
       break;
   }
@@ -105,10 +108,6 @@ void Shard::Impl::refuse_protocol_v6(const wire::ParsedFrame& p) {
 
 void Shard::Impl::on_neighbor_discovery(const wire::ParsedFrame& p,
                                         const wire::IcmpMessage& message) {
-  if (message.type == wire::kIcmpV6Redirect) {
-    counters_.add(Counter::kIcmp6InRedirects);
-    return;
-  }
   Counter reason = Counter::kDropNdMalformed;
   const std::optional<wire::NdMessage> said = wire::parse_nd(p, message, reason);
   if (!said) {
@@ -128,6 +127,10 @@ void Shard::Impl::on_neighbor_discovery(const wire::ParsedFrame& p,
     case wire::kIcmpV6RouterAdvertisement:
       counters_.add(Counter::kIcmp6InRouterAdvertisements);
       on_router_advertisement(p, *said);
+      break;
+    case wire::kIcmpV6Redirect:
+      counters_.add(Counter::kIcmp6InRedirects);
+      on_redirect_v6(p, *said);
       break;
     default:
       counters_.add(Counter::kIcmpIgnored);  // we are no router
@@ -184,6 +187,18 @@ void Shard::Impl::on_router_advertisement(const wire::ParsedFrame& p, const wire
   neighbors_.set_timing(
       said.reachable_ms == 0 ? 0 : std::clamp(said.reachable_ms, kShortestMs, kHourMs),
       said.retransmit_ms == 0 ? 0 : std::clamp(said.retransmit_ms, kShortestMs, kHourMs));
+}
+
+// RFC 3810 section 6.2.
+void Shard::Impl::on_group_query(const wire::ParsedFrame& p, const wire::IcmpMessage& message) {
+  counters_.add(Counter::kIcmp6InGroupMembQueries);
+  const std::optional<wire::GroupQuery> query = wire::parse_group_query(p, message);
+  if (query) {
+    interface_.on_group_query(*query, now_);
+  } else {
+    counters_.add(Counter::kIcmp6InErrors);
+    drop(Counter::kDropIcmpMalformed);
+  }
 }
 
 void Shard::Impl::note_learned(const IpAddress& address, const net::Neighbors::Learned& learned) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What we say on the link about addresses: who has that one, we have this one, is there a router
-// (RFC 826, RFC 5227, RFC 4861, RFC 4862); and what follows when an address of ours turns out to be
-// another's, or a gateway answers no more.
+// What we say on the link about addresses: who has that one, we have this one, is there a router,
+// we are in these groups (RFC 826, RFC 5227, RFC 4861, RFC 4862, RFC 3810); and what follows when
+// an address of ours turns out to be another's, or a gateway answers no more.
 #include <algorithm>
 
 #include "stack/impl.h"
+#include "wire/mld.h"
 #include "wire/nd.h"
 
 namespace millrace {
@@ -17,6 +18,10 @@ constexpr uint32_t kGatewayRetryTicks = 30'000;
 // --- Time ---------------------------------------------------------------------------------------
 
 void Shard::Impl::advance_link() {
+  interface_.advance_groups(
+      now_, [this](wire::GroupRecord record, std::span<const uint32_t> groups, bool version_1) {
+        report_groups(record, groups, version_1);
+      });
   const uint32_t changes = interface_.changes();
   interface_.advance(
       now_, [this](const net::OwnAddress& own) { probe_address(own.prefix.address); },
@@ -89,6 +94,7 @@ void Shard::Impl::on_neighbor_failed(uint32_t index) {
     drop(Counter::kDropNeighborFailed);
     control = next;
   }
+  interface_.on_unreachable(n.address);
   if (!interface_.on_gateway(n.address, true)) return;
   counters_.add(Counter::kGatewaysLost);
   gateways_lost_ = true;
@@ -166,6 +172,34 @@ void Shard::Impl::solicit_routers() {
   wire::NdMessage asks{.type = wire::kIcmpV6RouterSolicitation};
   if (known) asks.mac = config_.interface.mac;
   send_nd(known ? source : IpAddress{}, wire::all_routers(), {}, asks);
+}
+
+// Which groups of ours there are, to those who forward multicast (RFC 3810 section 5.2). While the
+// link-local address is not ours to use yet, from nobody (RFC 3590).
+void Shard::Impl::report_groups(wire::GroupRecord record, std::span<const uint32_t> groups,
+                                bool version_1) {
+  if (!answers_for_all()) return;
+  const IpAddress own = interface_.source_for(wire::all_routers());
+  const IpAddress source = own.is_link_local() && interface_.is_local(own) ? own : IpAddress{};
+  const size_t bytes =
+      wire::kGroupReportHeaderBytes +
+      (version_1 ? wire::kGroupReportV1ExtraBytes : groups.size() * wire::kGroupRecordBytes);
+  const uint32_t control = control_.allocate();
+  if (control == kNil) {
+    drop(Counter::kDropControlQueueFull);
+    return;
+  }
+  const std::span<std::byte> room = room_for_control(control, bytes);
+  if (room.empty()) return;
+  if (version_1) {
+    wire::build_group_report_v1(room, config_.interface.mac, source, groups.front());
+  } else {
+    wire::build_group_report(room, config_.interface.mac, source, record, groups);
+  }
+  note_control_written(control, wire::kGroupReportHeaderBytes, bytes);
+  counters_.add(Counter::kIcmp6OutMsgs);
+  counters_.add(version_1 ? Counter::kIcmp6OutGroupMembResponses : Counter::kIcmp6OutMLDv2Reports);
+  control_.push(control);
 }
 
 // --- Frames -------------------------------------------------------------------------------------

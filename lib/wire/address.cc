@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -135,6 +137,75 @@ Result<Prefix> Prefix::parse(std::string_view text) {
 }
 
 std::string Prefix::to_string() const { return fmt::format("{}/{}", address.to_string(), length); }
+
+namespace {
+
+// The last address of `prefix`: its host bits are ones.
+IpAddress last_of(const Prefix& prefix) {
+  if (prefix.address.is_v4()) return prefix.broadcast();
+  std::array<uint8_t, 16> bytes = prefix.network().bytes();
+  for (size_t i = 0; i < 16; ++i) {
+    const size_t bits_before = std::min<size_t>(prefix.length, 8 * i);
+    const size_t network_bits = std::min<size_t>(prefix.length - bits_before, 8);
+    bytes[i] = static_cast<uint8_t>(bytes[i] | 0xff >> network_bits);
+  }
+  return IpAddress::v6(bytes);
+}
+
+}  // namespace
+
+AddressRange AddressRange::hosts_of(const Prefix& prefix) {
+  const int host_bits = (prefix.address.is_v4() ? 32 : 128) - prefix.length;
+  const IpAddress network = prefix.network();
+  const IpAddress last = last_of(prefix);
+  if (host_bits < 2) return {network, last};
+  // The last one ends in a 1, so nothing is borrowed from the bits before.
+  std::array<uint8_t, 16> bytes = last.bytes();
+  --bytes[15];
+  return {network.plus(1), IpAddress::v6(bytes)};
+}
+
+uint64_t AddressRange::count() const {
+  const IpAddress::Words a = first.words();
+  const IpAddress::Words b = last.words();
+  const uint64_t low = __builtin_bswap64(b[1]) - __builtin_bswap64(a[1]);
+  const bool borrows = __builtin_bswap64(b[1]) < __builtin_bswap64(a[1]);
+  const uint64_t high = __builtin_bswap64(b[0]) - __builtin_bswap64(a[0]) - (borrows ? 1 : 0);
+  return high != 0 || low == UINT64_MAX ? UINT64_MAX : low + 1;
+}
+
+Result<AddressRange> AddressRange::parse(std::string_view text) {
+  if (text.find('/') != std::string_view::npos) {
+    const Result<Prefix> prefix = Prefix::parse(text);
+    if (!prefix) return prefix.error();
+    return hosts_of(*prefix);
+  }
+  const size_t dash = text.find('-');
+  const Result<IpAddress> first = IpAddress::parse(text.substr(0, dash));
+  const Result<IpAddress> last =
+      dash == std::string_view::npos ? first : IpAddress::parse(text.substr(dash + 1));
+  if (!first || !last) {
+    return Error{fmt::format(
+        "'{}' names no addresses; write one, as 10.0.0.2, or some, as 10.0.0.2-10.0.3.254 or "
+        "10.0.0.0/22",
+        text)};
+  }
+  if (first->is_v4() != last->is_v4()) {
+    return Error{
+        fmt::format("'{}' begins in one family and ends in the other; give two addresses "
+                    "of one",
+                    text)};
+  }
+  if (*last < *first) {
+    return Error{fmt::format("'{}' ends before it begins; give the lower address first", text)};
+  }
+  return AddressRange{*first, *last};
+}
+
+std::string AddressRange::to_string() const {
+  return first == last ? first.to_string()
+                       : fmt::format("{}-{}", first.to_string(), last.to_string());
+}
 
 Result<Endpoint> Endpoint::parse(std::string_view text) {
   const size_t colon = text.rfind(':');

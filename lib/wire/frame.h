@@ -107,7 +107,8 @@ struct IcmpMessage {
   IcmpError error = IcmpError::kNone;
   uint16_t next_hop_mtu = 0;        // of kTooBig (RFC 1191, RFC 8201)
   std::span<const std::byte> body;  // all after the 4 bytes type, code and checksum
-  // Of an error about a TCP segment that we sent: its flow, as we see it, and sequence number.
+  // Of an error or a redirect about a TCP segment that we sent: its flow, as we see it, and
+  // sequence number.
   bool quotes_tcp = false;
   FlowKey quoted;
   SeqNum quoted_seq;
@@ -116,6 +117,7 @@ struct IcmpMessage {
 inline constexpr uint8_t kIcmpEchoReply = 0;
 inline constexpr uint8_t kIcmpDestinationUnreachable = 3;
 inline constexpr uint8_t kIcmpSourceQuench = 4;
+inline constexpr uint8_t kIcmpRedirect = 5;
 inline constexpr uint8_t kIcmpEchoRequest = 8;
 inline constexpr uint8_t kIcmpTimeExceeded = 11;
 inline constexpr uint8_t kIcmpParameterProblem = 12;
@@ -138,5 +140,8 @@ inline constexpr uint8_t kIcmpV6UnknownNextHeader = 1;
 
 // The same for kIcmpV6. Neighbour discovery is left in `body`.
 std::optional<IcmpMessage> parse_icmp_v6(const ParsedFrame& parsed, Counter& drop);
+// Reads an IPv6 packet that is quoted somewhere. False when it is none, or TCP without a sequence
+// number.
+bool read_quote_v6(std::span<const std::byte> quote, IcmpMessage& message);
 
 }  // namespace millrace::wire

@@ -15,9 +15,9 @@ constexpr size_t kIcmpHeaderBytes = 8;  // type, code, checksum and 4 bytes that
 constexpr size_t kQuotedTcpBytes = 8;   // ports and sequence number: all that RFC 792 promises
 constexpr uint16_t kSumGood = 0xffff;
 
-bool is_error(uint8_t type) {
+bool quotes(uint8_t type) {
   return type == kIcmpDestinationUnreachable || type == kIcmpTimeExceeded ||
-         type == kIcmpParameterProblem;
+         type == kIcmpParameterProblem || type == kIcmpRedirect;
 }
 
 IcmpError unreachable(uint8_t code) {
@@ -26,9 +26,9 @@ IcmpError unreachable(uint8_t code) {
   return refused ? IcmpError::kRefused : IcmpError::kUnreachable;
 }
 
-// Reads the packet that an error quotes. False when it is not even an IPv4 header, or TCP with
-// less than the RFC promises. The quote's checksums are not looked at: routers on the way may have
-// changed it, and may have quoted it in part.
+// Reads the packet that an error or a redirect quotes. False when it is not even an IPv4 header, or
+// TCP with less than the RFC promises. The quote's checksums are not looked at: routers on the way
+// may have changed it, and may have quoted it in part.
 bool read_quote(std::span<const std::byte> quote, IcmpMessage& message) {
   if (quote.size() < kIpv4HeaderBytes) return false;
   const std::byte* ip = quote.data();
@@ -67,7 +67,7 @@ std::optional<IcmpMessage> parse_icmp(const ParsedFrame& parsed, Counter& drop) 
   message.type = load8(icmp);
   message.code = load8(icmp + 1);
   message.body = {icmp + 4, bytes - 4};
-  if (!is_error(message.type)) return message;
+  if (!quotes(message.type)) return message;
   if (message.type == kIcmpDestinationUnreachable) {
     message.error = unreachable(message.code);
     if (message.error == IcmpError::kTooBig) message.next_hop_mtu = load_be16(icmp + 6);

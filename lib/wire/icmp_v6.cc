@@ -30,9 +30,10 @@ IcmpError error_of(const IcmpMessage& message) {
   }
 }
 
-// Reads the packet that an error quotes. What we send has no extension headers. False when there is
-// not even an IPv6 header, or too little of TCP behind it.
-bool read_quote(std::span<const std::byte> quote, IcmpMessage& message) {
+}  // namespace
+
+// What we send has no extension headers.
+bool read_quote_v6(std::span<const std::byte> quote, IcmpMessage& message) {
   const std::byte* ip = quote.data();
   if (quote.size() < kIpv6HeaderBytes || load8(ip) >> 4 != 6) return false;
   if (load8(ip + 6) != kProtocolTcp) return true;
@@ -50,8 +51,6 @@ bool read_quote(std::span<const std::byte> quote, IcmpMessage& message) {
       static_cast<uint16_t>(std::min<size_t>(kIpv6HeaderBytes + load_be16(ip + 4), UINT16_MAX));
   return true;
 }
-
-}  // namespace
 
 std::optional<IcmpMessage> parse_icmp_v6(const ParsedFrame& parsed, Counter& drop) {
   const std::byte* icmp = parsed.ip + parsed.ip_header_bytes;
@@ -77,7 +76,7 @@ std::optional<IcmpMessage> parse_icmp_v6(const ParsedFrame& parsed, Counter& dro
     }
   }
   message.error = error_of(message);
-  if (!read_quote({icmp + kErrorHeaderBytes, bytes - kErrorHeaderBytes}, message)) {
+  if (!read_quote_v6({icmp + kErrorHeaderBytes, bytes - kErrorHeaderBytes}, message)) {
     return std::nullopt;
   }
   return message;

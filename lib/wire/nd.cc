@@ -4,6 +4,7 @@
 //   all      type | code | checksum
 //   NS, NA   flags (NA: R S O, 29 zero bits) | target, 16 bytes | options
 //   RS       4 zero bytes | options
+//   redirect 4 zero bytes | target, 16 bytes | destination, 16 bytes | options
 //   RA       hop limit | flags | lifetime, s | reachable time, ms | retransmission, ms | options
 //   option   kind | length in units of 8 bytes | ...
 //
@@ -26,6 +27,7 @@ constexpr size_t kOptionsMax = 64;
 constexpr uint8_t kSourceLinkAddress = 1;
 constexpr uint8_t kTargetLinkAddress = 2;
 constexpr uint8_t kPrefixInformation = 3;
+constexpr uint8_t kRedirectedHeader = 4;
 constexpr uint8_t kMtu = 5;
 
 constexpr uint8_t kRouterFlag = 0x80;
@@ -38,6 +40,7 @@ constexpr uint8_t kAutonomousFlag = 0x40;
 constexpr size_t kNeighborBytes = 20;
 constexpr size_t kRouterSolicitationBytes = 4;
 constexpr size_t kRouterAdvertisementBytes = 12;
+constexpr size_t kRedirectBytes = 36;
 
 size_t least_bytes(uint8_t type) {
   switch (type) {
@@ -45,13 +48,16 @@ size_t least_bytes(uint8_t type) {
       return kRouterSolicitationBytes;
     case kIcmpV6RouterAdvertisement:
       return kRouterAdvertisementBytes;
+    case kIcmpV6Redirect:
+      return kRedirectBytes;
     default:
       return kNeighborBytes;
   }
 }
 
 uint8_t link_address_option(uint8_t type) {
-  return type == kIcmpV6NeighborAdvertisement ? kTargetLinkAddress : kSourceLinkAddress;
+  const bool of_target = type == kIcmpV6NeighborAdvertisement || type == kIcmpV6Redirect;
+  return of_target ? kTargetLinkAddress : kSourceLinkAddress;
 }
 
 bool read_link_address(const std::byte* option, size_t bytes, NdMessage& message) {
@@ -93,6 +99,8 @@ bool read_options(std::span<const std::byte> options, NdMessage& message) {
     } else if (message.type == kIcmpV6RouterAdvertisement && kind == kMtu) {
       if (bytes != kOptionUnitBytes) return false;
       message.mtu = load_be32(option + 4);
+    } else if (message.type == kIcmpV6Redirect && kind == kRedirectedHeader) {
+      message.redirected = {option + kOptionUnitBytes, bytes - kOptionUnitBytes};
     }
     options = options.subspan(bytes);
   }
@@ -116,6 +124,10 @@ bool is_consistent(const IpAddress& source, const IpAddress& destination,
     case kIcmpV6NeighborSolicitation:
       if (!is_target(message.target)) return false;
       return !nobody || (!message.mac && destination == solicited_node(message.target));
+    case kIcmpV6Redirect:
+      if (!is_target(message.target) || !is_target(message.destination)) return false;
+      return source.is_link_local() &&
+             (message.target.is_link_local() || message.target == message.destination);
     default:
       if (!is_target(message.target) || nobody) return false;
       return !(message.solicited && destination.is_multicast());
@@ -174,6 +186,7 @@ std::optional<NdMessage> parse_nd(const ParsedFrame& parsed, const IcmpMessage& 
   } else if (message.type != kIcmpV6RouterSolicitation) {
     message.target = load_address(body + 4);
   }
+  if (message.type == kIcmpV6Redirect) message.destination = load_address(body + 20);
   if (message.type == kIcmpV6NeighborAdvertisement) {
     const uint8_t flags = load8(body);
     message.router = (flags & kRouterFlag) != 0;

@@ -63,14 +63,17 @@ struct NdMessage {
   // Of one message; what comes behind is not read, nor what is IPv4-mapped.
   static constexpr size_t kPrefixesMax = 8;
 
-  uint8_t type = 0;  // one of the four below kIcmpV6Redirect
-  // Solicitation and advertisement of a neighbour.
+  uint8_t type = 0;
+  // Solicitation and advertisement of a neighbour; of a redirect the better next hop.
   IpAddress target;
+  IpAddress destination;  // of a redirect: for packets to it
   bool router = false;
   bool solicited = false;
   bool overrides = false;
-  // The source link-layer address; of a neighbour advertisement the target's.
+  // The source link-layer address; of a neighbour advertisement and a redirect the target's.
   std::optional<MacAddress> mac;
+  // Of a redirect: the packet that caused it, as much of it as there is.
+  std::span<const std::byte> redirected;
   // Router advertisement; 0: not said.
   uint8_t hop_limit = 0;
   uint16_t router_lifetime_seconds = 0;  // 0: no default router, or none any more
@@ -84,8 +87,9 @@ struct NdMessage {
 // Checks, in this order: hop limit 255 (kDropNdHopLimit); code 0, the type's least length, every
 // option's length (not 0, within the message, at most 64 options), link-layer addresses of 6 bytes
 // that are one device's, and what RFC 4861 sections 6.1.1, 6.1.2, 7.1.1 and 7.1.2 ask of source,
-// destination, target and flags (kDropNdMalformed). Options that are not listed there are skipped.
-// Requires: parse_icmp_v6() gave `icmp` for `parsed`, and its type is one of NdMessage's.
+// destination, target and flags, of a redirect section 8.1 (kDropNdMalformed); that its source is
+// the next hop in use is not known here. Options that are not listed there are skipped.
+// Requires: parse_icmp_v6() gave `icmp` for `parsed`, and its type is_neighbor_discovery().
 std::optional<NdMessage> parse_nd(const ParsedFrame& parsed, const IcmpMessage& icmp,
                                   Counter& drop);
 

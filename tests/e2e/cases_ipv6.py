@@ -5,35 +5,26 @@
 """
 
 import json
-import pathlib
-import re
 import socket
 import struct
 import subprocess
+import time
 
 from case import Cases
 from cases_load import PORT, failures, load, nginx
 from lab import Skip, expect, expect_equal, need_tools, wait_until
+from sites import KERNEL_V6 as KERNEL
+from sites import MILLRACE_V6 as MILLRACE
 from sites import VethSite
 
 CASES = Cases()
 HTTP = 8080
-MILLRACE = "2001:db8:77::1"
-KERNEL = "2001:db8:77::2"
 
 
 def site_with_ipv6(lab, *addresses):
     """A veth whose kernel end has IPv6, with these addresses beside the link-local one."""
     site = VethSite(lab)
-    with lab.inside(site.kernel):
-        for scope in ("all", "default", site.interface):
-            folder = pathlib.Path("/proc/sys/net/ipv6/conf") / scope
-            if not folder.exists():
-                raise Skip("the kernel has no IPv6")
-            (folder / "accept_dad").write_text("0", encoding="ascii")
-            (folder / "disable_ipv6").write_text("0", encoding="ascii")
-    for address in addresses:
-        site.run("ip", "-6", "addr", "add", f"{address}/64", "dev", site.interface, "nodad")
+    site.speak_ipv6(*addresses)
     return site
 
 
@@ -142,3 +133,33 @@ def autoconfigured(lab):
 
         wait_until(advertised, 5, "the address formed of the prefix answers")
         expect(pings(site, formed, "-I", "2001:db8:99::2"), "no way off the link")
+
+
+def snoops(lab, version):
+    """A switch that was not there when we joined our groups asks for them, and hears."""
+    need_tools("bridge")
+    site = site_with_ipv6(lab)
+    server = site.start("serve", "--http", HTTP, "--address", f"{MILLRACE}/64", "--json")
+    wait_until(lambda: site.answers(server), 10, "millrace answers a ping to its IPv4 address")
+    time.sleep(1.5)  # what we say unasked, we say within a second
+    made = site.run("ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", 1,
+                    "mcast_querier", 1, "mcast_mld_version", version,
+                    "mcast_startup_query_interval", 100, "mcast_startup_query_count", 100,
+                    "mcast_query_response_interval", 50, status=None)
+    if made.popen.returncode != 0:
+        raise Skip(f"no bridge that snoops: {made.err().strip()}")
+    for words in (["set", site.interface, "master", "br0"], ["set", "br0", "up"]):
+        site.run("ip", "link", *words)
+
+    def known():
+        return f"port {site.interface} grp ff02::1:ff00:1 " in site.run("bridge", "mdb").out()
+
+    wait_until(known, 20, "the bridge knows who is in our group")
+    expect_equal(server.stop(), 0, "the server's exit status")
+    counters = json.loads(server.out())["stack"]["counters"]
+    expect("Icmp6InGroupMembQueries" in counters, f"no query: {counters}")
+
+
+for version in (1, 2):
+    CASES.add(f"af_packet: a switch that snoops MLD, version {version}, learns our groups",
+              lambda lab, v=version: snoops(lab, v))

@@ -5,17 +5,26 @@ reaches its shard and none fails."""
 import time
 
 from case import Cases
-from cases_load import failures, load, nginx, report_of
+from cases_load import PORT, failures, load, nginx, report_of
 from cases_wires import CLIENT, ECHO, HTTP, SERVER, pair
 from lab import expect, expect_equal, need_tools, wait_until
-from sites import MILLRACE, SITES
+from sites import KERNEL, KERNEL_V6, MILLRACE, MILLRACE_V6, PREFIX_V6, SITES
 
 CASES = Cases()
 CONNECTIONS = 20_000
+MILLION = 1_000_000
+MILLION_SECONDS = 900
+FAMILIES = ("IPv4", "IPv6")
 
 
 def lcores(workers, queues=0):
     return ["--lcores", workers, "--queues", queues]
+
+
+def expect_none_failed(report, connections, workers):
+    expect_equal((report["connections"]["completed"], failures(report)), (connections, 0),
+                 "completed and failed")
+    expect_equal(len(report["stack"]["workers"]), workers, "workers")
 
 
 def expect_all_shards(workers):
@@ -27,13 +36,12 @@ def expect_all_shards(workers):
     expect(handed > CONNECTIONS, f"only {handed} frames were handed over")
 
 
-def two_ends(lab, kind, server, client):
+def two_ends(lab, kind, server, client, family="IPv4", connections=CONNECTIONS):
     """Server and client with (workers, queues) each."""
-    with pair(lab, kind, ["--http", HTTP, *lcores(*server)]) as run:
-        report = run("cps", HTTP, "--count", CONNECTIONS, "--duration", "0s", *lcores(*client))
-        expect_equal((report["connections"]["completed"], failures(report)), (CONNECTIONS, 0),
-                     "completed and failed")
-        expect_equal(len(report["stack"]["workers"]), client[0], "workers")
+    with pair(lab, kind, ["--http", HTTP, *lcores(*server)], family=family) as run:
+        report = run("cps", HTTP, "--count", connections, "--duration", "0s", *lcores(*client),
+                     seconds=MILLION_SECONDS)
+        expect_none_failed(report, connections, client[0])
         expect_all_shards(report["stack"]["workers"])
 
 
@@ -47,13 +55,16 @@ for kind, server, client in (("memif", (2, 0), (2, 0)), ("memif", (4, 0), (4, 0)
               lambda lab, k=kind, s=server, c=client: two_ends(lab, k, s, c), root=False)
 
 
-def load_from_workers(lab, kind, workers, queues):
+def load_from_workers(lab, kind, workers, queues, family="IPv4", connections=CONNECTIONS):
     site = SITES[kind](lab)
-    nginx(site)
-    report = load(site, "cps", "--count", CONNECTIONS, "--duration", "0s", *lcores(workers, queues))
-    expect_equal((report["connections"]["completed"], failures(report)), (CONNECTIONS, 0),
-                 "completed and failed")
-    expect_equal(len(report["stack"]["workers"]), workers, "workers")
+    options, host = [], KERNEL
+    if family == "IPv6":
+        site.speak_ipv6(KERNEL_V6)
+        options, host = ["--address", f"{MILLRACE_V6}/{PREFIX_V6}"], f"[{KERNEL_V6}]"
+    nginx(site, f"[::]:{PORT} ipv6only=off" if family == "IPv6" else PORT)
+    report = load(site, "cps", *options, "--count", connections, "--duration", "0s",
+                  *lcores(workers, queues), target=f"{host}:{PORT}", seconds=MILLION_SECONDS)
+    expect_none_failed(report, connections, workers)
 
 
 def serve_by_workers(lab, kind, workers, queues):
@@ -75,6 +86,21 @@ for kind in SITES:
                   lambda lab, k=kind, w=workers, q=queues: load_from_workers(lab, k, w, q))
         CASES.add(f"{name}, ab is served by all of them",
                   lambda lab, k=kind, w=workers, q=queues: serve_by_workers(lab, k, w, q))
+
+# One queue for all workers: every frame comes to the worker that has it, most are another's.
+for family in FAMILIES:
+    for workers in (2, 4):
+        for connections, full in ((CONNECTIONS, False), (MILLION, True)):
+            title = f"{family}, {workers} workers on one queue, {connections} connections"
+            limits = {"seconds": MILLION_SECONDS + 20 if full else 60, "full": full}
+            if full or family == "IPv6":  # the short ones of IPv4 are above
+                CASES.add(f"memif: {title} and none fails",
+                          lambda lab, w=workers, f=family, n=connections:
+                          two_ends(lab, "memif", (w, 1), (w, 1), f, n), root=False, **limits)
+                for kind in SITES:
+                    CASES.add(f"{kind}: {title} to nginx and none fails",
+                              lambda lab, k=kind, w=workers, f=family, n=connections:
+                              load_from_workers(lab, k, w, 1, f, n), **limits)
 
 
 @CASES.case("memif: what a load may do is divided among its workers exactly", root=False)

@@ -15,6 +15,9 @@ from sites import MILLRACE, VethSite
 CASES = Cases()
 HTTP, ECHO = 80, 7
 SERVER, CLIENT = "10.88.0.1", "10.88.0.2"
+# By family: server, client, length of their network's prefix.
+ENDS = {"IPv4": (SERVER, CLIENT, 24), "IPv4 in a /8": (SERVER, CLIENT, 8),
+        "IPv6": ("2001:db8:88::1", "2001:db8:88::2", 64)}
 AF_XDP = 44
 
 
@@ -26,20 +29,23 @@ PAIRS = {
 
 
 @contextlib.contextmanager
-def pair(lab, kind, services, unprivileged=False):
+def pair(lab, kind, services, unprivileged=False, family="IPv4"):
     """A server on one end. Yields client(mode, options...) -> its process, ended and fine."""
+    server_address, client_address, length = ENDS[family]
     path = lab.open_folder / "wire.sock"
     server_device, client_device = (text.format(socket=path) for text in PAIRS[kind])
     program = lab.for_everybody() if unprivileged else lab.millrace
-    server = lab.start(program, "serve", "--device", server_device, "--address", f"{SERVER}/24",
-                       *services, unprivileged=unprivileged)
+    server = lab.start(program, "serve", "--device", server_device, "--address",
+                       f"{server_address}/{length}", *services, unprivileged=unprivileged)
     wait_until(lambda: path.exists() or not server.alive(), 10, "the server's socket")
     expect(server.alive(), "the server ended on its own")
 
-    def client(mode, port, *options, status=0):
+    host = f"[{server_address}]" if ":" in server_address else server_address
+
+    def client(mode, port, *options, status=0, seconds=30):
         generator = lab.run(program, "load", mode, "--device", client_device, "--address",
-                            f"{CLIENT}/24", "--target", f"{SERVER}:{port}", "--json", *options,
-                            unprivileged=unprivileged, status=status, seconds=30)
+                            f"{client_address}/{length}", "--target", f"{host}:{port}", "--json",
+                            *options, unprivileged=unprivileged, status=status, seconds=seconds)
         expect_equal(generator.err(), "", "the client's stderr")
         return report_of(generator)
 
@@ -230,6 +236,16 @@ def killed_server(lab):
     client = load("--duration", "1s")
     expect_equal(client.wait(10), 0, "the exit status of the next load")
     expect_equal(server.stop(), 0, "the second server's exit status")
+
+
+@CASES.case("vhost, memif: without memory for frames it says so, and ends", root=False)
+def no_memory(lab):
+    path = lab.open_folder / "wire.sock"
+    for device in (f"vhost:{path}", f"memif:{path},server"):
+        process = lab.run(lab.millrace, "serve", "--device", device, "--address", f"{SERVER}/24",
+                          "--http", HTTP, "--", "--no-huge", "-m", "8", status=2)
+        expect("no memory for" in process.err(), process.err())
+        expect(not path.exists(), "the socket outlives its server")
 
 
 @CASES.case("loopback: client and server in one process, without a failure", root=False)

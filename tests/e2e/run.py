@@ -6,7 +6,8 @@
 
 Each case makes its own namespaces, interfaces, folders and processes, and gives all of them back.
 Cases that need root are reported as skipped without it. The last case shows that nothing is left.
---full adds the cases that take minutes: 100 MB each way over each bad wire.
+--full adds the cases that take minutes: 100 MB each way over each bad wire, a million connections
+by several workers on one queue.
 """
 
 import argparse
@@ -31,12 +32,14 @@ import cases_load
 import cases_loss
 import cases_reaper
 import cases_shards
+import cases_sources
 import cases_wires
 import lab as laboratory
 from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
-           cases_interop, cases_ipv6, cases_load, cases_wires, cases_shards, cases_cli)
+           cases_interop, cases_ipv6, cases_load, cases_wires, cases_shards, cases_sources,
+           cases_cli)
 
 
 class Interrupted(BaseException):

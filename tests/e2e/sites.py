@@ -6,14 +6,18 @@
 """
 
 import contextlib
+import pathlib
 import socket
 import subprocess
 
-from lab import expect, expect_equal, wait_until
+from lab import Skip, expect, expect_equal, wait_until
 
 MILLRACE = "10.77.0.1"
 KERNEL = "10.77.0.2"
 PREFIX = 24
+MILLRACE_V6 = "2001:db8:77::1"
+KERNEL_V6 = "2001:db8:77::2"
+PREFIX_V6 = 64
 
 
 class Site:
@@ -25,6 +29,25 @@ class Site:
         self.kernel = kernel
         self.interface = interface
         self.millrace = millrace
+        self.v6_addresses = []  # the kernel's, beside the link-local one
+
+    def speak_ipv6(self, *addresses):
+        """The kernel's end has IPv6, and these addresses of it as soon as it is there."""
+        with self.lab.inside(self.kernel):
+            for scope in ("all", "default", self.interface):
+                folder = pathlib.Path("/proc/sys/net/ipv6/conf") / scope
+                if not folder.exists():
+                    if scope == self.interface:
+                        continue  # a TAP is not there before millrace is
+                    raise Skip("the kernel has no IPv6")
+                (folder / "accept_dad").write_text("0", encoding="ascii")
+                (folder / "disable_ipv6").write_text("0", encoding="ascii")
+        self.v6_addresses = addresses
+
+    def add_v6_addresses(self):
+        for address in self.v6_addresses:
+            self.run("ip", "-6", "addr", "add", f"{address}/{PREFIX_V6}", "dev", self.interface,
+                     "nodad")
 
     def command(self, *arguments):
         """The millrace program with its device and address; subcommands come first."""
@@ -84,6 +107,10 @@ class VethSite(Site):
         lab.run("ip", "addr", "add", f"{KERNEL}/{PREFIX}", "dev", "k0", ns=kernel)
         super().__init__(lab, f"{scheme}:m0", kernel, "k0", millrace)
 
+    def speak_ipv6(self, *addresses):
+        super().speak_ipv6(*addresses)
+        self.add_v6_addresses()
+
 
 class TapSite(Site):
     def __init__(self, lab):
@@ -99,6 +126,7 @@ class TapSite(Site):
         for words in (["addr", "add", f"{KERNEL}/{PREFIX}", "dev", self.interface],
                       ["link", "set", self.interface, "up"]):
             self.run("ip", *words)
+        self.add_v6_addresses()
 
 
 # By the name that cases carry.

@@ -22,6 +22,7 @@
 #include "wire/bytes.h"
 #include "wire/checksum.h"
 #include "wire/ipv6.h"
+#include "wire/mld.h"
 
 namespace {
 
@@ -35,10 +36,6 @@ constexpr MacAddress kTheirs{{2, 0, 0, 0, 0, 2}};
 constexpr size_t kHeaders = kEthernetHeaderBytes + kIpv6HeaderBytes;
 
 IpAddress ip(const char* text) { return IpAddress::parse(text).value(); }
-
-bool is_discovery(uint8_t type) {
-  return type >= kIcmpV6RouterSolicitation && type < kIcmpV6Redirect;
-}
 
 // Where a message is from, where to, and how far it came.
 struct Around {
@@ -55,22 +52,31 @@ Around around(uint8_t choices) {
           static_cast<uint8_t>((choices & 16) != 0 ? 254 : 255)};
 }
 
-// Memory of just this size, so that one byte too far is noticed.
+// Memory of just this size, so that one byte too far is noticed. The message may begin with
+// hop-by-hop options, of which 8 bytes.
 struct Frame {
-  Frame(const Around& a, std::span<const std::byte> message)
+  Frame(const Around& a, std::span<const std::byte> message, bool options)
       : size(kHeaders + message.size()), memory(std::make_unique<std::byte[]>(size)) {
+    constexpr size_t kOptionsBytes = 8;
+    options = options && message.size() >= kOptionsBytes;
     const EthernetHeader ethernet = make_ethernet(kOurs, kTheirs, kEthertypeIpv6);
     std::copy(ethernet.begin(), ethernet.end(), memory.get());
     std::byte* packet = memory.get() + kEthernetHeaderBytes;
     const auto bytes = static_cast<uint16_t>(message.size());
-    write_ipv6_header(packet, {.ttl = a.hop_limit}, a.source, a.destination, kProtocolIcmpV6,
-                      bytes);
+    write_ipv6_header(packet, {.ttl = a.hop_limit}, a.source, a.destination,
+                      options ? 0 : kProtocolIcmpV6, bytes);
     std::copy(message.begin(), message.end(), memory.get() + kHeaders);
-    if (message.size() < 4) return;
-    std::byte* icmp = memory.get() + kHeaders;
+    if (options) {
+      store8(memory.get() + kHeaders, kProtocolIcmpV6);
+      store8(memory.get() + kHeaders + 1, 0);
+    }
+    const size_t icmp_bytes = message.size() - (options ? kOptionsBytes : 0);
+    if (icmp_bytes < 4) return;
+    std::byte* icmp = memory.get() + size - icmp_bytes;
     store16(icmp + 2, 0);
-    const uint64_t pseudo = sum_pseudo_header_v6(packet + 8, kProtocolIcmpV6, bytes);
-    store16(icmp + 2, static_cast<uint16_t>(~fold(sum_bytes({icmp, message.size()}, pseudo))));
+    const uint64_t pseudo =
+        sum_pseudo_header_v6(packet + 8, kProtocolIcmpV6, static_cast<uint16_t>(icmp_bytes));
+    store16(icmp + 2, static_cast<uint16_t>(~fold(sum_bytes({icmp, icmp_bytes}, pseudo))));
   }
   [[nodiscard]] RxFrame received() const {
     return {.data = memory.get(), .length = static_cast<uint32_t>(size)};
@@ -80,18 +86,27 @@ struct Frame {
   std::unique_ptr<std::byte[]> memory;
 };
 
+std::optional<GroupQuery> read_query(const RxFrame& frame) {
+  ParsedFrame parsed;
+  if (parse_frame(frame, parsed) != FrameKind::kIcmpV6) return std::nullopt;
+  Counter reason = Counter::kDropIcmpMalformed;
+  const auto message = parse_icmp_v6(parsed, reason);
+  if (!message || message->type != kIcmpV6GroupQuery) return std::nullopt;
+  return parse_group_query(parsed, *message);
+}
+
 std::optional<NdMessage> read(const RxFrame& frame, ParsedFrame& parsed) {
   if (parse_frame(frame, parsed) != FrameKind::kIcmpV6) return std::nullopt;
   Counter reason = Counter::kDropIcmpMalformed;
   const auto message = parse_icmp_v6(parsed, reason);
-  if (!message || !is_discovery(message->type)) return std::nullopt;
+  if (!message || !is_neighbor_discovery(message->type)) return std::nullopt;
   const auto said = parse_nd(parsed, *message, reason);
   if (!said) require(reason == Counter::kDropNdHopLimit || reason == Counter::kDropNdMalformed);
   return said;
 }
 
 void check_promises(const NdMessage& said, const Around& a) {
-  require(a.hop_limit == kNdHopLimit && is_discovery(said.type));
+  require(a.hop_limit == kNdHopLimit && is_neighbor_discovery(said.type));
   if (said.mac) require(!said.mac->is_zero() && !said.mac->is_multicast());
   require(said.prefix_count <= NdMessage::kPrefixesMax);
   for (const PrefixInformation& p : std::span(said.prefixes).first(said.prefix_count)) {
@@ -101,6 +116,12 @@ void check_promises(const NdMessage& said, const Around& a) {
   if (said.type == kIcmpV6RouterAdvertisement) require(a.source.is_link_local());
   const bool neighbor =
       said.type == kIcmpV6NeighborSolicitation || said.type == kIcmpV6NeighborAdvertisement;
+  if (said.type == kIcmpV6Redirect) {
+    require(a.source.is_link_local() && !said.destination.is_multicast());
+    require(said.target.is_link_local() || said.target == said.destination);
+    IcmpMessage quote;
+    read_quote_v6(said.redirected, quote);
+  }
   if (neighbor) {
     require(!said.target.is_multicast() && !said.target.is_unspecified() && !said.target.is_v4());
   }
@@ -111,7 +132,8 @@ void check_promises(const NdMessage& said, const Around& a) {
 }
 
 void check_again(const NdMessage& said, const Around& a) {
-  if (said.type == kIcmpV6RouterAdvertisement) return;  // never sent
+  // What hosts never send.
+  if (said.type == kIcmpV6RouterAdvertisement || said.type == kIcmpV6Redirect) return;
   std::vector<std::byte> bytes(kNdFrameMaxBytes);
   bytes.resize(build_nd(bytes, make_ethernet(kOurs, kTheirs, kEthertypeIpv6), a.source,
                         a.destination, said));
@@ -134,8 +156,13 @@ class Host {
     interface_.advance(
         now_, [](const auto&) {}, [](const auto&) {}, [] {});
     neighbors_.advance(
-        tick, [](uint32_t) { return true; }, [](uint32_t) {});
+        tick, [](uint32_t) { return true; },
+        [&](uint32_t index) { interface_.on_unreachable(neighbors_[index].address); });
     if (said.type == kIcmpV6RouterAdvertisement) interface_.on_router(from, said, now_);
+    if (said.type == kIcmpV6Redirect &&
+        interface_.on_redirect(from, said.destination, said.target, now_)) {
+      require(interface_.next_hop(said.destination) == said.target);
+    }
     if (said.type == kIcmpV6NeighborAdvertisement) {
       const auto learned = neighbors_.learn_advertised(
           said.target, {said.mac, said.solicited, said.overrides, said.router}, tick);
@@ -145,18 +172,34 @@ class Host {
       neighbors_.learn_source(from, *said.mac, {}, tick);
     }
     neighbors_.acquire(said.target, tick);
-    interface_.advance(
-        now_, [](const auto&) {}, [](const auto&) {}, [] {});
+    pass();
     check(said);
   }
 
+  void hear(const GroupQuery& query) {
+    interface_.on_group_query(query, now_);
+    pass();
+  }
+
  private:
+  // All that is due now, until nothing is.
+  void pass() {
+    for (int i = 0; i < 4; ++i) {
+      interface_.advance_groups(now_, [](GroupRecord, std::span<const uint32_t> groups, bool v1) {
+        require(!groups.empty() && groups.size() <= (v1 ? 1 : kGroupRecordsMax));
+      });
+    }
+    interface_.advance(
+        now_, [](const auto&) {}, [](const auto&) {}, [] {});
+  }
+
   static InterfaceConfig config() {
     InterfaceConfig config;
     config.mac = kOurs;
     config.addresses = {Prefix::parse("2001:db8::1/64").value()};
     config.address_check = AddressCheck::kOff;
     config.autoconfigure = Autoconfigure::kAddresses;
+    config.gratuitous_arp = false;
     return config;
   }
 
@@ -191,7 +234,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint8_t choices = script.byte();
     const Around a = around(choices);
     const std::vector<std::byte> message = script.bytes(bytes);
-    const Frame frame(a, message);
+    const bool query = a.hop_limit != kNdHopLimit && (choices & 128) != 0;
+    const Frame frame(query ? Around{a.source, a.destination, 1} : a, message, query);
+    if (const auto asked = read_query(frame.received())) host.hear(*asked);
     ParsedFrame parsed;
     const auto said = read(frame.received(), parsed);
     if (!said) continue;

@@ -18,8 +18,7 @@ using namespace millrace;
 using fuzz::require;
 
 Sharding sharding() {
-  return {
-      .count = 7, .rss_key = flow::random_key(0x4d21), .rss_table = flow::even_table(509, 7)};
+  return {.count = 7, .rss_key = flow::random_key(0x4d21), .rss_table = flow::even_table(509, 7)};
 }
 
 }  // namespace

@@ -274,7 +274,9 @@ void to_v6(InterfaceConfig& interface) {
     prefix.length = static_cast<uint8_t>(prefix.length + kLonger);
   };
   for (Prefix& prefix : interface.addresses) convert(prefix);
-  for (Prefix& prefix : interface.source_ranges) convert(prefix);
+  for (AddressRange& range : interface.ranges) {
+    if (range.first.is_v4()) range = {to_v6(range.first), to_v6(range.last)};
+  }
   for (Route& route : interface.routes) {
     const bool all = route.destination.length == 0;
     convert(route.destination);
@@ -340,6 +342,7 @@ std::optional<Bytes> to_v4(View f) {
   const IpAddress to = address_at(p, 24);
   const View l4 = p.subspan(kV6, payload);
   const uint8_t next = get8(p, 6);
+  if (next == 0) return std::nullopt;  // of groups; IPv4 has none that are reported
   Bytes body = bytes_of(l4);
   uint8_t protocol = next;
   const uint32_t sum = sum16(l4, pseudo_header(from, to, next, l4.size()));

@@ -8,7 +8,19 @@
 namespace millrace::test {
 namespace {
 
-constexpr size_t kIcmpAt = 14 + 40;
+constexpr size_t kHeaders = 14 + 40;
+
+// Behind a hop-by-hop header of the least size, if there is one.
+size_t icmp_at(const Bytes& frame) { return kHeaders + (frame.at(20) == std::byte{0} ? 8 : 0); }
+
+Bytes router_alert() {
+  Bytes header(8);
+  put8(header, 0, 58);
+  put8(header, 2, 5);
+  put8(header, 3, 2);
+  put8(header, 6, 1);
+  return header;
+}
 
 void append(Bytes& b, const Bytes& more) { b.insert(b.end(), more.begin(), more.end()); }
 
@@ -37,9 +49,9 @@ uint32_t word_sum(const Bytes& b, size_t from, size_t size) {
 }
 
 uint16_t icmp_sum(const Bytes& frame) {
-  const size_t bytes = get16(frame, 18);
+  const size_t bytes = get16(frame, 18) + kHeaders - icmp_at(frame);
   const uint32_t pseudo = word_sum(frame, 22, 32) + static_cast<uint32_t>(bytes) + 58;
-  return internet_checksum(frame, kIcmpAt, bytes, pseudo);
+  return internet_checksum(frame, icmp_at(frame), bytes, pseudo);
 }
 
 IpAddress with_tail(const char* text, const IpAddress& tail) {
@@ -68,6 +80,14 @@ class Modifiers {
         icmp.destination = ip(next());
       } else if (word == "limit") {
         icmp.hop_limit = static_cast<uint8_t>(number());
+      } else if (word == "v1") {
+        icmp.body.resize(20);
+      } else if (word == "max") {
+        put16(icmp.body, 0, static_cast<uint16_t>(number()));
+      } else if (word == "no-alert") {
+        icmp.hop_by_hop.clear();
+      } else if (word == "mac") {
+        append(options, link_address_option(2, MacAddress::parse(next()).value()));
       } else if (word == "mtu") {
         append(options, mtu_option(number()));
       } else if (word == "prefix" || word == "on-link") {
@@ -120,36 +140,41 @@ MacAddress mac_of_group(const IpAddress& group) {
 }
 
 void fix_icmp6_checksum(Bytes& frame) {
-  put16(frame, kIcmpAt + 2, 0);
-  put16(frame, kIcmpAt + 2, icmp_sum(frame));
+  put16(frame, icmp_at(frame) + 2, 0);
+  put16(frame, icmp_at(frame) + 2, icmp_sum(frame));
 }
 
 Bytes build(const NaiveIcmp6& icmp) {
-  Bytes b(kIcmpAt + 4);
+  Bytes b(kHeaders);
   for (size_t i = 0; i < 6; ++i) {
     put8(b, i, icmp.destination_mac.bytes[i]);
     put8(b, 6 + i, icmp.source_mac.bytes[i]);
   }
   put16(b, 12, 0x86dd);
   put8(b, 14, 0x60);
-  put16(b, 18, static_cast<uint16_t>(4 + icmp.body.size()));
-  put8(b, 20, 58);
+  put16(b, 18, static_cast<uint16_t>(icmp.hop_by_hop.size() + 4 + icmp.body.size()));
+  put8(b, 20, icmp.hop_by_hop.empty() ? 58 : 0);
   put8(b, 21, icmp.hop_limit);
   const Bytes source = bytes_of(icmp.source);
   const Bytes destination = bytes_of(icmp.destination);
   std::copy(source.begin(), source.end(), b.begin() + 22);
   std::copy(destination.begin(), destination.end(), b.begin() + 38);
-  put8(b, kIcmpAt, icmp.type);
-  put8(b, kIcmpAt + 1, icmp.code);
+  append(b, icmp.hop_by_hop);
+  b.push_back(static_cast<std::byte>(icmp.type));
+  b.push_back(static_cast<std::byte>(icmp.code));
+  append(b, Bytes(2));
   append(b, icmp.body);
   fix_icmp6_checksum(b);
   return b;
 }
 
 std::optional<NaiveIcmp6> decode_icmp6(const Bytes& b, std::string& problem) {
-  if (b.size() < kIcmpAt || get16(b, 12) != 0x86dd || b[20] != std::byte{58}) return std::nullopt;
-  const size_t bytes = get16(b, 18);
-  if (kIcmpAt + bytes > b.size() || bytes < 8) {
+  if (b.size() < kHeaders + 8 || get16(b, 12) != 0x86dd) return std::nullopt;
+  const bool options = b[20] == std::byte{0} && b[kHeaders] == std::byte{58};
+  if (b[20] != std::byte{58} && !options) return std::nullopt;
+  const size_t at = icmp_at(b);
+  const size_t end = kHeaders + get16(b, 18);
+  if (end > b.size() || end < at + 8) {
     problem = "ICMPv6 length does not fit the frame";
     return NaiveIcmp6{};
   }
@@ -161,9 +186,11 @@ std::optional<NaiveIcmp6> decode_icmp6(const Bytes& b, std::string& problem) {
   icmp.source = address_at(b, 22);
   icmp.destination = address_at(b, 38);
   icmp.hop_limit = static_cast<uint8_t>(b[21]);
-  icmp.type = static_cast<uint8_t>(b[kIcmpAt]);
-  icmp.code = static_cast<uint8_t>(b[kIcmpAt + 1]);
-  icmp.body = Bytes(b.begin() + kIcmpAt + 4, b.begin() + static_cast<ptrdiff_t>(kIcmpAt + bytes));
+  icmp.hop_by_hop = Bytes(b.begin() + kHeaders, b.begin() + static_cast<ptrdiff_t>(at));
+  icmp.type = static_cast<uint8_t>(b[at]);
+  icmp.code = static_cast<uint8_t>(b[at + 1]);
+  icmp.body =
+      Bytes(b.begin() + static_cast<ptrdiff_t>(at) + 4, b.begin() + static_cast<ptrdiff_t>(end));
   const bool to_group = icmp.destination.is_multicast();
   if (to_group && icmp.destination_mac != mac_of_group(icmp.destination)) {
     problem = "a multicast packet that is not sent to its group's MAC address";
@@ -171,6 +198,9 @@ std::optional<NaiveIcmp6> decode_icmp6(const Bytes& b, std::string& problem) {
   const bool nd = icmp.type >= 133 && icmp.type <= 137;
   if (nd && icmp.hop_limit != 255) problem = "neighbour discovery with a hop limit below 255";
   if (nd && icmp.code != 0) problem = "neighbour discovery with a code";
+  const bool mld = icmp.type == 131 || icmp.type == 143;
+  if (mld && icmp.hop_limit != 1) problem = "a report of groups with a hop limit other than 1";
+  if (mld && icmp.hop_by_hop != router_alert()) problem = "a report of groups that alerts nobody";
   return icmp;
 }
 
@@ -202,6 +232,43 @@ Bytes prefix_option(const NaivePrefix& p) {
   return option;
 }
 
+namespace {
+
+// From fe80::2; at once, unless told otherwise.
+NaiveIcmp6 query_of(const std::vector<std::string>& words, NaiveIcmp6 icmp, size_t& rest) {
+  const bool all = words.size() < 3 || words[2].find(':') == std::string::npos;
+  const IpAddress group = all ? IpAddress{} : ip(words[2]);
+  icmp.type = 130;
+  icmp.hop_limit = 1;
+  icmp.hop_by_hop = router_alert();
+  if (!icmp.source.is_link_local()) icmp.source = ip("fe80::2");
+  icmp.destination = all ? ip("ff02::1") : group;
+  icmp.body = Bytes(4);
+  append(icmp.body, bytes_of(group));
+  append(icmp.body, Bytes(4));
+  rest = all ? 2 : 3;
+  return icmp;
+}
+
+std::string report_text(const NaiveIcmp6& icmp) {
+  const Bytes& body = icmp.body;
+  if (icmp.type == 131) return "mld has " + address_at(body, 4).to_string() + " v1";
+  const size_t count = get16(body, 2);
+  if (body.size() != 4 + 20 * count || icmp.destination != ip("ff02::16")) return "mld nonsense";
+  std::string text;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t at = 4 + 20 * i;
+    const bool joins = body[at] == std::byte{4};
+    if ((!joins && body[at] != std::byte{2}) || get16(body, at + 2) != 0) return "mld nonsense";
+    if (i == 0) text = joins ? "mld joins" : "mld has";
+    text += " " + address_at(body, at + 4).to_string();
+  }
+  if (!icmp.source.is_link_local()) text += " from " + icmp.source.to_string();
+  return text;
+}
+
+}  // namespace
+
 std::optional<NaiveIcmp6> icmp6_of_line(std::string_view line, const LineEnds& ends) {
   const std::vector<std::string> words = split_words(line);
   NaiveIcmp6 icmp{.destination_mac = ends.host_mac,
@@ -219,6 +286,12 @@ std::optional<NaiveIcmp6> icmp6_of_line(std::string_view line, const LineEnds& e
     if (echo->destination.is_multicast()) echo->destination_mac = mac_of_group(echo->destination);
     return echo;
   }
+  if (words.size() >= 2 && words[0] == "mld" && words[1] == "query") {
+    icmp = query_of(words, icmp, rest);
+    if (!Modifiers(words, rest).apply(icmp, no_mac, options)) return std::nullopt;
+    if (icmp.destination.is_multicast()) icmp.destination_mac = mac_of_group(icmp.destination);
+    return icmp;
+  }
   if (words.size() < 2 || words[0] != "nd") return std::nullopt;
   icmp.hop_limit = 255;
   if (words[1] == "router-solicit") {
@@ -234,6 +307,14 @@ std::optional<NaiveIcmp6> icmp6_of_line(std::string_view line, const LineEnds& e
     put16(icmp.body, 2, static_cast<uint16_t>(std::stoul(words[3])));
     icmp.destination = ip("ff02::1");
     rest = 4;
+  } else if (words[1] == "redirect" && words.size() >= 5 && words[3] == "by") {
+    icmp.type = 137;
+    if (!icmp.source.is_link_local()) icmp.source = ip("fe80::2");
+    icmp.body = Bytes(4);
+    append(icmp.body, bytes_of(ip(words[4])));
+    append(icmp.body, bytes_of(ip(words[2])));
+    no_mac = true;
+    rest = 5;
   } else if (words[1] == "who-has" && words.size() >= 5 && words[3] == "tell") {
     icmp.type = 135;
     icmp.body = Bytes(4);
@@ -274,6 +355,7 @@ std::string icmp6_text(const NaiveIcmp6& icmp) {
            std::to_string(get16(body, 0)) + " " + std::to_string(get16(body, 2)) + " " +
            std::to_string(body.size() - 4);
   }
+  if (icmp.type == 131 || icmp.type == 143) return report_text(icmp);
   const bool nd = icmp.type >= 133 && icmp.type <= 136;
   if (!nd) return "icmp6 " + std::to_string(icmp.type) + " " + std::to_string(icmp.code);
   if (icmp.type == 133) return "nd router-solicit from " + icmp.source.to_string();

@@ -7,11 +7,15 @@
 //   nd TARGET is-at MAC                       advertisement
 //   nd router-solicit
 //   nd router-advert lifetime N
+//   nd redirect DESTINATION by TARGET         quoting nothing; the MAC is the target's
+//   mld query, mld query GROUP                version 2, unless `v1` stands behind it
+//   mld joins GROUPS, mld has GROUPS          reports: of a change, of what is; `v1` the older one
 //   icmp6 echo ID SEQ BYTES, icmp6 echo-reply ID SEQ BYTES, icmp6 TYPE CODE
 //
 // with any of these behind it: `solicited`, `override`, `router` (of an advertisement), `mtu N`,
 // `on-link PREFIX` and `prefix PREFIX` (this one also to form addresses of) `for N` seconds, `limit
-// N` (hop limit, if not 255 or 64), `no-mac`, `from A`, `to A`. Routers speak from fe80::2.
+// N` (hop limit, if not 255, 64 or of MLD 1), `max N` (milliseconds to answer in), `no-alert` (MLD
+// without its router alert), `no-mac`, `mac M`, `from A`, `to A`. Routers speak from fe80::2.
 #pragma once
 
 #include <optional>
@@ -26,6 +30,7 @@ struct NaiveIcmp6 {
   MacAddress destination_mac, source_mac;
   IpAddress source, destination;
   uint8_t hop_limit = 64;
+  Bytes hop_by_hop;  // that header, next header 58; empty: none
   uint8_t type = 0, code = 0;
   Bytes body;  // behind type, code and checksum
 };

@@ -231,7 +231,8 @@ void Scene::pull() {
   adopt_accepted();
 }
 
-// Neighbour discovery is answered for the peer, and not claimed, unless the test does that.
+// Neighbour discovery is answered for the peer, and neither it nor what is said of groups claimed,
+// unless the test does that.
 void Scene::take_icmp6(Sent sent) {
   const NaiveIcmp6& icmp = *sent.icmp6;
   note(sent.time, "out", icmp6_text(icmp));
@@ -242,7 +243,8 @@ void Scene::take_icmp6(Sent sent) {
     return fail(Where::current(), "The host sent a frame that is wrong: " + sent.frame.problem +
                                       "\n" + hex(sent.bytes));
   }
-  const bool discovery = icmp.type >= 133 && icmp.type <= 136;
+  const bool groups = icmp.type == 131 || icmp.type == 143;
+  const bool discovery = groups || (icmp.type >= 133 && icmp.type <= 136);
   if (!discovery || setup_.manual_arp) {
     queue_.push_back(std::move(sent));
     return;

@@ -118,7 +118,7 @@ bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
 std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where) {
   const auto words = split_words(line);
   const auto ip = [](const std::string& text) { return IpAddress::parse(text).value().v4_value(); };
-  if (!words.empty() && (words[0] == "nd" || words[0] == "icmp6")) {
+  if (!words.empty() && (words[0] == "nd" || words[0] == "icmp6" || words[0] == "mld")) {
     const LineEnds ends{kPeerMac, kLocalMac, test::ip(kPeerIp6), test::ip(kLocalIp6)};
     if (const auto icmp = icmp6_of_line(line, ends)) return build(*icmp);
     fail(where, "in(\"" + std::string(line) + "\") is no ICMPv6 message");
@@ -290,7 +290,8 @@ std::optional<std::string> Scene::mismatch(const SegmentLine& want, const Sent& 
 }
 
 std::optional<std::string> Scene::mismatch(std::string_view line, const Sent& sent) {
-  if (sent.icmp6 || line.starts_with("nd") || line.starts_with("icmp6")) {
+  if (sent.icmp6 || line.starts_with("nd") || line.starts_with("icmp6") ||
+      line.starts_with("mld")) {
     if (!sent.icmp6 || icmp6_text(*sent.icmp6) != line) return "another frame";
     return std::nullopt;
   }

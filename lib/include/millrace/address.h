@@ -73,10 +73,17 @@ class IpAddress {
 
   // As a number; of IPv4, all of it.
   [[nodiscard]] constexpr uint32_t last_32_bits() const { return to_big(parts_[3]); }
-  // The address `offset` further on; wraps within the family's last 32 bits.
+  // The address `offset` further on, modulo the size of the family.
   [[nodiscard]] constexpr IpAddress plus(uint32_t offset) const {
     IpAddress a = *this;
-    a.parts_[3] = to_big(to_big(parts_[3]) + offset);
+    const uint32_t last = to_big(parts_[3]);
+    a.parts_[3] = to_big(last + offset);
+    if (last + offset >= last || is_v4()) [[likely]]
+      return a;
+    for (size_t i = 3; i > 0; --i) {
+      a.parts_[i - 1] = to_big(to_big(parts_[i - 1]) + 1);
+      if (a.parts_[i - 1] != 0) break;
+    }
     return a;
   }
 
@@ -85,6 +92,13 @@ class IpAddress {
     const Words u = a.words();
     const Words v = b.words();
     return ((u[0] ^ v[0]) | (u[1] ^ v[1])) == 0;
+  }
+  // By their value as numbers.
+  friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    const Words u = a.words();
+    const Words v = b.words();
+    const size_t i = u[0] != v[0] ? 0 : 1;
+    return __builtin_bswap64(u[i]) <=> __builtin_bswap64(v[i]);
   }
 
   // "10.0.0.1" or "fe80::1".
@@ -113,6 +127,31 @@ struct Prefix {
   [[nodiscard]] IpAddress broadcast() const;
 
   static Result<Prefix> parse(std::string_view text);
+  [[nodiscard]] std::string to_string() const;
+};
+
+// All addresses from `first` to `last`, both included. Usable where both are of one family and
+// first <= last, as they are in what the functions below give.
+struct AddressRange {
+  IpAddress first;
+  IpAddress last;
+
+  friend bool operator==(const AddressRange&, const AddressRange&) = default;
+  // Those that can be a host's: not the first and the last of the prefix (network and broadcast),
+  // unless it has no others (RFC 3021, RFC 6164).
+  static AddressRange hosts_of(const Prefix& prefix);
+  [[nodiscard]] bool contains(const IpAddress& address) const {
+    return first <= address && address <= last;
+  }
+  [[nodiscard]] bool overlaps(const AddressRange& other) const {
+    return first <= other.last && other.first <= last;
+  }
+  // UINT64_MAX where there are as many or more.
+  [[nodiscard]] uint64_t count() const;
+
+  // "10.0.0.2", "10.0.0.2-10.0.3.254", "10.0.0.0/22" (its hosts); IPv6 likewise.
+  static Result<AddressRange> parse(std::string_view text);
+  // As one address, or both ends.
   [[nodiscard]] std::string to_string() const;
 };
 

@@ -118,24 +118,37 @@ enum class AddressCheck : uint8_t {
   kFirst,       // when nobody has objected for a second; until then nothing is sent from it
 };
 
+// Whose ICMP redirects are followed, each for one destination (RFC 4861 section 8, RFC 1122 section
+// 3.2.2.2). None but those of the gateway that is in use for it.
+enum class Redirects : uint8_t {
+  kOff,
+  kIpv6,  // these come from the link: what a router has forwarded is told by its hop limit
+  kAll,   // and those of IPv4 that quote what is in flight; from where they come nobody can tell
+};
+
 struct InterfaceConfig {
   MacAddress mac;
   uint16_t mtu = 1500;  // IP packet bytes, 576..9000; at least 1280 where there is any IPv6
   // Ours, of both families, each with its on-link network. Where there is an IPv6 one, or
   // `autoconfigure`, there is a link-local one too: formed of `mac` unless it is given (RFC 4291).
   std::vector<Prefix> addresses;
-  std::vector<Prefix> source_ranges;  // further addresses of ours: every host of each prefix
+  // Further addresses of ours, on no network of their own: answered for and connected from like
+  // `addresses`, at no cost for each. They may touch or overlap; 65,536 at most.
+  std::vector<AddressRange> ranges;
   // Static. A default gateway is 0.0.0.0/0 or ::/0. Where several have the same destination, the
   // first that answers is used.
   std::vector<Route> routes;
   uint8_t ttl = 64;  // or hop limit
-  // Announce our addresses at start (RFC 5227 section 3, RFC 4861 section 7.2.6).
+  // Announce our addresses at start (RFC 5227 section 3, RFC 4861 section 7.2.6), and join their
+  // solicited-node groups (MLDv2, RFC 3810). Of `ranges` the first 1,024 addresses and groups,
+  // which is about what peers and switches remember.
   bool gratuitous_arp = true;
   // IPv4 addresses are used when nobody has answered three probes, after four seconds (RFC 5227
-  // section 2.1). Source ranges are not checked, of neither family.
+  // section 2.1). `ranges` are not checked, of neither family.
   bool arp_probe = false;
   AddressCheck address_check = AddressCheck::kOptimistic;
   Autoconfigure autoconfigure = Autoconfigure::kOff;
+  Redirects redirects = Redirects::kIpv6;
 
   // Whether there is any IPv6 on it.
   [[nodiscard]] bool speaks_ipv6() const {
@@ -143,8 +156,8 @@ struct InterfaceConfig {
     for (const Prefix& own : addresses) {
       if (!own.address.is_v4()) return true;
     }
-    for (const Prefix& range : source_ranges) {
-      if (!range.address.is_v4()) return true;
+    for (const AddressRange& range : ranges) {
+      if (!range.first.is_v4()) return true;
     }
     return false;
   }

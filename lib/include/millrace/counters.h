@@ -29,6 +29,7 @@ enum class Counter : uint8_t {
   kIcmpInTimeExcds,
   kIcmpInParmProbs,
   kIcmpInSrcQuenchs,
+  kIcmpInRedirects,
   kIcmpIgnored,
   // ICMPv6 (RFC 4293, RFC 4443) and neighbour discovery (RFC 4861), as Linux's snmp6 has them.
   kIcmp6InMsgs,
@@ -43,18 +44,22 @@ enum class Counter : uint8_t {
   kIcmp6InNeighborSolicits,
   kIcmp6InNeighborAdvertisements,
   kIcmp6InRedirects,
+  kIcmp6InGroupMembQueries,
   kIcmp6OutDestUnreachs,
   kIcmp6OutParmProblems,
   kIcmp6OutEchoReplies,
   kIcmp6OutRouterSolicits,
   kIcmp6OutNeighborSolicits,
   kIcmp6OutNeighborAdvertisements,
-  kNdConflicts,        // somebody else claims an IPv6 address of ours, which we keep
-  kAddressDuplicates,  // addresses of ours given up: another host has them
-  kGatewaysLost,       // gateways that did not answer any more
-  kGatewaysBack,       // and that answered again
-  kPathMtuLowered,     // ICMP claims that made segments smaller
-  kPathMtuBlackHoles,  // connections whose full segments timed out in a row
+  kIcmp6OutGroupMembResponses,  // MLD version 1 (RFC 2710)
+  kIcmp6OutMLDv2Reports,        // RFC 3810
+  kNdConflicts,                 // somebody else claims an IPv6 address of ours, which we keep
+  kAddressDuplicates,           // addresses of ours given up: another host has them
+  kGatewaysLost,                // gateways that did not answer any more
+  kGatewaysBack,                // and that answered again
+  kRedirectsFollowed,           // of both families
+  kPathMtuLowered,              // ICMP claims that made segments smaller
+  kPathMtuBlackHoles,           // connections whose full segments timed out in a row
   // TCP segments by the ECN field of their IP header, in the order of its values (RFC 3168
   // section 5).
   kIpExtInECT1Pkts,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,17 @@ std::vector<std::string> serve_with(const std::vector<std::string>& more) {
   return words;
 }
 
+// The same, and a target unless one is among `more`.
+std::vector<std::string> load_from(const std::vector<std::string>& more) {
+  std::vector<std::string> words = {"load",   "cps",       "--device",
+                                    "tap:t0", "--address", "10.0.0.2/24"};
+  if (std::find(more.begin(), more.end(), "--target") == more.end()) {
+    words.insert(words.end(), {"--target", "10.0.0.1:80"});
+  }
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
 TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
   struct Row {
     std::vector<std::string> words;
@@ -70,8 +82,50 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
        "--target [2001:db8::1]:80 is on no network of ours; add --gateway or --route"},
       {{"load", "cps", "--device", "tap:t0", "--address", "2001:db8::2/64", "--target",
         "[2001:db8::1]:80", "--source", "10.0.0.0/24"},
-       "--source 10.0.0.0/24 is of another family than --target [2001:db8::1]:80; give both of "
-       "one"},
+       "--source 10.0.0.1-10.0.0.254 is of another family than --target [2001:db8::1]:80; give "
+       "both of one"},
+      {load_from({"--source", "10.0.0.0-10.0.0.300"}),
+       "--source \"10.0.0.0-10.0.0.300\": '10.0.0.0-10.0.0.300' names no addresses; write one, as "
+       "10.0.0.2, or some, as 10.0.0.2-10.0.3.254 or 10.0.0.0/22; see millrace load cps --help"},
+      {load_from({"--source", "10.0.0.9-10.0.0.3"}),
+       "--source \"10.0.0.9-10.0.0.3\": '10.0.0.9-10.0.0.3' ends before it begins; give the lower "
+       "address first; see millrace load cps --help"},
+      {load_from({"--source", "10.0.0.9-2001:db8::1"}),
+       "--source \"10.0.0.9-2001:db8::1\": '10.0.0.9-2001:db8::1' begins in one family and ends in "
+       "the other; give two addresses of one; see millrace load cps --help"},
+      {load_from({"--source", "10.16.0.0/11"}),
+       "--source \"10.16.0.0/11\": these are 2097150 addresses; give 1048576 at most; see millrace "
+       "load cps --help"},
+      {load_from({"--source", "2001:db8::/48"}),
+       "--source \"2001:db8::/48\": these are more than 2^64 addresses; give 1048576 at most; see "
+       "millrace load cps --help"},
+      {load_from({"--source", "10.16.0.0-10.31.255.255", "--source", "11.0.0.1"}),
+       "--source names 1048577 addresses in all; give 1048576 at most"},
+      {load_from({"--source", "10.1.0.9", "--source", "10.0.0.3-10.0.0.9", "--source",
+                  "10.0.0.8-10.0.1.0"}),
+       "--source 10.0.0.3-10.0.0.9 and --source 10.0.0.8-10.0.1.0 have addresses in common; name "
+       "each once"},
+      {load_from({"--source", "10.0.0.1-10.0.0.99"}),
+       "--source 10.0.0.1-10.0.0.99 includes the target 10.0.0.1; leave that out"},
+      {load_from({"--source", "10.0.0.90-10.0.0.99", "--gateway", "10.0.0.95"}),
+       "address range 10.0.0.90-10.0.0.99 includes the gateway 10.0.0.95, which is another host; "
+       "leave that out"},
+      {load_from({"--source", "10.0.0.90-10.0.1.7"}),
+       "address range 10.0.0.90-10.0.1.7 includes 10.0.0.255, which is the network's own or its "
+       "broadcast address; leave that out"},
+      {load_from({"--source", "169.254.1.1-169.254.1.9", "--gateway", "10.0.0.9", "--target",
+                  "11.0.0.1:80"}),
+       "--source 169.254.1.1-169.254.1.9 is of this link only, and --target 11.0.0.1:80 behind a "
+       "router, so no answer can come back; give addresses that are routed"},
+      {serve_with({"--address", "10.0.0.2-10.0.1.7/24"}),
+       "--address \"10.0.0.2-10.0.1.7/24\": 10.0.1.7 is not on the network of 10.0.0.2/24; give "
+       "two "
+       "of one network" +
+           see},
+      {serve_with({"--address", "10.0.0.9-10.0.0.2/24"}),
+       "--address \"10.0.0.9-10.0.0.2/24\": '10.0.0.9-10.0.0.2' ends before it begins; give the "
+       "lower address first" +
+           see},
       {{"load", "cps", "--device", "loopback", "--autoconfigure", "addresses", "--target",
         "[2001:db8::1]:80"},
        "there are no routers on the loopback device; add --address"},
@@ -126,11 +180,11 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
       {serve_with({"--cpu", "x"}), "--cpu \"x\": give the number of a CPU, from 0" + see},
       {{"serve", "--address", "10.0.0/24"},
        "--address \"10.0.0/24\": give an address with its prefix length, such as 10.0.0.1/24 or "
-       "2001:db8::1/64" +
+       "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24" +
            see},
       {serve_with({"--address", "2001:db8::1"}),
        "--address \"2001:db8::1\": give an address with its prefix length, such as 10.0.0.1/24 or "
-       "2001:db8::1/64" +
+       "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24" +
            see},
       {serve_with({"--autoconfigure", "on"}),
        "--autoconfigure \"on\": give off, routers or addresses" + see},

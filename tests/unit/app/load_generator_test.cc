@@ -139,11 +139,33 @@ TEST(Generator, ConnectsFromAllItsSources) {
   const Plan plan{.concurrency = 1,
                   .duration = {},
                   .count = 6,
-                  .sources = {Prefix::parse("10.9.0.0/30").value()}};
+                  .sources = {AddressRange::parse("10.9.0.0/30").value()}};
   LoadPair pair(plan, {}, server);
   ASSERT_TRUE(pair.run());
   EXPECT_EQ(pair.failures(), "");
   EXPECT_EQ(pair.sources_seen(), (std::set<std::string>{"10.9.0.1", "10.9.0.2"}));
+}
+
+TEST(Generator, EachSourceHasThePortsOfTheRangeAndTheErrorCountsItsOwn) {
+  serve::ServeProgram server(http_service());
+  const Plan plan{.concurrency = 1,
+                  .duration = {},
+                  .count = 30,
+                  .sources = {AddressRange::parse("10.9.0.1-10.9.0.2").value()}};
+  ShardConfig ten_ports;
+  ten_ports.port_first = 2000;
+  ten_ports.port_last = 2009;
+  ten_ports.time_wait_reuse = false;
+  LoadPair pair(plan, {}, server, ten_ports);
+  ASSERT_TRUE(pair.run());
+  EXPECT_EQ(pair.get(Count::kCompleted), 19u);  // and the probe
+  EXPECT_EQ(pair.failures(), "connect-failed 11");
+  const std::string error = pair.generator().connect_error();
+  EXPECT_EQ(error.find("no port left from 10.9.0."), 0u) << error;
+  EXPECT_NE(error.find("of 10 ports 2000..2009 all are in use, 0 by connections and 10 in "
+                       "TIME-WAIT"),
+            std::string::npos)
+      << error;
 }
 
 // --- Who closes ---------------------------------------------------------------------------------

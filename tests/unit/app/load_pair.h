@@ -68,7 +68,7 @@ class LoadPair : private GeneratorParts, public ProgramPair {
 
  private:
   static ShardConfig with_sources(ShardConfig config, const Plan& plan) {
-    config.interface.source_ranges = plan.sources;
+    config.interface.ranges = plan.sources;
     return config;
   }
 };

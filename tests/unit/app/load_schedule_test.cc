@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// When load is due: arrivals of an open loop, deadlines of steps, addresses to connect from.
+// When load is due: arrivals of an open loop, deadlines of steps.
 #include "load/schedule.h"
 
 #include <gtest/gtest.h>
@@ -8,11 +8,9 @@
 #include <cstdint>
 #include <optional>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "load/deadline_list.h"
-#include "load/sources.h"
 
 namespace millrace::load {
 namespace {
@@ -172,32 +170,6 @@ TEST(DeadlineList, AgreesWithASortedVector) {
       twin.erase(twin.begin());
     }
   }
-}
-
-TEST(Sources, LeaveOutNetworkAndBroadcast) {
-  struct Row {
-    const char* range;
-    uint64_t count;
-    const char* first;
-  };
-  for (const Row& row : std::vector<Row>{{"10.0.0.0/24", 254, "10.0.0.1"},
-                                         {"10.0.0.77/30", 2, "10.0.0.77"},
-                                         {"10.0.0.4/31", 2, "10.0.0.4"},
-                                         {"10.0.0.4/32", 1, "10.0.0.4"},
-                                         {"10.0.0.0/8", 16'777'214, "10.0.0.1"}}) {
-    const Prefix range = Prefix::parse(row.range).value();
-    EXPECT_EQ(host_count(range), row.count) << row.range;
-    EXPECT_EQ(first_host(range).to_string(), row.first);
-  }
-}
-
-TEST(Sources, TakeTurns) {
-  Sources sources({IpAddress::v4(0x0a000001)},
-                  {Prefix::parse("10.1.0.0/30").value(), Prefix::parse("10.2.0.8/32").value()});
-  EXPECT_EQ(sources.count(), 4u);
-  std::string all;
-  for (int i = 0; i < 5; ++i) all += sources.next().to_string() + " ";
-  EXPECT_EQ(all, "10.0.0.1 10.1.0.1 10.1.0.2 10.2.0.8 10.0.0.1 ");
 }
 
 }  // namespace

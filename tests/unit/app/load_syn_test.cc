@@ -47,7 +47,7 @@ class SynRun {
  private:
   static ShardConfig with_sources(const SynPlan& plan) {
     ShardConfig config;
-    config.interface.source_ranges = plan.sources;
+    config.interface.ranges = plan.sources;
     return config;
   }
 
@@ -121,7 +121,8 @@ TEST(SynFlood, MeasuresByTheTimestampThatComesBack) {
 
 TEST(SynFlood, ComesFromEveryAddressAndPortInTurn) {
   SynPlan plan = plan_of(300'000);  // more than there are tuples
-  plan.sources = {Prefix::parse("10.9.0.0/30").value(), Prefix::parse("10.9.1.1/32").value()};
+  plan.sources = {AddressRange::parse("10.9.0.0/30").value(),
+                  AddressRange::parse("10.9.1.1").value()};
   plan.rate = 1'000'000;
   ShardConfig cookies;
   cookies.syn_cookies = SynCookies::kAlways;

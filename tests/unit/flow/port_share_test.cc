@@ -33,12 +33,9 @@ std::vector<KeyKind> all_keys() {
   std::vector<uint8_t> sparse(40);
   sparse[14] = 0x10;
   sparse[37] = 0x01;
-  return {{"random", any},
-          {"drawn", random_key(0x1234)},
-          {"symmetric", symmetric},
-          {"symmetric of even weight", even_weight},
-          {"sparse", sparse},
-          {"all zeros", std::vector<uint8_t>(40)}};
+  return {{"random", any},          {"drawn", random_key(0x1234)},
+          {"symmetric", symmetric}, {"symmetric of even weight", even_weight},
+          {"sparse", sparse},       {"all zeros", std::vector<uint8_t>(40)}};
 }
 
 std::vector<FlowKey> tuples() {

@@ -109,9 +109,8 @@ TEST(Rss, ADrawnKeySpreadsThePortsOfEitherEndEvenlyOverTheLargestTable) {
 TEST(Rss, WhoDoesNotKnowTheKeyCannotAimAtAShard) {
   base::Random random(5);
   for (int i = 0; i < 20; ++i) {
-    const Rss rss({.count = 4,
-                   .rss_key = random_key(random.next()),
-                   .rss_table = even_table(512, 4)});
+    const Rss rss(
+        {.count = 4, .rss_key = random_key(random.next()), .rss_table = even_table(512, 4)});
     std::array<uint32_t, 4> owned{};
     for (uint32_t j = 0; j < 4000; ++j) {
       const auto word = static_cast<uint16_t>(random.next());

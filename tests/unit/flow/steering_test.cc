@@ -146,7 +146,7 @@ TEST(Steering, ArpAndNeighbourDiscoveryAreForAll) {
   const Bytes arp = test::build(
       test::NaiveArp{.source_mac = kPeerMac, .sender_ip = kPeerIp, .target_ip = kOurIp});
   EXPECT_EQ(steering.recipient_of(view(arp)), Steering::kAll);
-  for (const int type : {133, 134, 135, 136, 137}) {
+  for (const int type : {130, 133, 134, 135, 136, 137}) {  // 130: which groups are we in
     Bytes message(24);
     message[0] = static_cast<std::byte>(type);
     const Bytes frame = join({ethernet(0x86dd), ipv6_header(58, kPeers6, kOurs6), message});

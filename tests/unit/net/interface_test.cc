@@ -13,7 +13,7 @@ Prefix prefix(const char* text) { return Prefix::parse(text).value(); }
 InterfaceConfig two_networks() {
   InterfaceConfig config;
   config.addresses = {prefix("10.0.0.1/24"), prefix("192.168.5.7/16")};
-  config.source_ranges = {prefix("172.16.0.0/12")};
+  config.ranges = {AddressRange::parse("172.16.0.0/12").value()};
   config.routes = {{prefix("0.0.0.0/0"), ip("10.0.0.254")},
                    {prefix("10.9.0.0/16"), ip("192.168.1.1")},
                    {prefix("10.9.8.0/24"), ip("10.0.0.253")}};

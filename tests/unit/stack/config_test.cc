@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace millrace {
 namespace {
@@ -88,6 +89,43 @@ TEST(StackConfig, AddressesMustBeAHosts) {
   for (const char* wrong : {"10.0.0.0/24", "10.0.0.255/24", "224.0.0.1/4", "127.0.0.1/8",
                             "0.0.0.0/0", "ff02::1/64", "::1/128", "::/64"}) {
     EXPECT_NE(said_of(wrong).find(wrong), std::string::npos) << said_of(wrong);
+  }
+}
+
+TEST(StackConfig, RangesAreOfHostsAndOfNoGateway) {
+  const auto said_of = [](const char* first, const char* last) {
+    ShardConfig config = good();
+    config.interface.routes = {
+        {Prefix::parse("0.0.0.0/0").value(), IpAddress::parse("10.0.0.254").value()}};
+    config.interface.ranges = {{IpAddress::parse(first).value(), IpAddress::parse(last).value()}};
+    return complaint(config);
+  };
+  EXPECT_EQ(said_of("10.0.0.1", "10.0.0.253"), "");
+  EXPECT_EQ(said_of("1.0.0.0", "9.255.255.255"), "");
+  EXPECT_EQ(said_of("128.0.0.0", "223.255.255.255"), "");
+  EXPECT_EQ(said_of("240.0.0.0", "255.255.255.254"), "");
+  EXPECT_EQ(said_of("::2", "::fffe:ffff:ffff"), "");
+  EXPECT_EQ(said_of("::1:0:0:0", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"), "");
+  struct Row {
+    const char* first;
+    const char* last;
+    const char* what;
+  };
+  for (const Row& row :
+       std::vector<Row>{{"10.0.0.9", "10.0.0.8", "ends before it begins"},
+                        {"10.0.0.9", "2001:db8::1", "begins in one family"},
+                        {"10.0.0.250", "10.0.0.254", "includes the gateway 10.0.0.254"},
+                        {"10.0.0.255", "10.0.1.9", "includes 10.0.0.255"},
+                        {"9.0.0.0", "10.0.0.0", "includes 10.0.0.0"},
+                        {"0.0.0.1", "1.0.0.0", "reaches into 0.0.0.0-0.255.255.255"},
+                        {"126.0.0.0", "127.0.0.0", "reaches into 127.0.0.0-127.255.255.255"},
+                        {"223.0.0.0", "224.0.0.0", "reaches into 224.0.0.0-239.255.255.255"},
+                        {"255.0.0.0", "255.255.255.255", "reaches into 255.255.255.255"},
+                        {"::2", "1::", "reaches into ::ffff:0:0/96"},
+                        {"::1", "::5", "reaches into ::-::1"},
+                        {"fe80::1", "ff02::1", "reaches into ff00::"}}) {
+    const std::string said = said_of(row.first, row.last);
+    EXPECT_NE(said.find(row.what), std::string::npos) << row.first << ": " << said;
   }
 }
 

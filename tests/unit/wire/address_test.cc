@@ -4,6 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <vector>
+
+#include "base/random.h"
+
 namespace millrace {
 namespace {
 
@@ -73,9 +78,97 @@ TEST(WireAddress, PrefixesContainTheirNetwork) {
   EXPECT_FALSE(v6.contains(IpAddress::parse("2001:db8:e000::1").value()));
 }
 
-TEST(WireAddress, CountsUpWithinTheLastWord) {
-  EXPECT_EQ(IpAddress::parse("10.0.0.255").value().plus(1).to_string(), "10.0.1.0");
-  EXPECT_EQ(IpAddress::parse("255.255.255.255").value().plus(2).to_string(), "0.0.0.1");
+TEST(WireAddress, CountsUpWithinItsFamily) {
+  const auto after = [](const char* text, uint32_t offset) {
+    return IpAddress::parse(text).value().plus(offset).to_string();
+  };
+  EXPECT_EQ(after("10.0.0.255", 1), "10.0.1.0");
+  EXPECT_EQ(after("255.255.255.255", 2), "0.0.0.1");
+  EXPECT_EQ(after("2001:db8::ffff:ffff", 1), "2001:db8::1:0:0");
+  EXPECT_EQ(after("2001:db8:ffff:ffff:ffff:ffff:ffff:fff0", 0x20), "2001:db9::10");
+  EXPECT_EQ(after("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1), "::");
+}
+
+__extension__ using Wide = unsigned __int128;
+
+Wide number(const IpAddress& address) {
+  Wide value = 0;
+  for (const uint8_t byte : address.bytes()) value = value << 8 | byte;
+  return value;
+}
+
+TEST(WireAddress, ComparesAndCountsAsANumber) {
+  base::Random random(3);
+  const auto draw = [&random] {
+    std::array<uint8_t, 16> bytes{};
+    // Most bytes at an end of their range, so that sums carry.
+    for (uint8_t& byte : bytes) {
+      const uint32_t kind = random.below(4);
+      byte = kind == 0 ? 0 : kind == 1 ? 0xff : static_cast<uint8_t>(random.next());
+    }
+    if (random.below(2) == 0) return IpAddress::v4(static_cast<uint32_t>(random.next()));
+    return IpAddress::v6(bytes);
+  };
+  for (int i = 0; i < 100'000; ++i) {
+    const IpAddress a = draw();
+    const IpAddress b = random.below(4) == 0 ? a.plus(random.below(3)) : draw();
+    ASSERT_EQ(a < b, number(a) < number(b)) << a.to_string() << " " << b.to_string();
+    ASSERT_EQ(a == b, number(a) == number(b));
+    const auto offset = static_cast<uint32_t>(random.next());
+    if (!a.is_v4()) {
+      ASSERT_EQ(number(a.plus(offset)), number(a) + offset) << a.to_string();
+    }
+    if (a <= b && a.is_v4() == b.is_v4()) {
+      const Wide count = number(b) - number(a) + 1;
+      const AddressRange range{a, b};
+      ASSERT_EQ(range.count(), count == 0 || count > UINT64_MAX ? UINT64_MAX : uint64_t(count));
+    }
+  }
+}
+
+TEST(WireAddress, ARangeIsAnAddressTwoOrAPrefixesHosts) {
+  struct Row {
+    const char* text;
+    const char* first;
+    const char* last;
+    uint64_t count;
+  };
+  for (const Row& row : std::vector<Row>{
+           {"10.0.0.7", "10.0.0.7", "10.0.0.7", 1},
+           {"10.0.0.7-10.0.1.6", "10.0.0.7", "10.0.1.6", 256},
+           {"10.0.0.9/24", "10.0.0.1", "10.0.0.254", 254},
+           {"10.0.0.77/30", "10.0.0.77", "10.0.0.78", 2},
+           {"10.0.0.5/31", "10.0.0.4", "10.0.0.5", 2},
+           {"10.0.0.4/32", "10.0.0.4", "10.0.0.4", 1},
+           {"0.0.0.0/0", "0.0.0.1", "255.255.255.254", 0xffff'fffe},
+           {"2001:db8::/120", "2001:db8::1", "2001:db8::fe", 254},
+           {"2001:db8::5/127", "2001:db8::4", "2001:db8::5", 2},
+           {"2001:db8::5/128", "2001:db8::5", "2001:db8::5", 1},
+           {"2001:db8::ffff-2001:db8::1:0", "2001:db8::ffff", "2001:db8::1:0", 2},
+           {"2001:db8::/61", "2001:db8::1", "2001:db8:0:7:ffff:ffff:ffff:fffe", UINT64_MAX}}) {
+    const Result<AddressRange> range = AddressRange::parse(row.text);
+    ASSERT_TRUE(range) << row.text;
+    EXPECT_EQ(range->first.to_string(), row.first) << row.text;
+    EXPECT_EQ(range->last.to_string(), row.last) << row.text;
+    EXPECT_EQ(range->count(), row.count) << row.text;
+    EXPECT_EQ(AddressRange::parse(range->to_string()).value(), *range);
+  }
+  for (const char* wrong : {"", "-", "10.0.0.1-", "-10.0.0.1", "10.0.0.1-10.0.0.2-10.0.0.3",
+                            "10.0.0.1-2001:db8::1", "10.0.0.2-10.0.0.1", "10.0.0.0/33",
+                            "10.0.0.1-10.0.0.4/24", "2001:db8::1/129", "10.0.0.1 -10.0.0.2"}) {
+    EXPECT_FALSE(AddressRange::parse(wrong)) << wrong;
+  }
+}
+
+TEST(WireAddress, RangesOverlapWhereTheyShareAnAddress) {
+  const auto overlap = [](const char* a, const char* b) {
+    return AddressRange::parse(a)->overlaps(AddressRange::parse(b).value());
+  };
+  EXPECT_TRUE(overlap("10.0.0.1-10.0.0.5", "10.0.0.5-10.0.0.9"));
+  EXPECT_TRUE(overlap("10.0.0.3", "10.0.0.1-10.0.0.5"));
+  EXPECT_FALSE(overlap("10.0.0.1-10.0.0.5", "10.0.0.6"));
+  EXPECT_FALSE(overlap("10.0.0.6", "10.0.0.1-10.0.0.5"));
+  EXPECT_FALSE(overlap("0.0.0.0-255.255.255.255", "::-::1"));
 }
 
 TEST(WireAddress, TextBehindAZeroByteIsNotOverlooked) {
