@@ -2,6 +2,7 @@
 """Many addresses of ours on one device: load comes from each in turn, whoever asks for one is
 answered, and a server serves on all of them."""
 
+import collections
 import socket
 import subprocess
 import threading
@@ -18,10 +19,10 @@ PORT = 7
 
 
 class Echo:
-    """An echo server in the kernel's namespace that remembers from where it was called."""
+    """An echo server in a namespace that remembers from where it was called."""
 
-    def __init__(self, site, family, address):
-        with site.lab.inside(site.kernel):
+    def __init__(self, lab, namespace, family, address):
+        with lab.inside(namespace):
             self.listener = socket.socket(family, socket.SOCK_STREAM)
         self.listener.bind((address, PORT))
         self.listener.listen(128)
@@ -47,38 +48,40 @@ class Echo:
         self.thread.join(5)
 
 
-def calls(site, echo, *options, target):
+def call(site, echo, *options, target):
+    """60 connections, of which none fails: the report. The first caller only asks whether there is
+    a server."""
     try:
         report = load(site, "cps", "--protocol", "echo", "--count", "60", "--concurrency", "4",
                       "--duration", "0s", *options, target=f"{target}:{PORT}")
     finally:
         echo.close()
     expect_equal(failures(report), 0, "failed connections")
-    return echo.callers[1:]  # without the first, which only asks whether there is a server
+    return report
 
 
 @CASES.case("af_packet: the kernel hears from addresses, a range and a prefix in turn")
 def in_turn(lab):
     site = VethSite(lab)
-    echo = Echo(site, socket.AF_INET, KERNEL)
-    callers = calls(site, echo, "--source", "10.77.0.9", "--source", "10.77.0.20-10.77.0.22",
-                    "--source", "10.77.0.32/30", target=KERNEL)
+    echo = Echo(lab, site.kernel, socket.AF_INET, KERNEL)
+    call(site, echo, "--source", "10.77.0.9", "--source", "10.77.0.20-10.77.0.22",
+         "--source", "10.77.0.32/30", target=KERNEL)
     wanted = ["10.77.0.9", "10.77.0.20", "10.77.0.21", "10.77.0.22", "10.77.0.33", "10.77.0.34"]
-    expect_equal({caller: callers.count(caller) for caller in callers},
-                 {address: 10 for address in wanted}, "connections by their source")
+    expect_equal(collections.Counter(echo.callers[1:]), {address: 10 for address in wanted},
+                 "connections by their source")
 
 
 @CASES.case("af_packet: the kernel hears from a range of IPv6 addresses in turn")
 def in_turn_v6(lab):
     site = VethSite(lab)
     site.speak_ipv6(KERNEL_V6)
-    echo = Echo(site, socket.AF_INET6, KERNEL_V6)
-    callers = calls(site, echo, "--address", f"{MILLRACE_V6}/64", "--source",
-                    "2001:db8:77::a:fffe-2001:db8:77::b:3", target=f"[{KERNEL_V6}]")
+    echo = Echo(lab, site.kernel, socket.AF_INET6, KERNEL_V6)
+    call(site, echo, "--address", f"{MILLRACE_V6}/64", "--source",
+         "2001:db8:77::a:fffe-2001:db8:77::b:3", target=f"[{KERNEL_V6}]")
     wanted = ["2001:db8:77::a:fffe", "2001:db8:77::a:ffff"] + \
         [f"2001:db8:77::b:{i}" for i in range(4)]
-    expect_equal({caller: callers.count(caller) for caller in callers},
-                 {address: 10 for address in wanted}, "connections by their source")
+    expect_equal(collections.Counter(echo.callers[1:]), {address: 10 for address in wanted},
+                 "connections by their source")
 
 
 def pings(site, address, seconds):

@@ -31,6 +31,7 @@ import cases_kernel
 import cases_load
 import cases_loss
 import cases_reaper
+import cases_redirect
 import cases_shards
 import cases_sources
 import cases_wires
@@ -39,7 +40,7 @@ from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
            cases_interop, cases_ipv6, cases_load, cases_wires, cases_shards, cases_sources,
-           cases_cli)
+           cases_redirect, cases_cli)
 
 
 class Interrupted(BaseException):
