@@ -18,12 +18,16 @@ constexpr Duration kCatchUp = milliseconds(100);
 }  // namespace
 
 std::vector<Plan> divide(const Plan& plan, size_t workers) {
-  workers = useful_workers(workers, {plan.concurrency, plan.rate, plan.count});
+  workers = useful_workers(workers,
+                           {plan.concurrency, plan.rate, plan.count, plan.open_rate, plan.churn});
   std::vector<Plan> plans(workers, plan);
   for (size_t i = 0; i < workers; ++i) {
     plans[i].concurrency = static_cast<uint32_t>(part_of(plan.concurrency, i, workers));
     plans[i].rate = part_of(plan.rate, i, workers);
     plans[i].count = part_of(plan.count, i, workers);
+    plans[i].open_rate = part_of(plan.open_rate, i, workers);
+    plans[i].churn = part_of(plan.churn, i, workers);
+    plans[i].pattern.seed = plan.pattern.seed + i;
   }
   return plans;
 }
@@ -35,6 +39,9 @@ Generator::Generator(const Plan& plan, const Exchange& exchange)
       clients_(plan.concurrency),
       deadlines_(plan.concurrency, plan.timeout) {
   each_second_.reserve(kSecondsMax);
+  if (plan.mode == Mode::kCc && plan.every.ns != 0) {
+    waiting_.emplace(plan.concurrency, plan.every);
+  }
   free_.reserve(plan.concurrency);
   for (uint32_t slot = plan.concurrency; slot > 0; --slot) free_.push_back(slot - 1);
 }
@@ -42,10 +49,12 @@ Generator::Generator(const Plan& plan, const Exchange& exchange)
 // --- Running ----------------------------------------------------------------------------------
 
 void Generator::begin(Shard& /*shard*/) {
-  if (plan_.rate == 0) return;
+  if (holds()) begin_holding();
+  if (plan_.rate == 0 || holds()) return;
   // What is counted are connections: in rps, any number of requests arrive on those.
   const bool bounded = plan_.count != 0 && plan_.mode == Mode::kCps;
-  schedule_.emplace(plan_.rate, began(), kCatchUp, bounded ? plan_.count : UINT64_MAX);
+  schedule_.emplace(plan_.rate, began(), kCatchUp, bounded ? plan_.count : UINT64_MAX,
+                    plan_.pattern);
 }
 
 void Generator::run(Shard& shard) {
@@ -53,6 +62,10 @@ void Generator::run(Shard& shard) {
   note_seconds(now);
   if (now >= end_time() || (open() == 0 && launched_all())) {
     end_running(shard);
+    return;
+  }
+  if (holds()) {
+    hold(shard);
     return;
   }
   if (!schedule_) {
@@ -131,8 +144,11 @@ void Generator::end(Shard& shard) {
     tally_.add(Count::kSkippedEnd, schedule_->skip_rest(last));
   }
   when_time_was_up_ = tally_.snapshot();
+  const bool left_open = plan_.close == CloseBy::kNone;
   for (Client& client : clients_) {
-    if (shard.alive(client.id) && !client.asking && !client.done) finish(shard, client);
+    if (shard.alive(client.id) && !client.asking && (!client.done || left_open)) {
+      finish(shard, client);
+    }
   }
 }
 
@@ -153,6 +169,7 @@ void Generator::launch(Shard& shard, Instant due) {
   }
   free_.pop_back();
   client.id = *id;
+  ++connecting_;
   deadlines_.arm(slot, shard.now());
 }
 
@@ -173,6 +190,9 @@ void Generator::send_rest(Shard& shard, Client& client) {
   const size_t sent = shard.send_static(client.id, rest);
   client.request_sent += static_cast<uint32_t>(sent);
   tally_.add(Count::kBytesSent, sent);
+  if (plan_.close == CloseBy::kHalf && plan_.mode == Mode::kCps && sent == rest.size()) {
+    shard.shutdown(client.id);
+  }
 }
 
 void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
@@ -181,8 +201,18 @@ void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
   client.asking = false;
   tally_.add(Count::kResponses);
   latencies_.record(Latency::kResponse, now - client.asked_at);
-  if (schedule_) latencies_.record(Latency::kFromSchedule, now - client.due);
+  if (schedule_ || plan_.mode == Mode::kCc) {
+    latencies_.record(Latency::kFromSchedule, now - client.due);
+  }
   client.salt = next_salt_++;
+  if (plan_.mode == Mode::kCc && offering()) {
+    if (server_closes) {
+      fail(shard, client, Failure::kCloseMismatch);
+    } else {
+      keep(shard, slot);
+    }
+    return;
+  }
   if (plan_.mode == Mode::kRps && offering() && !server_closes) {
     if (schedule_) {
       rest(slot);
@@ -199,6 +229,7 @@ void Generator::finish(Shard& shard, Client& client) {
   const auto slot = static_cast<uint32_t>(&client - clients_.data());
   client.done = true;
   client.idle = false;
+  if (waiting_) waiting_->disarm(slot);
   deadlines_.disarm(slot);
   deadlines_.arm(slot, shard.now());
   switch (plan_.close) {
@@ -206,10 +237,18 @@ void Generator::finish(Shard& shard, Client& client) {
       shard.shutdown(client.id);
       return;
     case CloseBy::kServer:
-      if (plan_.mode == Mode::kRps) shard.shutdown(client.id);  // it has no reason to
+    case CloseBy::kServerReset:
+      if (plan_.mode != Mode::kCps) shard.shutdown(client.id);  // it has no reason to
       return;
     case CloseBy::kReset:
       shard.abort(client.id);
+      return;
+    case CloseBy::kHalf:
+      shard.shutdown(client.id);  // if that has not been done
+      return;
+    case CloseBy::kNone:
+      deadlines_.disarm(slot);
+      if (ending()) shard.abort(client.id);
       return;
   }
 }
@@ -223,7 +262,10 @@ void Generator::expire(Shard& shard) {
   for (;;) {
     const uint32_t slot = deadlines_.take_due(shard.now());
     if (slot == DeadlineList::kNone) return;
-    fail(shard, clients_[slot], Failure::kTimeout);
+    Client& client = clients_[slot];
+    const bool of_server = plan_.close == CloseBy::kServer || plan_.close == CloseBy::kServerReset;
+    const bool waits = of_server && plan_.mode == Mode::kCps && client.done && !client.told;
+    fail(shard, client, waits ? Failure::kCloseMismatch : Failure::kTimeout);
   }
 }
 
@@ -238,8 +280,12 @@ void Generator::on_established(Shard& shard, ConnectionRef connection) {
     latencies_.record(Latency::kConnectFromSchedule, shard.now() - client.due);
   }
   client.in_time = offering();
+  client.opened = true;
+  --connecting_;
   if (!client.in_time) {
     finish(shard, client);
+  } else if (holds()) {
+    keep(shard, slot);
   } else if (plan_.mode == Mode::kRps && schedule_) {
     rest(slot);
   } else {
@@ -286,23 +332,71 @@ void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
       fail(shard, client, end == Reply::kBad ? Failure::kBadResponse : Failure::kShortResponse);
       return;
     }
+    client.told = true;  // by the length of the body that it did not give
     on_response(shard, slot, true);
   }
+  if (ends_otherwise(shard, client)) {
+    fail(shard, client, Failure::kCloseMismatch);
+    return;
+  }
+  client.told = true;
   if (!client.done) finish(shard, client);
   shard.shutdown(connection.id);
+}
+
+// Whether the FIN that has come is against the plan: one in the turn in which we are about to close
+// has left before ours could arrive.
+bool Generator::ends_otherwise(const Shard& shard, const Client& client) const {
+  if (client.told || !offering()) return false;
+  if (holds()) return !client.done;
+  if (plan_.mode != Mode::kCps || !client.done) return false;
+  switch (plan_.close) {
+    case CloseBy::kClient: {
+      const auto slot = static_cast<uint32_t>(&client - clients_.data());
+      return deadlines_.armed_at(slot) == shard.now();
+    }
+    case CloseBy::kServerReset:
+    case CloseBy::kNone:
+      return true;
+    case CloseBy::kServer:
+    case CloseBy::kReset:
+    case CloseBy::kHalf:
+      return false;
+  }
+  return false;
+}
+
+// Whether `reason` is how a connection was meant to end.
+bool Generator::as_meant(CloseReason reason) const {
+  switch (plan_.close) {
+    case CloseBy::kReset:
+    case CloseBy::kNone:
+      return reason == CloseReason::kNormal || reason == CloseReason::kLocalAbort;
+    case CloseBy::kServerReset:
+      return reason == (plan_.mode == Mode::kCps ? CloseReason::kPeerReset : CloseReason::kNormal);
+    case CloseBy::kClient:
+    case CloseBy::kServer:
+    case CloseBy::kHalf:
+      return reason == CloseReason::kNormal;
+  }
+  return false;
 }
 
 void Generator::on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) {
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   deadlines_.disarm(slot);
+  if (waiting_) waiting_->disarm(slot);
+  if (!client.opened) --connecting_;
   client.idle = false;
   free_.push_back(slot);
-  const bool as_meant = reason == CloseReason::kNormal ||
-                        (plan_.close == CloseBy::kReset && reason == CloseReason::kLocalAbort);
   const bool cut_short =
-      ending() && (reason == CloseReason::kLocalAbort || (as_meant && !client.in_time));
-  if (client.failure == Failure::kNone && client.done && client.in_time && as_meant) {
+      ending() && (reason == CloseReason::kLocalAbort || (as_meant(reason) && !client.in_time));
+  if (client.failure == Failure::kNone && client.done && plan_.close == CloseBy::kServer &&
+      reason == CloseReason::kPeerReset) {
+    client.failure = Failure::kCloseMismatch;
+  }
+  if (client.failure == Failure::kNone && client.done && client.in_time && as_meant(reason)) {
     tally_.add(Count::kCompleted);
     if (reason == CloseReason::kNormal) {
       latencies_.record(Latency::kClose, shard.now() - deadlines_.armed_at(slot));

@@ -7,7 +7,10 @@
 // each that ends. Open loop: connections arrive by a Schedule, at most `concurrency` at a time.
 // rps: `concurrency` connections are kept open. Closed loop: each asks again when it is answered.
 // Open loop: requests arrive by a Schedule, and each takes a connection that is idle.
-// An arrival that finds none waits; when it has waited too long it is skipped, and counted.
+// cc: `concurrency` connections are opened, held, and each asks once in `every`, if at all; `churn`
+// of them are closed and replaced every second. teardown: `concurrency` connections are opened, and
+// closed when all are, `rate` per second. An arrival that finds none waits; when it has waited too
+// long it is skipped, and counted.
 //
 // Must hold: nothing is allocated per connection; every launched connection is counted once as
 // completed, failed (by reason) or drained.
@@ -26,8 +29,16 @@
 
 namespace millrace::load {
 
-enum class Mode : uint8_t { kCps, kRps };
-enum class CloseBy : uint8_t { kClient, kServer, kReset };
+enum class Mode : uint8_t { kCps, kRps, kCc, kTeardown };
+// How a connection ends.
+enum class CloseBy : uint8_t {
+  kClient,       // our FIN behind the response
+  kServer,       // its FIN
+  kReset,        // our RST
+  kHalf,         // our FIN behind the request, its FIN behind the response
+  kServerReset,  // its RST
+  kNone,         // not before the end of the run, and then by our RST
+};
 
 struct Plan {
   Mode mode = Mode::kCps;
@@ -39,6 +50,10 @@ struct Plan {
   Duration timeout = seconds(5);    // of each step: connect, response, close
   CloseBy close = CloseBy::kClient;
   std::vector<AddressRange> sources;  // addresses to connect from; empty: the interface's own
+  Pattern pattern;                    // of arrivals at `rate`
+  uint64_t open_rate = 0;  // cc, teardown: connections opened per second; 0: as fast as it goes
+  Duration every;          // cc: from a request of a connection to its next; 0: none
+  uint64_t churn = 0;      // cc: connections closed, and replaced, per second
   TcpOptions tcp;
   Instant start_at;  // no load before; of the shard's clock
 };
@@ -70,6 +85,13 @@ class Generator final : public PacedProgram, private App {
     }
   };
   [[nodiscard]] const std::vector<Second>& each_second() const { return each_second_; }
+  // cc and teardown: when all connections were open, and what there was at that time.
+  struct Built {
+    Duration after;  // since load was first offered; 0: that never came
+    uint64_t open = 0;
+    uint64_t completed = 0;
+  };
+  [[nodiscard]] const Built& built() const { return built_; }
 
  private:
   struct Client {
@@ -83,7 +105,9 @@ class Generator final : public PacedProgram, private App {
     bool in_time = false;              // established while load was offered
     bool asking = false;               // a request is out, its response is not complete
     bool hearing = false;              // and its response has begun
-    bool idle = false;                 // open loop in rps: waits for an arrival
+    bool idle = false;                 // open, and nothing is under way
+    bool opened = false;               // the handshake is through
+    bool told = false;                 // that the server closes: its FIN has come
     bool done = false;                 // did what it was meant to; closing
   };
 
@@ -96,6 +120,18 @@ class Generator final : public PacedProgram, private App {
     return plan_.concurrency - static_cast<uint32_t>(free_.size());
   }
   void note_seconds(Instant now);
+  // cc and teardown (generator_hold.cc).
+  [[nodiscard]] bool holds() const {
+    return plan_.mode == Mode::kCc || plan_.mode == Mode::kTeardown;
+  }
+  void begin_holding();
+  void hold(Shard& shard);
+  void open_held(Shard& shard);
+  void ask_held(Shard& shard);
+  void churn(Shard& shard);
+  void tear_down(Shard& shard);
+  uint32_t next_idle();
+  void keep(Shard& shard, uint32_t slot);
   void take_arrivals(Shard& shard);
   void fill_up(Shard& shard);
   void launch(Shard& shard, Instant due);
@@ -105,9 +141,12 @@ class Generator final : public PacedProgram, private App {
   void send_rest(Shard& shard, Client& client);
   void on_response(Shard& shard, uint32_t slot, bool server_closes);
   void finish(Shard& shard, Client& client);
+  [[nodiscard]] bool ends_otherwise(const Shard& shard, const Client& client) const;
+  [[nodiscard]] bool as_meant(CloseReason reason) const;
   void fail(Shard& shard, Client& client, Failure failure);
   [[nodiscard]] bool launched_all() const {
-    return plan_.count != 0 && tally_.get(Count::kLaunched) >= plan_.count;
+    const uint64_t all = plan_.mode == Mode::kTeardown ? plan_.concurrency : plan_.count;
+    return all != 0 && tally_.get(Count::kLaunched) >= all;
   }
 
   void on_established(Shard& shard, ConnectionRef connection) override;
@@ -124,6 +163,13 @@ class Generator final : public PacedProgram, private App {
   std::vector<uint32_t> idle_;  // may name clients that are not idle any more; see take_idle()
   DeadlineList deadlines_;
   std::optional<Schedule> schedule_;
+  // cc and teardown.
+  std::optional<DeadlineList> waiting_;  // connections that will ask
+  std::optional<Schedule> opening_;
+  std::optional<Schedule> churning_;
+  uint32_t connecting_ = 0;
+  uint32_t cursor_ = 0;  // where next_idle() goes on
+  Built built_;
 
   Instant launch_again_;  // after connect() itself failed
   uint32_t next_salt_ = 0;

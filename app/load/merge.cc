@@ -164,7 +164,7 @@ Result<void> merge_one(Json& into, const Json& more) {
   }
   for (const char* added : {"concurrency", "rate", "connections", "requests", "arrivals", "bytes",
                             "bits_per_second", "retransmissions", "syn_retransmissions",
-                            "unexplained", "each_second", "syns", "answers", "tuples"}) {
+                            "unexplained", "held", "each_second", "syns", "answers", "tuples"}) {
     if (more.contains(added)) add_up(into[added], more.at(added));
   }
   if (into.contains("connections")) into["connections"]["frames_each"] = frames;

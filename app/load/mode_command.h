@@ -52,10 +52,10 @@ class ModeCommand : public cli::Command {
   virtual int run_on(EngineConfig& config) = 0;
 
   // Behind the mode's own options.
-  void add_common_options() {
+  void add_common_options(Duration duration = seconds(10)) {
     cli::add_common_options(app_, common_);
-    common_.duration = seconds(10);
-    app_.get_option("--duration")->default_str("10s");
+    common_.duration = duration;
+    app_.get_option("--duration")->default_str(cli::to_text(duration));
     app_.option_defaults()->group(cli::kRunGroup);
     add_report_options(app_, report_);
     add_pace_options(app_, pace_);

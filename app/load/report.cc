@@ -16,15 +16,77 @@ namespace {
 
 Protocol protocol_of(const Outcome& o) { return o.generator.members().front()->protocol(); }
 
-const char* name_of(Mode mode) { return mode == Mode::kCps ? "cps" : "rps"; }
+const char* name_of(Mode mode) {
+  switch (mode) {
+    case Mode::kCps:
+      return "cps";
+    case Mode::kRps:
+      return "rps";
+    case Mode::kCc:
+      return "cc";
+    case Mode::kTeardown:
+      return "teardown";
+  }
+  return "";
+}
 
 std::optional<Count> arrivals_became(const Plan& plan) {
-  if (plan.rate == 0) return std::nullopt;
-  return plan.mode == Mode::kCps ? Count::kLaunched : Count::kRequests;
+  switch (plan.mode) {
+    case Mode::kCps:
+      return plan.rate == 0 ? std::nullopt : std::optional(Count::kLaunched);
+    case Mode::kRps:
+      return plan.rate == 0 ? std::nullopt : std::optional(Count::kRequests);
+    case Mode::kCc:
+      return plan.every.ns == 0 ? std::nullopt : std::optional(Count::kRequests);
+    case Mode::kTeardown:
+      return plan.rate == 0 ? std::nullopt : std::optional(Count::kCloses);
+  }
+  return std::nullopt;
+}
+
+// Of all workers: when the last had opened what it holds, and how many that were.
+Generator::Built built_of(const Team<Generator>& team) {
+  Generator::Built built;
+  for (const Generator* member : team.members()) {
+    built.after = std::max(built.after, member->built().after);
+    built.open += member->built().open;
+    built.completed += member->built().completed;
+  }
+  return built;
+}
+
+// Closes of a teardown in a second, from the first one on.
+double closes_per_second(const Outcome& o, const Generator::Built& built) {
+  return per_second(o.generator.when_time_was_up().get(Count::kCompleted) - built.completed,
+                    o.generator.ran_for() - built.after);
+}
+
+std::string held_lines(const Outcome& o) {
+  if (o.plan.mode != Mode::kCc && o.plan.mode != Mode::kTeardown) return "";
+  const Generator::Built built = built_of(o.generator);
+  if (built.after.ns == 0) return "held              never as many as were asked for\n";
+  std::string out =
+      figure_line("held", built.open, "") +
+      fmt::format("{:<18}{:>15}\n", "  all open after", cli::format_duration(built.after));
+  if (o.plan.mode == Mode::kTeardown) {
+    out += figure_line("closes", o.generator.totals().get(Count::kCloses),
+                       cli::format_rate(closes_per_second(o, built)));
+  }
+  return out;
+}
+
+nlohmann::json held_json(const Outcome& o) {
+  const Generator::Built built = built_of(o.generator);
+  nlohmann::json json = {{"open", built.open}, {"built_seconds", built.after.seconds()}};
+  if (o.plan.mode == Mode::kTeardown) {
+    json["closes"] = o.generator.totals().get(Count::kCloses);
+    json["closes_per_second"] = built.after.ns == 0 ? 0.0 : closes_per_second(o, built);
+  }
+  return json;
 }
 
 Verdict verdict_of(const Outcome& o, const Reading& all) {
-  return judge(all, o.engine, o.generator.ran_for(), o.plan.rate != 0);
+  return judge(all, o.engine, o.generator.ran_for(), o.plan.rate != 0 || o.plan.mode == Mode::kCc);
 }
 
 // Workers begin within the same moment, so their seconds are added up one by one.
@@ -61,11 +123,11 @@ std::string to_text(const Outcome& o) {
   const Duration ran = g.ran_for();
   std::string out;
   const auto to = std::back_inserter(out);
+  const bool closed = o.plan.rate == 0 || o.plan.mode == Mode::kTeardown;
   const std::string loop =
-      o.plan.rate == 0
-          ? fmt::format("{} connections at a time", cli::format_count(o.plan.concurrency))
-          : fmt::format("{} arrivals/s, at most {} connections", cli::format_count(o.plan.rate),
-                        cli::format_count(o.plan.concurrency));
+      closed ? fmt::format("{} connections at a time", cli::format_count(o.plan.concurrency))
+             : fmt::format("{} arrivals/s, at most {} connections", cli::format_count(o.plan.rate),
+                           cli::format_count(o.plan.concurrency));
   fmt::format_to(to, "\n{} ({}) to {} over {} for {}, {}\n\n", name_of(o.plan.mode),
                  to_string(protocol_of(o)), o.plan.target.to_string(), o.device,
                  cli::format_duration(ran), loop);
@@ -78,13 +140,14 @@ std::string to_text(const Outcome& o) {
   const auto if_any = [&](std::string_view name, uint64_t total) {
     out += figure_line_if_any(name, total);
   };
+  out += held_lines(o);
   rated("connections", Count::kCompleted);
   out += failure_lines(totals);
   if_any("  drained", totals.get(Count::kDrained));
   rated("requests", Count::kResponses);
   if_any("  failed", totals.get(Count::kRequestsFailed));
   if_any("  drained", totals.get(Count::kRequestsDrained));
-  if (o.plan.rate != 0) {
+  if (totals.get(Count::kScheduled) != 0) {
     line("arrivals", totals.get(Count::kScheduled), "");
     if_any("  skipped: late", totals.get(Count::kSkippedLate));
     if_any("  skipped: busy", totals.get(Count::kSkippedConcurrency));
@@ -157,6 +220,7 @@ nlohmann::json to_json(const Outcome& o) {
         {"requests", rest.requests}}},
       {"succeeded", succeeded(o)},
   };
+  if (o.plan.mode == Mode::kCc || o.plan.mode == Mode::kTeardown) json["held"] = held_json(o);
   const Reading all = g.reading();
   add_measured(json, all, o.intervals, verdict_of(o, all), o.counters, o.engine);
   add_errors(json, g);

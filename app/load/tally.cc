@@ -15,6 +15,8 @@ std::string_view to_string(Failure failure) {
       return "short-response";
     case Failure::kConnectFailed:
       return "connect-failed";
+    case Failure::kCloseMismatch:
+      return "close-mismatch";
     case Failure::kNone:
       return "none";
   }

@@ -26,6 +26,7 @@ enum class Count : uint8_t {
   kSkippedLate,         // the generator stalled for longer than it may catch up
   kSkippedConcurrency,  // all connections it may have open were
   kSkippedEnd,          // still waiting when the run ended
+  kCloses,              // teardown: closes that were begun
   // Connections.
   kLaunched,     // connect() was called
   kEstablished,  // the handshake completed
@@ -56,6 +57,7 @@ enum class Failure : uint8_t {
   kBadResponse,                  // wrong status, length, content, or not the protocol at all
   kShortResponse,                // the peer closed before the response was complete
   kConnectFailed,                // connect() itself: no port, no route; the report has its text
+  kCloseMismatch,                // the target ended it, or did not, against what --close says
   kNone,
 };
 inline constexpr size_t kFailureCount = static_cast<size_t>(Failure::kNone);

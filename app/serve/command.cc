@@ -115,6 +115,10 @@ class ServeCommand final : public cli::Command {
     cli::add_port(app_, "--echo", config_.echo_port, "sends back what it receives (RFC 862)");
     cli::add_flag(app_, "--echo-closes", config_.echo_closes,
                   "echo: close behind the first answer; for load cps --close server");
+    cli::add_choice(app_, "--close", "client|fin|reset", config_.closing,
+                    {"client", "fin", "reset"},
+                    "http, echo: who ends a connection: the client; our FIN or our RST behind its "
+                    "first answer; for load --close client, server and server-reset");
     cli::add_duration(app_, "--echo-work", config_.echo_work, Duration{}, seconds(1),
                       "echo: keep the CPU so long before each answer, as one that computes it");
     cli::add_port(app_, "--discard", config_.discard_port, "reads and forgets (RFC 863)");

@@ -178,6 +178,7 @@ void HttpServer::on_closed(Shard&, ConnectionRef connection, CloseReason reason)
 }
 
 void HttpServer::turn(Shard& shard) {
+  resets_.turn(shard);
   while (lingering_count_ != 0 && lingering_[lingering_first_].until <= shard.now()) {
     end_first_lingering(shard);
   }
@@ -231,9 +232,9 @@ size_t HttpServer::take_request(Shard& shard, ConnectionId id, Session& s, std::
 
 void HttpServer::answer(Shard& shard, ConnectionId id, Session& s, const http::Request& request) {
   s.upload_left = request.content_length;
-  const Ending ending = !request.keep_alive ? Ending::kClose
-                        : request.http_1_0  ? Ending::kKeepAndSaySo
-                                            : Ending::kKeep;
+  const Ending ending = !request.keep_alive || closing_ != Closing::kPeer ? Ending::kClose
+                        : request.http_1_0                                ? Ending::kKeepAndSaySo
+                                                                          : Ending::kKeep;
   const bool head_only = request.method == http::Method::kHead;
   if (request.method == http::Method::kOther) {
     refuse(shard, id, s, 405, ending, true);
@@ -312,6 +313,11 @@ void HttpServer::finish(Shard& shard, ConnectionId id, Session& s) {
   }
   // A client that asked for the end has nothing more to say. Of others what they have under way is
   // read and thrown away, so that no RST overtakes the response (RFC 9112 section 9.6).
+  if (closing_ == Closing::kReset) {
+    s.refusing = true;
+    resets_.add(shard, id);
+    return;
+  }
   const bool all_said = !s.refusing && s.upload_left == 0 && shard.unread(id) == 0;
   s.refusing = true;
   if (all_said) {

@@ -25,6 +25,7 @@
 #include "millrace/result.h"
 #include "millrace/shard.h"
 #include "serve/service_counts.h"
+#include "serve/simple_services.h"
 
 namespace millrace::serve {
 
@@ -37,8 +38,11 @@ class HttpServer final : public App {
   Result<void> prepare(const Shard& shard);
   // Ends refused connections whose peer does not close; once a turn.
   void turn(Shard& shard);
-  // When that has something to do.
+  // What becomes of a connection behind its first response.
+  void close_by(Closing closing) { closing_ = closing; }
+  // When turn() has something to do.
   [[nodiscard]] Instant next_turn() const {
+    if (!resets_.empty()) return {};
     return lingering_count_ == 0 ? Instant::never() : lingering_[lingering_first_].until;
   }
   // The shard is about to be drained: nothing is answered from now on, and nobody waits for it.
@@ -108,6 +112,8 @@ class HttpServer final : public App {
 
   ServiceCounts& counts_;
   uint64_t body_bytes_;
+  Closing closing_ = Closing::kPeer;
+  ResetList resets_;
   bool stopping_ = false;
   std::array<Root, kEndingCount> roots_;
   std::vector<std::byte> pattern_;

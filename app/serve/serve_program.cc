@@ -9,7 +9,8 @@ ServeProgram::ServeProgram(const ServeConfig& config)
       echo_(counts_),
       discard_(counts_),
       chargen_(counts_) {
-  if (config.echo_closes) echo_.close_first();
+  echo_.close_by(config.echo_closes ? Closing::kFin : config.closing);
+  http_.close_by(config.closing);
   echo_.work_for(config.echo_work);
 }
 

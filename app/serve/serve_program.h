@@ -16,9 +16,10 @@ struct ServeConfig {
   uint16_t echo_port = 0;
   uint16_t discard_port = 0;
   uint16_t chargen_port = 0;
-  uint64_t body_bytes = 64;  // of GET /
-  bool echo_closes = false;  // behind its first answer
-  Duration echo_work;        // before each of its answers
+  uint64_t body_bytes = 64;          // of GET /
+  bool echo_closes = false;          // behind its first answer, whatever `closing` says
+  Closing closing = Closing::kPeer;  // of echo, and of HTTP
+  Duration echo_work;                // before each of its answers
   TcpOptions tcp;
 };
 
@@ -27,8 +28,13 @@ class ServeProgram final : public Program {
   explicit ServeProgram(const ServeConfig& config);
 
   Result<void> start(Shard& shard) override;
-  void turn(Shard& shard) override { http_.turn(shard); }
-  [[nodiscard]] Instant next_turn() const override { return http_.next_turn(); }
+  void turn(Shard& shard) override {
+    http_.turn(shard);
+    echo_.turn(shard);
+  }
+  [[nodiscard]] Instant next_turn() const override {
+    return echo_.waits() ? Instant{} : http_.next_turn();
+  }
   void stopping(Shard& shard) override;
 
   // May be read from any thread.

@@ -24,7 +24,8 @@ size_t EchoServer::on_data(Shard& shard, ConnectionRef connection,
   const size_t taken = stopping_ ? data.size() : sent;
   counts_.bytes_in.add(taken);
   counts_.bytes_out.add(sent);
-  if (closes_ && sent != 0) shard.shutdown(connection.id);
+  if (sent != 0 && closing_ == Closing::kFin) shard.shutdown(connection.id);
+  if (sent != 0 && closing_ == Closing::kReset) resets_.add(shard, connection.id);
   return taken;
 }
 

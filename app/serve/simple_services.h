@@ -9,9 +9,13 @@
 
 #include "millrace/app.h"
 #include "millrace/shard.h"
+#include "serve/reset_list.h"
 #include "serve/service_counts.h"
 
 namespace millrace::serve {
+
+// Who ends a connection that has had its answer, and how.
+enum class Closing : uint8_t { kPeer, kFin, kReset };
 
 // What all of them count. A half-close by the peer is answered by ours when everything is read, the
 // default of App.
@@ -32,8 +36,11 @@ class EchoServer final : public SimpleService {
   // The shard is about to be drained: what cannot be sent back any more is thrown away, so that it
   // keeps no connection open.
   void stop() { stopping_ = true; }
-  // Close behind the first answer, instead of leaving that to the peer.
-  void close_first() { closes_ = true; }
+  // What becomes of a connection behind its first answer.
+  void close_by(Closing closing) { closing_ = closing; }
+  // Once a turn.
+  void turn(Shard& shard) { resets_.turn(shard); }
+  [[nodiscard]] bool waits() const { return !resets_.empty(); }
   // Keep the CPU for so long before each answer, as an application that computes it.
   void work_for(Duration time) { work_ = time; }
 
@@ -42,7 +49,8 @@ class EchoServer final : public SimpleService {
 
  private:
   bool stopping_ = false;
-  bool closes_ = false;
+  Closing closing_ = Closing::kPeer;
+  ResetList resets_;
   Duration work_;
 };
 

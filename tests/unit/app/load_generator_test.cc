@@ -198,7 +198,7 @@ TEST(GeneratorClose, ByReset) {
   EXPECT_EQ(pair.client().use().time_wait, 1u);
 }
 
-TEST(GeneratorClose, AServerThatDoesNotIsATimeout) {
+TEST(GeneratorClose, AServerThatDoesNotIsAMismatch) {
   MadeUpServer server = answering(std::string(kOk));
   const Plan plan{.concurrency = 1,
                   .duration = {},
@@ -209,7 +209,7 @@ TEST(GeneratorClose, AServerThatDoesNotIsATimeout) {
   ASSERT_TRUE(pair.run());
   EXPECT_EQ(pair.get(Count::kResponses), 2u);
   EXPECT_EQ(pair.get(Count::kCompleted), 0u);
-  EXPECT_EQ(pair.failures(), "timeout 2");
+  EXPECT_EQ(pair.failures(), "close-mismatch 2");
 }
 
 TEST(GeneratorClose, AnAnnouncedCloseMakesRoomForAnotherConnection) {
