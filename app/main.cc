@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/print.h"
+#include "inspect/command.h"
 #include "load/command.h"
 #include "load/files_command.h"
 #include "serve/command.h"
@@ -54,6 +55,7 @@ int run(int argc, char** argv) {
   }
   commands.push_back(millrace::load::add_merge_command(root));
   commands.push_back(millrace::load::add_compare_command(root));
+  commands.push_back(millrace::inspect::add_explain_command(root));
   return millrace::cli::run_commands(root, commands,
                                      std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "cli/format.h"
-#include "load/figures.h"
+#include "load/generator_line.h"
+#include "load/half_open_command.h"
 #include "load/mode_command.h"
 #include "load/report.h"
 #include "load/syn_command.h"
@@ -13,26 +14,6 @@
 
 namespace millrace::load {
 namespace {
-
-std::string generator_line(const Interval& i) {
-  const auto rate = [&](Count count) {
-    return cli::format_rate(per_second(i.gained.get(count), i.length));
-  };
-  const LatencySummary& times = i.of(Latency::kResponse);
-  return fmt::format("open {:>9}  connections {:>10}  requests {:>10}  failed {:>7}  p99 {:>8}",
-                     cli::format_count(i.open), rate(Count::kCompleted), rate(Count::kResponses),
-                     cli::format_count(i.gained.failed()),
-                     cli::format_duration(times.percentiles[4]));
-}
-
-std::string hold_line(const Interval& i) {
-  const auto rate = [&](Count count) {
-    return cli::format_rate(per_second(i.gained.get(count), i.length));
-  };
-  return fmt::format("open {:>9}  opened {:>10}  closed {:>10}  requests {:>10}  failed {:>7}",
-                     cli::format_count(i.open), rate(Count::kEstablished), rate(Count::kCompleted),
-                     rate(Count::kResponses), cli::format_count(i.gained.failed()));
-}
 
 const char* example_of(Mode mode) {
   switch (mode) {
@@ -213,6 +194,7 @@ std::vector<std::unique_ptr<cli::Command>> add_load_commands(CLI::App& root) {
       *load, Mode::kTeardown, "teardown", "connections opened, then closed at a rate"));
   commands.push_back(make_throughput_command(*load));
   commands.push_back(make_syn_command(*load));
+  commands.push_back(make_half_open_command(*load));
   return commands;
 }
 

@@ -162,9 +162,10 @@ Result<void> merge_one(Json& into, const Json& more) {
     merge_frames_each(frames, more.at("connections").value("frames_each", Json()), before,
                       launched(more));
   }
-  for (const char* added : {"concurrency", "rate", "connections", "requests", "arrivals", "bytes",
-                            "bits_per_second", "retransmissions", "syn_retransmissions",
-                            "unexplained", "held", "each_second", "syns", "answers", "tuples"}) {
+  for (const char* added :
+       {"concurrency", "rate", "connections", "requests", "arrivals", "bytes", "bits_per_second",
+        "retransmissions", "syn_retransmissions", "unexplained", "held", "half_open", "each_second",
+        "syns", "answers", "tuples"}) {
     if (more.contains(added)) add_up(into[added], more.at(added));
   }
   if (into.contains("connections")) into["connections"]["frames_each"] = frames;

@@ -50,6 +50,8 @@ std::vector<Metric> make_metrics() {
       {"held.open", Unit::kCount, "cc, teardown: connections open when all were", true},
       {"held.built_seconds", Unit::kNumber, "cc, teardown: until all were open"},
       {"held.closes_per_second", Unit::kRate, "teardown: connections closed in a second", true},
+      {"half_open.sent", Unit::kCount, "half-open: SYNs beside the clients", true},
+      {"half_open.syn_ack", Unit::kCount, "half-open: of them answered by SYN-ACK", true},
       {"bits_per_second.up", Unit::kBits, "throughput: acknowledged", true},
       {"bits_per_second.down", Unit::kBits, "throughput: received", true},
       {"syns.sent", Unit::kCount, "syn: SYNs", true},

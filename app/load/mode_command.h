@@ -84,6 +84,16 @@ class ModeCommand : public cli::Command {
     }
     const Crew<Load> crew(plans, more...);
     const Team<Load> team = crew.team();
+    return run_team<Outcome>(config, server, line, plan, team, team.programs(),
+                             [](nlohmann::json&, std::string&) {});
+  }
+
+  // The same of programs that are made already, in which the team counts. `add` has more to say in
+  // the report.
+  template <class Outcome, class Load, class Plan, class Add>
+  int run_team(const EngineConfig& config, const serve::ServeConfig& server, LineOf line,
+               const Plan& plan, const Team<Load>& team, const std::vector<Program*>& programs,
+               Add add) const {
     Result<ReportFiles> files = ReportFiles::open(report_);
     if (!files) return cli::fail(files.error());
     Result<ResultFile> lines = ResultFile::open(pace_.json_lines);
@@ -91,7 +101,7 @@ class ModeCommand : public cli::Command {
     JsonLines json_lines(std::move(*lines));
     const ObservedTeam<Load> observed(team);
     const Result<Ended> ended =
-        load::run(common_, config, plan.target, server, team.programs(),
+        load::run(common_, config, plan.target, server, programs,
                   {observed, line, pace_.interval, json_lines, pace_.json_lines == "-"});
     if (!ended) return cli::fail(ended.error());
     const Outcome outcome{plan,          common_.device,   team, ended->counters,
@@ -101,11 +111,13 @@ class ModeCommand : public cli::Command {
       json["began_unix"] = unix_seconds() - (cli::monotonic_now() - team.began()).seconds();
     }
     if (ended->leaked) json["succeeded"] = false;
+    std::string text = to_text(outcome);
+    add(json, text);
     const std::string required = files->finish(json, sound(outcome) && !ended->leaked);
     json_lines.add(json);
     std::string error = team.error();
     if (!error.empty()) error += advice_on_sources(ends_, config.shard.interface);
-    return say_result(*ended, to_text(outcome) + required, json, error);
+    return say_result(*ended, text + required, json, error);
   }
 
   // `error` says why there was no load at all; empty: there was.
@@ -119,6 +131,12 @@ class ModeCommand : public cli::Command {
     if (!error.empty()) cli::complain(fmt::format("millrace: {}\n", error));
     if (ended.leaked) cli::complain(ended.complaints);
     return json.at("succeeded").get<bool>() ? cli::kExitOk : cli::kExitFailed;
+  }
+
+  // The largest payload of a segment that fits the MTU, behind IP and TCP (RFC 9293 section 3.7.1).
+  [[nodiscard]] uint16_t syn_mss(const Endpoint& target) const {
+    const uint16_t headers = target.address.is_v4() ? 40 : 60;
+    return common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - headers);
   }
 
   CLI::App& app_;

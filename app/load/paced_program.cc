@@ -70,6 +70,12 @@ void PacedProgram::stopping(Shard& shard) {
   if (phase_ == Phase::kRunning) end_running(shard);
 }
 
+void PacedProgram::give_up(const std::string& error) {
+  if (phase_ != Phase::kProbing) return;
+  error_ = error;
+  phase_ = Phase::kDone;
+}
+
 void PacedProgram::probe(Shard& shard) {
   const Probe::State state = probe_.turn(shard, sources_ ? &*sources_ : nullptr);
   tally_.set(Count::kProbes, probe_.tries());

@@ -46,6 +46,9 @@ class PacedProgram : public Program {
     return phase_ == Phase::kDone || (phase_ == Phase::kEnding && give_up_ == Instant::never());
   }
 
+  // Before load is offered: it will not be, for this reason.
+  void give_up(const std::string& error);
+
   // --- For other threads, at any time ---------------------------------------------------------
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] TallySnapshot snapshot() const { return tally_.snapshot(); }

@@ -11,10 +11,6 @@
 namespace millrace::load {
 namespace {
 
-// Of IP and TCP (RFC 9293 section 3.7.1).
-constexpr uint16_t kHeaderBytesV4 = 40;
-constexpr uint16_t kHeaderBytesV6 = 60;
-
 std::string syn_line(const Interval& i) {
   const auto rate = [&](uint64_t count) { return cli::format_rate(per_second(count, i.length)); };
   return fmt::format("SYNs {:>10}  SYN-ACKs {:>10}  RSTs {:>10}",
@@ -58,8 +54,7 @@ class SynCommand final : public ModeCommand {
       return cli::fail({"no address was given to send from; add --address"});
     }
     plan_.address = own_towards(config.shard.interface, plan_.target.address).address;
-    const uint16_t headers = plan_.target.address.is_v4() ? kHeaderBytesV4 : kHeaderBytesV6;
-    plan_.mss = common_.mss != 0 ? common_.mss : static_cast<uint16_t>(common_.mtu - headers);
+    plan_.mss = syn_mss(plan_.target);
     plan_.seed = static_cast<uint64_t>(cli::monotonic_now().ns);
     if (plan_.reset) config.shard.rst_per_second = UINT32_MAX;
     return run_and_report<SynFlood, SynOutcome>(config, loopback_server(), syn_line, plan_);

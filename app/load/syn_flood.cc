@@ -192,7 +192,7 @@ bool SynFlood::on_segment(Shard& shard, const RawSegment& segment) {
   const std::optional<uint64_t> index = is_reset || is_syn_ack ? index_of(segment) : std::nullopt;
   if (!index) {
     counts_.foreign.add();
-    return true;
+    return sources_.index_of(segment.key.local).has_value();
   }
   if (!first_answer_to(*index)) {
     counts_.repeated.add();

@@ -21,18 +21,26 @@ uint64_t answered_in_time(const Team<SynFlood>& team) {
 
 }  // namespace
 
+SynTotals& SynTotals::operator+=(const SynTotals& other) {
+  scheduled += other.scheduled;
+  skipped += other.skipped;
+  sent += other.sent;
+  syn_acks += other.syn_acks;
+  resets += other.resets;
+  repeated += other.repeated;
+  foreign += other.foreign;
+  return *this;
+}
+
+SynTotals totals_of(const SynFlood& flood) {
+  const SynCounts& counts = flood.counts();
+  return {counts.scheduled.get(), counts.skipped.get(),  counts.sent.get(),   counts.syn_acks.get(),
+          counts.resets.get(),    counts.repeated.get(), counts.foreign.get()};
+}
+
 SynTotals sum_up(const Team<SynFlood>& team) {
   SynTotals totals;
-  for (const SynFlood* flood : team.members()) {
-    const SynCounts& counts = flood->counts();
-    totals.scheduled += counts.scheduled.get();
-    totals.skipped += counts.skipped.get();
-    totals.sent += counts.sent.get();
-    totals.syn_acks += counts.syn_acks.get();
-    totals.resets += counts.resets.get();
-    totals.repeated += counts.repeated.get();
-    totals.foreign += counts.foreign.get();
-  }
+  for (const SynFlood* flood : team.members()) totals += totals_of(*flood);
   return totals;
 }
 

@@ -32,7 +32,10 @@ struct SynTotals {
   uint64_t resets = 0;
   uint64_t repeated = 0;
   uint64_t foreign = 0;
+
+  SynTotals& operator+=(const SynTotals& other);
 };
+[[nodiscard]] SynTotals totals_of(const SynFlood& flood);
 [[nodiscard]] SynTotals sum_up(const Team<SynFlood>& team);
 
 [[nodiscard]] std::string to_text(const SynOutcome& outcome);

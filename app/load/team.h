@@ -101,11 +101,12 @@ class Crew {
   explicit Crew(const std::vector<Plan>& plans, const More&... more) {
     for (const Plan& plan : plans) programs_.push_back(std::make_unique<Load>(plan, more...));
   }
-  [[nodiscard]] Team<Load> team() const {
+  [[nodiscard]] std::vector<Load*> members() const {
     std::vector<Load*> members;
     for (const auto& program : programs_) members.push_back(program.get());
-    return Team<Load>(std::move(members));
+    return members;
   }
+  [[nodiscard]] Team<Load> team() const { return Team<Load>(members()); }
 
  private:
   std::vector<std::unique_ptr<Load>> programs_;

@@ -74,14 +74,14 @@ TABLE = [
     ("duration with an unknown unit", [*SERVE, "--msl", "5fortnights"], "5fortnights"),
     ("negative duration", [*SERVE, "--duration", "-5s"], "-5s"),
     # Words.
-    ("no subcommand", [], "serve, load, merge or compare"),
+    ("no subcommand", [], "serve, load, merge, compare or explain"),
     ("unknown subcommand", ["sevre", *SERVE[1:]], "sevre"),
     ("unknown option", [*SERVE, "--htpp", "80"], "--htpp"),
     ("a word too many", [*SERVE, "now"], "now"),
     ("option without its value", [*SERVE, "--echo"], "--echo"),
     ("unknown EAL argument", [*SERVE, "--", "--no-such-thing"], "--no-such-thing"),
     # The load generator.
-    ("load without a mode", ["load"], "cps, rps, cc, teardown, throughput or syn"),
+    ("load without a mode", ["load"], "cps, rps, cc, teardown, throughput, syn or half-open"),
     ("unknown mode of load", ["load", "warp", *LOAD[2:], *TARGET], "warp"),
     ("no target", LOAD, "--target"),
     ("target without a port", [*LOAD, "--target", "10.77.0.1"], "10.77.0.1"),

@@ -177,6 +177,50 @@ def syn_flood(lab):
     expect_equal((answers["syn_ack"], answers["rst"]), (0, 100), "answers of a closed port")
 
 
+@CASES.case("af_packet: Linux serves honest clients beside half-open connections, which it keeps")
+def half_open(lab):
+    site = VethSite(lab)
+    nginx(site)
+    generator = site.start("load", "half-open", "--target", TARGET, "--json", "--duration", "3s",
+                           "--source", "10.77.0.128/28", "--half-open", "100", "--rate", "200")
+    wait_until(lambda: site.run("ss", "-tanH", "sport", PORT).out().count("SYN-RECV") == 100, 3,
+               "Linux holds them half-open")
+    expect_equal(generator.wait(20), 0, "the generator's exit status")
+    report = report_of(generator)
+    expect_equal((report["half_open"]["syn_ack"], failures(report)), (100, 0),
+                 "half-open, and failed clients")
+    expect(report["connections"]["completed"] > 550, f"clients: {report['connections']}")
+
+
+@CASES.case("af_packet: held connections stay open at Linux, and are closed at their rate")
+def held(lab):
+    site = VethSite(lab)
+    nginx(site)
+    report = load(site, "cc", "--concurrency", "200", "--every", "100ms", "--churn", "50",
+                  "--duration", "2s")
+    expect_equal((failures(report), report["held"]["open"]), (0, 200), "failed, and held")
+    expect(report["requests"]["completed"] > 3000, f"requests: {report['requests']}")
+    generator = site.start("load", "teardown", "--target", TARGET, "--json", "--concurrency", "300",
+                           "--rate", "200")
+    wait_until(lambda: site.run("ss", "-tanH", "sport", PORT).out().count("ESTAB") >= 250, 3,
+               "Linux has them")
+    expect_equal(generator.wait(20), 0, "the generator's exit status")
+    held_report = report_of(generator)["held"]
+    expect_equal((held_report["open"], held_report["closes"]), (300, 300), "held, and closed")
+    expect(180 <= held_report["closes_per_second"] <= 220, f"teardown: {held_report}")
+
+
+@CASES.case("af_packet: what is required of a run decides its status")
+def required(lab):
+    site = VethSite(lab)
+    nginx(site)
+    good = load(site, "cps", "--count", "50", "--require", "connections.completed=50",
+                "--require", "response.p99<5s")
+    expect_equal([r["met"] for r in good["requirements"]], [True, True], "what is met")
+    bad = load(site, "cps", "--count", "50", "--require", "response.min<1us", status=1)
+    expect_equal((bad["succeeded"], bad["requirements"][0]["met"]), (False, False), "what is not")
+
+
 @CASES.case("af_packet: a server that dies is counted as failures, and the load goes on")
 def server_dies(lab):
     site = VethSite(lab)
