@@ -182,31 +182,17 @@ CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& 
       ->default_str(to_text(target));
 }
 
-CLI::Option* add_prefixes(CLI::App& command, const std::string& name, std::vector<Prefix>& target,
-                          const std::string& description) {
+CLI::Option* add_addresses(CLI::App& command, const std::string& name,
+                           std::vector<InterfaceAddress>& target, const std::string& description) {
   return add_parsed(
-             command, name, "ADDRESS/LEN",
+             command, name, "ADDRESS/LEN[@VLAN]",
              [&target](const std::string& text) -> Result<void> {
-               const Result<Prefix> value = Prefix::parse(text);
+               const Result<InterfaceAddress> value = InterfaceAddress::parse(text);
                if (!value) {
                  return Error{
                      "give an address with its prefix length, such as 10.0.0.1/24 or "
-                     "2001:db8::1/64"};
+                     "2001:db8::1/64, and its VLAN if it is on one: 10.0.0.1/24@100 or @100.200"};
                }
-               target.push_back(*value);
-               return {};
-             },
-             description)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
-CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpAddress>& target,
-                     const std::string& description) {
-  return add_parsed(
-             command, name, "ADDRESS",
-             [&target](const std::string& text) -> Result<void> {
-               const Result<IpAddress> value = IpAddress::parse(text);
-               if (!value) return Error{"give an IP address, such as 10.0.0.1 or 2001:db8::1"};
                target.push_back(*value);
                return {};
              },

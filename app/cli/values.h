@@ -45,11 +45,9 @@ CLI::Option* add_size(CLI::App& command, const std::string& name, uint64_t& targ
                       uint64_t max, const std::string& description);
 CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& target,
                           Duration min, Duration max, const std::string& description);
-// Of either family; may be given more than once.
-CLI::Option* add_prefixes(CLI::App& command, const std::string& name, std::vector<Prefix>& target,
-                          const std::string& description);
-CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpAddress>& target,
-                     const std::string& description);
+// Of either family, each on a VLAN if it says so; may be given more than once.
+CLI::Option* add_addresses(CLI::App& command, const std::string& name,
+                           std::vector<InterfaceAddress>& target, const std::string& description);
 CLI::Option* add_endpoint(CLI::App& command, const std::string& name,
                           std::optional<Endpoint>& target, const std::string& description);
 CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& target,

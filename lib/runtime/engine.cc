@@ -154,6 +154,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .pool = *plan,
                                .interrupts = config.idling == Idling::kSleep,
                                .segmentation = config.segmentation_offload,
+                               .tags = config.shard.interface.has_vlans(),
                                .verbose = config.verbose,
                                .workers = workers,
                                .queues = *queues,
@@ -257,7 +258,9 @@ Result<std::pair<std::unique_ptr<Engine>, std::unique_ptr<Engine>>> Engine::crea
   const uint32_t mtu = std::max(left_config.shard.interface.mtu, right_config.shard.interface.mtu);
   const nic::LoopbackSizes sizes{
       .slots = std::max(left_config.tx_descriptors, right_config.tx_descriptors),
-      .frame_bytes = mtu + nic::kLinkBytes};
+      .frame_bytes = mtu + nic::kLinkBytes,
+      .tags = left_config.shard.interface.has_vlans() ||
+              right_config.shard.interface.has_vlans()};
   std::vector<std::unique_ptr<nic::Wire>> left_ends;
   std::vector<std::unique_ptr<nic::Wire>> right_ends;
   for (size_t i = 0; i < left.size(); ++i) {

@@ -248,7 +248,7 @@ void Shard::Impl::send_control_frame(uint32_t control, const FlowKey& key,
   const auto tos = static_cast<uint8_t>(header.dscp << 2 | header.ecn);
   wire::build_tcp(control_[control].frame, {}, {config_.interface.ttl, tos}, key, header);
   counters_.add(Counter::kTcpOutSegs);
-  route_control(control, key.peer);
+  route_control(control, key.local, key.peer);
 }
 
 void Shard::Impl::send_reset(const wire::ParsedFrame& p) {
@@ -261,7 +261,7 @@ void Shard::Impl::send_reset(const wire::ParsedFrame& p) {
 }
 
 // A request with no target MAC goes to all; the same with our own address as target announces it.
-void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const IpAddress& target_ip,
+void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const net::Station& target,
                            const IpAddress& sender_ip) {
   const uint32_t control = control_.allocate();
   if (control == kNil) {
@@ -272,20 +272,27 @@ void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const IpA
   const MacAddress& destination = target_mac.is_zero() ? MacAddress::broadcast() : target_mac;
   TxFrame& frame = control_[control].frame;
   frame = TxFrame{};
+  frame.vlan = target.vlan;
   frame.l2_bytes = wire::kEthernetHeaderBytes;
   frame.header_bytes = static_cast<uint16_t>(
       wire::build_arp(frame.header, wire::make_ethernet(destination, own, wire::kEthertypeArp),
-                      {request, own, sender_ip, target_mac, target_ip}));
+                      {request, own, sender_ip, target_mac, target.address}));
   if (request) counters_.add(Counter::kArpRequestsOut);
   control_.push(control);
 }
 
-// Of the family of its addresses. A body that does not fit the frame's own bytes lies in a block.
+// Of the family of its addresses. A body that does not fit the frame's own bytes lies in a block, and
+// one that does not fit the link goes in fragments.
 void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destination, uint8_t type,
                             uint8_t code, std::span<const std::byte> body) {
   const bool v4 = destination.is_v4();
   const size_t headers =
       wire::kEthernetHeaderBytes + (v4 ? wire::kIpv4HeaderBytes : wire::kIpv6HeaderBytes) + 4;
+  if (headers - wire::kEthernetHeaderBytes + body.size() > path_mtu(destination)) {
+    if (!v4) counters_.add(Counter::kIcmp6OutMsgs);
+    send_in_fragments(source, destination, type, code, body);
+    return;
+  }
   const uint32_t control = control_.allocate();
   if (control == kNil) {
     drop(Counter::kDropControlQueueFull);
@@ -323,15 +330,16 @@ void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destinatio
     entry.frame.payload_spans = 1;
     entry.frame.payload_bytes = static_cast<uint16_t>(body.size());
   }
-  route_control(control, destination);
+  route_control(control, source, destination);
 }
 
-const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
-  const std::optional<IpAddress> hop = interface_.next_hop(destination);
+const stack::Way* Shard::Impl::find_way(const IpAddress& destination, Vlan on) {
+  const std::optional<net::Station> hop = interface_.next_hop(destination, on);
   if (!hop) return nullptr;
   stack::Way& way = way_slot(destination);
   way.destination = destination;
-  way.source = interface_.source_for(destination);
+  way.on = on;
+  way.source = interface_.source_for(destination, on);
   way.neighbor = neighbors_.acquire(*hop, ctx_.tick);
   way.epoch = ways_epoch();
   way.host = is_host(destination);
@@ -339,13 +347,14 @@ const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
 }
 
 // Sends the entry to the next hop, or lets it wait for the next hop's address.
-void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) {
+void Shard::Impl::route_control(uint32_t control, const IpAddress& source,
+                                const IpAddress& destination) {
   constexpr uint16_t kPendingMax = 128;  // a burst of SYNs from a new neighbour is answered
   const auto give_up = [&](Counter reason) {
     control_.free(control, blocks_);
     drop(reason);
   };
-  const stack::Way* way = way_to(destination);
+  const stack::Way* way = way_to(destination, source);
   if (way == nullptr) {
     give_up(Counter::kDropNoRoute);
     return;
@@ -356,7 +365,7 @@ void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) 
   }
   net::Neighbor& n = neighbors_[way->neighbor];
   if (n.usable()) {
-    std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
+    address_control(control, n.ethernet);
     control_.push(control);
   } else if (n.state == net::NeighborState::kFailed) {
     give_up(Counter::kDropNeighborFailed);

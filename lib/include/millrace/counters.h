@@ -29,6 +29,7 @@ enum class Counter : uint8_t {
   kIcmpInTimeExcds,
   kIcmpInParmProbs,
   kIcmpInSrcQuenchs,
+  kIcmpOutTimeExcds,
   kIcmpIgnored,
   // ICMPv6 (RFC 4293, RFC 4443) and neighbour discovery (RFC 4861), as Linux's snmp6 has them.
   kIcmp6InMsgs,
@@ -44,6 +45,7 @@ enum class Counter : uint8_t {
   kIcmp6InNeighborAdvertisements,
   kIcmp6InRedirects,
   kIcmp6OutDestUnreachs,
+  kIcmp6OutTimeExcds,
   kIcmp6OutParmProblems,
   kIcmp6OutEchoReplies,
   kIcmp6OutRouterSolicits,
@@ -55,6 +57,20 @@ enum class Counter : uint8_t {
   kGatewaysBack,       // and that answered again
   kPathMtuLowered,     // ICMP claims that made segments smaller
   kPathMtuBlackHoles,  // connections whose full segments timed out in a row
+  // Fragments (RFC 4293): those that came, datagrams put together, given up for any reason, and of
+  // those for their time; and what we sent in fragments.
+  kIpReasmReqds,
+  kIpReasmOKs,
+  kIpReasmFails,
+  kIpReasmTimeout,
+  kIpFragOKs,
+  kIpFragCreates,
+  kIp6ReasmReqds,
+  kIp6ReasmOKs,
+  kIp6ReasmFails,
+  kIp6ReasmTimeout,
+  kIp6FragOKs,
+  kIp6FragCreates,
   // TCP segments by the ECN field of their IP header, in the order of its values (RFC 3168
   // section 5).
   kIpExtInECT1Pkts,
@@ -118,6 +134,9 @@ enum class Counter : uint8_t {
   // Drops: every reason a frame is not used. Each frame is counted under one at most.
   kDropRunt,
   kDropEthertype,
+  kDropVlanMalformed,  // tags that are cut short, or a provider's alone
+  kDropVlanUnknown,    // of a VLAN, or without a tag, where we have no network
+  kDropVlanMismatch,   // to an address of ours that is on another VLAN
   kDropNotForUsL2,
   kDropSourceMacInvalid,
   kDropArpMalformed,
@@ -125,7 +144,7 @@ enum class Counter : uint8_t {
   kDropIpVersion,
   kDropIpChecksum,
   kDropIpTruncated,
-  kDropIpFragment,
+  kDropIpFragment,  // by choice, or not sound, or of a datagram that is refused
   kDropIpExtension,  // an IPv6 extension header that is not sound, or asks for it
   kDropIpNotForUs,
   kDropIpSourceInvalid,

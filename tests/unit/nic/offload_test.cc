@@ -41,7 +41,7 @@ TEST(Offloads, SegmentsAreCutByADeviceThatTakesChains) {
 
   EXPECT_FALSE(negotiate("net_ice", kRxAll, kTxAll).tso) << "one mbuf holds no such frame";
   EXPECT_FALSE(negotiate("net_tap", kRxAll, kTxAll | kCut).tso);
-  const Offloads unwanted = negotiate("net_ice", kRxAll, kTxAll | kCut, false);
+  const Offloads unwanted = negotiate("net_ice", kRxAll, kTxAll | kCut, {.segmentation = false});
   EXPECT_FALSE(unwanted.tso);
   EXPECT_EQ(unwanted.tx_flags & kCut, 0u);
 }
@@ -49,7 +49,7 @@ TEST(Offloads, SegmentsAreCutByADeviceThatTakesChains) {
 TEST(Offloads, OnlyVirtioUsersPeerMayLeaveSegmentsUncut) {
   constexpr uint64_t kRx = kRxAll | RTE_ETH_RX_OFFLOAD_TCP_LRO;
   EXPECT_NE(negotiate("net_virtio_user", kRx, 0).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
-  EXPECT_EQ(negotiate("net_virtio_user", kRx, 0, false).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
+  EXPECT_EQ(negotiate("net_virtio_user", kRx, 0, {.segmentation = false}).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
   EXPECT_EQ(negotiate("net_ice", kRx, kTxAll).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
 }
 
