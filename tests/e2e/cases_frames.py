@@ -15,13 +15,13 @@ CASES = Cases()
 HTTP = 80
 
 
-def run_frames(lab, frames):
+def run_frames(lab, frames, port=HTTP):
     """(report, answers) after millrace has seen the frames."""
     source, target = lab.folder / "in.pcap", lab.folder / "out.pcap"
     packets.write(source, frames)
     process = lab.run(lab.millrace, "serve", "--device", f"pcap:{source},{target}",
                       "--address", f"{MILLRACE}/24", "--mac", craft.MILLRACE_MAC.hex(":"),
-                      "--http", HTTP, "--duration", "300ms", "--drain-timeout", "100ms", "--json")
+                      "--http", port, "--duration", "300ms", "--drain-timeout", "100ms", "--json")
     expect_equal(process.err(), "", "stderr")
     return json.loads(process.out()), packets.frames(target)
 

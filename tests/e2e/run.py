@@ -31,12 +31,13 @@ import cases_load
 import cases_loss
 import cases_reaper
 import cases_shards
+import cases_vlan
 import cases_wires
 import lab as laboratory
 from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
-           cases_interop, cases_ipv6, cases_load, cases_wires, cases_shards, cases_cli)
+           cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_shards, cases_cli)
 
 
 class Interrupted(BaseException):
