@@ -117,9 +117,10 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
       },
       "pci:ADDRESS, memif:PATH[,server], vhost:PATH, virtio-user:PATH, af_packet:IFACE, "
       "af_xdp:IFACE, tap:NAME, pcap:IN,OUT or loopback");
-  add_addresses(command, "-a,--address", o.addresses,
-                "our address and network, such as 10.0.0.1/24 or 2001:db8::1/64, with its VLAN if it "
-                "is tagged: 10.0.0.1/24@100, or @100.200 of two tags; may be given more than once");
+  add_addresses(
+      command, "-a,--address", o.addresses,
+      "our address and network, such as 10.0.0.1/24 or 2001:db8::1/64, with its VLAN if it "
+      "is tagged: 10.0.0.1/24@100, or @100.200 of two tags; may be given more than once");
   add_parsed(
       command, "-g,--gateway", "ADDRESS[@VLAN]",
       [&o](const std::string& text) -> Result<void> {
@@ -357,8 +358,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   interface.mtu = options.mtu;
   interface.addresses = options.addresses;
   interface.routes = options.routes;
-  interface.routes.insert(interface.routes.end(), options.gateways.begin(),
-                          options.gateways.end());
+  interface.routes.insert(interface.routes.end(), options.gateways.begin(), options.gateways.end());
   interface.qinq = options.qinq;
   interface.autoconfigure = options.autoconfigure;
   interface.address_check = options.address_check;

@@ -28,7 +28,7 @@ namespace millrace::cli {
 
 struct CommonOptions {
   // Device and network.
-  std::string device;             // checked when parsed; DeviceUri::parse() accepts it
+  std::string device;                       // checked when parsed; DeviceUri::parse() accepts it
   std::vector<InterfaceAddress> addresses;  // one at least, unless routers announce some
   std::vector<Route> gateways;              // of all networks
   std::vector<Route> routes;

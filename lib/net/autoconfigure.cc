@@ -107,9 +107,9 @@ bool Interface::on_prefix(const wire::PrefixInformation& said, Vlan vlan, Instan
   bool changed = false;
   const Instant valid_until = from_now(said.valid_seconds, now);
   if (said.on_link) {
-    const auto known = std::find_if(
-        networks_.begin(), networks_.end(),
-        [&](const Network& n) { return n.prefix == said.prefix && n.vlan == vlan; });
+    const auto known = std::find_if(networks_.begin(), networks_.end(), [&](const Network& n) {
+      return n.prefix == said.prefix && n.vlan == vlan;
+    });
     if (known != networks_.end()) {
       known->expires = valid_until;  // 0 seconds: expire() takes it away
     } else if (said.valid_seconds != 0 && networks_.size() < kNetworksMax) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The payload of each fragment is copied to its place at once, so that nothing is left to do when the
-// last one comes but the header: 64 KiB of room for each datagram, touched as far as it goes, and two
-// maps of a bit for each 8 bytes, which tell what is there and where fragments begin.
+// The payload of each fragment is copied to its place at once, so that nothing is left to do when
+// the last one comes but the header: 64 KiB of room for each datagram, touched as far as it goes,
+// and two maps of a bit for each 8 bytes, which tell what is there and where fragments begin.
 //
 //     room   [ ... headers of the first, IPv6's fragment header | 0 .. payload .. total ]
 //                                                               ^ kPayloadAt
@@ -66,7 +66,8 @@ Fragments::Fragments(const FragmentLimits& limits, base::Region memory)
 bool Fragments::is_sound(const Fragment& f) const {
   const size_t bytes = f.payload.size();
   if (bytes == 0 || (f.more && bytes % kFragmentUnit != 0)) return false;
-  if (f.headers.size() > kHeadersMax || f.headers.size() + f.offset + bytes > kLongest) return false;
+  if (f.headers.size() > kHeadersMax || f.headers.size() + f.offset + bytes > kLongest)
+    return false;
   return f.offset != 0 || bytes >= first_bytes_min(f.protocol);
 }
 
@@ -166,8 +167,9 @@ Fragments::Verdict Fragments::add(Datagram& d, std::byte* room, const Fragment& 
     at += here;
     left -= here;
   }
-  const bool says_other_end =
-      f.more ? d.total != 0 && end > d.total : d.total != 0 ? end != d.total : end < d.end;
+  const bool says_other_end = f.more         ? d.total != 0 && end > d.total
+                              : d.total != 0 ? end != d.total
+                                             : end < d.end;
   if (says_other_end) return Verdict::kFailed;
   if (taken) return is_duplicate(d, first, units) ? Verdict::kDuplicate : Verdict::kFailed;
   if (++d.fragments > kFragmentsMax) return Verdict::kFailed;
@@ -199,7 +201,7 @@ Fragments::Verdict Fragments::add(Datagram& d, std::byte* room, const Fragment& 
   // first fragment's headers was not, perhaps, with the last one's.
   if (d.total == 0 || d.bytes != d.total) return Verdict::kKept;
   return d.header_bytes - kEthernetHeaderBytes + d.total > kLongest ? Verdict::kFailed
-                                                                     : Verdict::kWhole;
+                                                                    : Verdict::kWhole;
 }
 
 // RFC 8200 section 4.5: one that has come before, from first byte to last, is no overlap.
@@ -248,8 +250,7 @@ Fragments::Expired Fragments::expired(uint32_t index) const {
   const Datagram& d = datagrams_[index];
   Expired expired{d.source, d.destination, {}};
   if (d.header_bytes != 0) {
-    const size_t before =
-        d.header_bytes - kEthernetHeaderBytes + fragment_header_bytes(d.source);
+    const size_t before = d.header_bytes - kEthernetHeaderBytes + fragment_header_bytes(d.source);
     expired.quote = {room_of(index) + kPayloadAt - before, before + d.first_bytes};
   }
   return expired;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Datagrams that come in fragments, of both families, put together again. In: fragments that anybody
-// may have sent. Out: whole frames, as if they had come so. RFC 791 section 3.2, RFC 1122 section
-// 3.3.2, RFC 8200 section 4.5, RFC 5722 (overlaps), RFC 3168 section 5.3 (marks).
+// Datagrams that come in fragments, of both families, put together again. In: fragments that
+// anybody may have sent. Out: whole frames, as if they had come so. RFC 791 section 3.2, RFC 1122
+// section 3.3.2, RFC 8200 section 4.5, RFC 5722 (overlaps), RFC 3168 section 5.3 (marks).
 //
 //     kept ---all there---> whole --release()--> free
 //       \--overlap, two ends, too many--> refused: what else comes of it is dropped, until its time

@@ -124,8 +124,8 @@ Vlan Interface::vlan_of_network(const IpAddress& address) const {
 
 Vlan Interface::vlan_of_route(const Route& route) const {
   if (route.vlan) return as_sent(*route.vlan);
-  const IpAddress& known = route.gateway.is_unspecified() ? route.destination.address
-                                                          : route.gateway;
+  const IpAddress& known =
+      route.gateway.is_unspecified() ? route.destination.address : route.gateway;
   return vlan_of_network(known);
 }
 
@@ -318,7 +318,8 @@ IpAddress Interface::source_v6(const IpAddress& destination, Vlan on) const {
   const auto rank = [&](const OwnAddress& own) {
     const int scope = scope_of(own.prefix.address);
     const int misfit = scope >= wanted ? scope - wanted : 256 - scope;
-    return std::tuple(!own.usable(), misfit, wear(own.state), !hop || !own.prefix.contains(hop->address),
+    return std::tuple(!own.usable(), misfit, wear(own.state),
+                      !hop || !own.prefix.contains(hop->address),
                       -common_bits(own.prefix, destination));
   };
   for (const OwnAddress& own : own_) {

@@ -185,12 +185,12 @@ class Interface {
   IpAddress first_v6_;
   std::vector<IpAddress> broadcasts_;
   std::vector<Range> ranges_;  // all that is in use, in order, apart from each other
-  std::vector<Hop> routes_;  // on-link networks and routes, the one to use first
+  std::vector<Hop> routes_;    // on-link networks and routes, the one to use first
   std::vector<Router> routers_;
   std::vector<Network> networks_;
   std::vector<Station> lost_;
   bool tagged_ = false;
-  std::vector<Vlan> vlans_;     // in the order of their names
+  std::vector<Vlan> vlans_;  // in the order of their names
   std::vector<Vlan> vlans_v6_;
   std::vector<std::pair<Number, Vlan>> places_;  // of our addresses, in their order
   uint32_t tentative_ = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The neighbour cache of both families: IP address, on its VLAN, to link-layer address (RFC 826, RFC 1122 section
-// 2.3.2; RFC 4861 section 7.3, neighbour unreachability detection). Entries are asked for a bounded
-// number of times, age, are asked again while in use, and are kept as long as a connection refers
-// to them. In: what ARP and neighbour discovery say, what TCP knows, and the tick. Out: whom to
-// ask.
+// The neighbour cache of both families: IP address, on its VLAN, to link-layer address (RFC 826,
+// RFC 1122 section 2.3.2; RFC 4861 section 7.3, neighbour unreachability detection). Entries are
+// asked for a bounded number of times, age, are asked again while in use, and are kept as long as a
+// connection refers to them. In: what ARP and neighbour discovery say, what TCP knows, and the
+// tick. Out: whom to ask.
 //
 //   kIncomplete  asked for, of all             --answer--> kReachable   --silence--> kFailed
 //   kReachable   --lifetime over, IPv4, in use--> kProbe

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whoever answers to an address on one of the VLANs of our link. The same address on another VLAN is
-// somebody else's: fe80::1 is the router's on many of them.
+// Whoever answers to an address on one of the VLANs of our link. The same address on another VLAN
+// is somebody else's: fe80::1 is the router's on many of them.
 #pragma once
 
 #include "millrace/address.h"

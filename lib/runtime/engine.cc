@@ -259,8 +259,7 @@ Result<std::pair<std::unique_ptr<Engine>, std::unique_ptr<Engine>>> Engine::crea
   const nic::LoopbackSizes sizes{
       .slots = std::max(left_config.tx_descriptors, right_config.tx_descriptors),
       .frame_bytes = mtu + nic::kLinkBytes,
-      .tags = left_config.shard.interface.has_vlans() ||
-              right_config.shard.interface.has_vlans()};
+      .tags = left_config.shard.interface.has_vlans() || right_config.shard.interface.has_vlans()};
   std::vector<std::unique_ptr<nic::Wire>> left_ends;
   std::vector<std::unique_ptr<nic::Wire>> right_ends;
   for (size_t i = 0; i < left.size(); ++i) {

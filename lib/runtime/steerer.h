@@ -48,7 +48,8 @@ class Steerer {
   // Of a burst that the wire has just received: hands over what is others', and moves what is ours
   // to the front; returns how many that are. Before wire.release().
   size_t keep_own(std::span<RxFrame> burst);
-  // Hands a datagram over that our shard has put together (Shard::take_whole()); `frame` may go then.
+  // Hands a datagram over that our shard has put together (Shard::take_whole()); `frame` may go
+  // then.
   void pass_on(const RxFrame& frame);
   // Frames that other workers have handed over, of one of them at a time; 0: none. They are valid
   // until release(), which must follow.

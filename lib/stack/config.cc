@@ -71,9 +71,9 @@ void check_vlans(Checker& check, const InterfaceConfig& interface) {
   const auto& all = interface.addresses;
   for (size_t i = 0; i < all.size(); ++i) {
     const Vlan& vlan = all[i].vlan;
-    check.require(vlan.outer() <= Vlan::kIdMax && vlan.inner() <= Vlan::kIdMax,
-                  fmt::format("address {}: a VLAN's id is from 1 to {}", all[i].to_string(),
-                              Vlan::kIdMax));
+    check.require(
+        vlan.outer() <= Vlan::kIdMax && vlan.inner() <= Vlan::kIdMax,
+        fmt::format("address {}: a VLAN's id is from 1 to {}", all[i].to_string(), Vlan::kIdMax));
     for (size_t j = 0; j < i; ++j) {
       check.require(all[i].address != all[j].address || vlan == all[j].vlan,
                     fmt::format("address {} is on two VLANs; give it to one of them",

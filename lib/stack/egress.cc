@@ -281,8 +281,8 @@ void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const net
   control_.push(control);
 }
 
-// Of the family of its addresses. A body that does not fit the frame's own bytes lies in a block, and
-// one that does not fit the link goes in fragments.
+// Of the family of its addresses. A body that does not fit the frame's own bytes lies in a block,
+// and one that does not fit the link goes in fragments.
 void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destination, uint8_t type,
                             uint8_t code, std::span<const std::byte> body) {
   const bool v4 = destination.is_v4();

@@ -3,8 +3,8 @@
 // we send that may be too long for the link, the answer to an echo. RFC 791 section 3.2, RFC 1122
 // section 3.3.2, RFC 8200 section 4.5. TCP is never sent in fragments.
 //
-// Of several shards the first gets all fragments, since only one of a datagram's has the ports. Whose
-// the whole is shows then: take_whole() hands it on.
+// Of several shards the first gets all fragments, since only one of a datagram's has the ports.
+// Whose the whole is shows then: take_whole() hands it on.
 #include <algorithm>
 
 #include "stack/impl.h"
@@ -21,11 +21,12 @@ namespace {
 
 // The counter of the same thing in the other family.
 Counter of_family(Counter v4, bool is_v4) {
-  constexpr auto kDistance = static_cast<int>(Counter::kIp6ReasmReqds) -
-                             static_cast<int>(Counter::kIpReasmReqds);
+  constexpr auto kDistance =
+      static_cast<int>(Counter::kIp6ReasmReqds) - static_cast<int>(Counter::kIpReasmReqds);
   return is_v4 ? v4 : static_cast<Counter>(static_cast<int>(v4) + kDistance);
 }
-static_assert(static_cast<int>(Counter::kIp6FragCreates) - static_cast<int>(Counter::kIpFragCreates) ==
+static_assert(static_cast<int>(Counter::kIp6FragCreates) -
+                  static_cast<int>(Counter::kIpFragCreates) ==
               static_cast<int>(Counter::kIp6ReasmReqds) - static_cast<int>(Counter::kIpReasmReqds));
 
 // What a frame begins with, but for its tags.
@@ -134,8 +135,8 @@ uint16_t Shard::Impl::path_mtu(const IpAddress& destination) {
   return known == 0 ? link : std::min(known, link);
 }
 
-// Each fragment is a control frame with a block of its own. When those run out the rest is not sent,
-// and the other side waits in vain.
+// Each fragment is a control frame with a block of its own. When those run out the rest is not
+// sent, and the other side waits in vain.
 void Shard::Impl::send_in_fragments(const IpAddress& source, const IpAddress& destination,
                                     uint8_t type, uint8_t code, std::span<const std::byte> body) {
   const bool v4 = destination.is_v4();
@@ -151,8 +152,7 @@ void Shard::Impl::send_in_fragments(const IpAddress& source, const IpAddress& de
     fields.offset = static_cast<uint16_t>(at);
     fields.more = at + bytes < total;
     const uint32_t control = control_.allocate();
-    const uint32_t block =
-        control == kNil ? kNil : blocks_.allocate(bytes, wire::SeqNum{});
+    const uint32_t block = control == kNil ? kNil : blocks_.allocate(bytes, wire::SeqNum{});
     if (block == kNil) {
       if (control != kNil) control_.free(control, blocks_);
       drop(Counter::kDropControlQueueFull);

@@ -432,7 +432,7 @@ class Shard::Impl {
   };
   std::vector<Leaving> wholes_leaving_;
   uint32_t whole_shown_ = kNil;
-  uint32_t fragment_id_ = 0;  // of the next that we send
+  uint32_t fragment_id_ = 0;         // of the next that we send
   std::array<stack::Way, 64> ways_;  // by destination; one takes the other's place
 
   std::vector<App*> apps_;

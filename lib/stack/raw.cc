@@ -35,8 +35,7 @@ Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer) {
   if (way->neighbor == kNil) return no_neighbor();
   const net::Neighbor& neighbor = neighbors_[way->neighbor];
   if (!neighbor.usable()) return std::optional<RawPath>{};
-  return std::optional<RawPath>{
-      {neighbor.ethernet.bytes, config_.interface.ttl, neighbor.vlan()}};
+  return std::optional<RawPath>{{neighbor.ethernet.bytes, config_.interface.ttl, neighbor.vlan()}};
 }
 
 bool Shard::Impl::offer_raw(const wire::ParsedFrame& p) {

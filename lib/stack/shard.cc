@@ -139,10 +139,9 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
     return Error{"not enough memory; lower connections_max"};
   }
   if (config.fragments == FragmentHandling::kReassemble) {
-    impl->fragments_ = net::Fragments::create({config.fragmented_max,
-                                               config.fragmented_per_source_max,
-                                               tcp::to_ticks(config.reassembly_timeout),
-                                               tcp::to_ticks(config.reassembly_timeout_v6)});
+    impl->fragments_ = net::Fragments::create(
+        {config.fragmented_max, config.fragmented_per_source_max,
+         tcp::to_ticks(config.reassembly_timeout), tcp::to_ticks(config.reassembly_timeout_v6)});
     if (!impl->fragments_) return Error{"not enough memory; lower fragmented_max"};
     impl->wholes_leaving_.reserve(config.fragmented_max);
     impl->fragment_id_ = static_cast<uint32_t>(base::Random(config.seed + 3).next());

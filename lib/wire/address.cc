@@ -91,9 +91,9 @@ Result<Vlan> Vlan::parse(std::string_view text) {
   const bool two = dot != text.size();
   const std::optional<uint32_t> inner = two ? parse_number(text.substr(dot + 1), kIdMax) : 0;
   if (!outer || !inner || *outer == 0 || (two && *inner == 0)) {
-    return Error{fmt::format(
-        "'{}' is no VLAN; write an id from 1 to {}, or two as 100.200, the outer first", text,
-        kIdMax)};
+    return Error{
+        fmt::format("'{}' is no VLAN; write an id from 1 to {}, or two as 100.200, the outer first",
+                    text, kIdMax)};
   }
   return Vlan(static_cast<uint16_t>(*outer), static_cast<uint16_t>(*inner));
 }

@@ -23,7 +23,7 @@ struct Fragment {
   bool more = false;     // it is not the last
   uint32_t offset = 0;   // bytes
   std::span<const std::byte> headers;  // before it, without IPv6's fragment header
-  uint16_t named_at = 0;  // IPv6: where in them the kind of the header behind them is
+  uint16_t named_at = 0;               // IPv6: where in them the kind of the header behind them is
   std::span<const std::byte> payload;
 };
 

@@ -31,12 +31,12 @@ inline constexpr uint8_t kProtocolUdp = 17;
 inline constexpr uint8_t kProtocolIcmpV6 = 58;
 
 enum class FrameKind : uint8_t {
-  kDropped,  // for the reason in `drop`
-  kTcp,      // key and segment are set
-  kArp,      // see parse_arp()
-  kIcmp,     // key's addresses are set; checksum not yet looked at; see parse_icmp()
-  kIcmpV6,   // the same; see parse_icmp_v6()
-  kOtherIp,  // key's addresses are set; some protocol that we do not speak
+  kDropped,   // for the reason in `drop`
+  kTcp,       // key and segment are set
+  kArp,       // see parse_arp()
+  kIcmp,      // key's addresses are set; checksum not yet looked at; see parse_icmp()
+  kIcmpV6,    // the same; see parse_icmp_v6()
+  kOtherIp,   // key's addresses are set; some protocol that we do not speak
   kFragment,  // the same; see wire/fragment.h
   // Not parsed, as is_plain() or is_plain_syn() holds (plain.h, plain_syn.h); parse_frame() never
   // says it.
@@ -66,16 +66,16 @@ struct ParsedFrame {
 // ethertype IPv4, IPv6 or ARP (kDropEthertype);
 // IPv4 version (kDropIpVersion), header length 20..60 within the frame (kDropIpHeader), total
 // length within the frame and not less than the header (kDropIpTruncated; trailing padding is
-// ignored), checksum (kDropIpChecksum, by the device's verdict where it has one), source not multicast, broadcast, loopback or (but for ICMP) unspecified
-// (kDropIpSourceInvalid), source not equal to destination (kDropLand: land, for any port). TCP: 20
-// bytes there (kDropTcpTruncated), data offset 5.. within the packet (kDropTcpOffset), checksum
-// (kDropTcpChecksum), ports not 0 (kDropTcpPortZero), control bits: SYN+FIN, SYN+RST, FIN+RST and
-// none of SYN, ACK, RST (null, Xmas and bare FIN scans included) are kDropTcpFlags. Options with a
-// length below 2 or past the header's end are kDropTcpOptions (RFC 9293 MUST-7: survive them);
-// unknown ones are skipped (MUST-6). IPv6: version, 40 bytes
-// and the payload length within the frame, an IPv4-mapped or unspecified destination
-// (kDropIpNotForUs), source as above and not IPv4-mapped, extension headers (walk_extensions()).
-// Requires: frame.data points to frame.length bytes. Returns out.kind.
+// ignored), checksum (kDropIpChecksum, by the device's verdict where it has one), source not
+// multicast, broadcast, loopback or (but for ICMP) unspecified (kDropIpSourceInvalid), source not
+// equal to destination (kDropLand: land, for any port). TCP: 20 bytes there (kDropTcpTruncated),
+// data offset 5.. within the packet (kDropTcpOffset), checksum (kDropTcpChecksum), ports not 0
+// (kDropTcpPortZero), control bits: SYN+FIN, SYN+RST, FIN+RST and none of SYN, ACK, RST (null, Xmas
+// and bare FIN scans included) are kDropTcpFlags. Options with a length below 2 or past the
+// header's end are kDropTcpOptions (RFC 9293 MUST-7: survive them); unknown ones are skipped
+// (MUST-6). IPv6: version, 40 bytes and the payload length within the frame, an IPv4-mapped or
+// unspecified destination (kDropIpNotForUs), source as above and not IPv4-mapped, extension headers
+// (walk_extensions()). Requires: frame.data points to frame.length bytes. Returns out.kind.
 FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out);
 
 // --- ARP (RFC 826) ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// VLAN tags, between the MAC addresses and the ethertype: two bytes that say that it is one, and two
-// with priority (3 bits), drop eligibility (1) and the id of the VLAN (12). IEEE 802.1Q section 9;
-// two of them, the outer one of a provider: IEEE 802.1ad.
+// VLAN tags, between the MAC addresses and the ethertype: two bytes that say that it is one, and
+// two with priority (3 bits), drop eligibility (1) and the id of the VLAN (12). IEEE 802.1Q section
+// 9; two of them, the outer one of a provider: IEEE 802.1ad.
 //
 //     6 to | 6 from | 88a8 outer | 8100 inner | ethertype | ...
 //
@@ -35,8 +35,8 @@ struct Tags {
 // Requires: 14 bytes there. Ensures: when sound, an ethertype lies behind the tags.
 Tags read_tags(const std::byte* l2, size_t length, Vlan taken_off);
 
-// Takes the tags off: `frame` begins later then. `bytes` is frame.data, which may be written. A frame
-// whose tags are not sound stays as it is.
+// Takes the tags off: `frame` begins later then. `bytes` is frame.data, which may be written. A
+// frame whose tags are not sound stays as it is.
 void take_off_tags(std::byte* bytes, RxFrame& frame);
 
 // What tags a frame of `vlan` has; returns their bytes. Requires: room for 8 at `to`.

@@ -148,7 +148,7 @@ def long_ping(lab):
             expect("wrong" not in output, output)
 
 
-@CASES.case("pcap: a SYN in fragments, in either order, is answered; what overlaps is not", root=False)
+@CASES.case("pcap: a SYN in fragments, in any order, is answered; what overlaps is not", root=False)
 def fragmented_syn(lab):
     def pieces(port, overlap=0):
         syn = craft.tcp(HTTP, source_port=port, options=b"\x02\x04\x05\xb4" + b"\x01" * 12)

@@ -5,7 +5,7 @@
     tag_switch.py [--outer 88a8|8100] TRUNK PORT=100 PORT=100.200
 
 What comes by a port leaves by the trunk with the port's tags; what comes by the trunk leaves by the
-port of its tags, without them, or nowhere. Says "ready", and on SIGTERM how many frames went nowhere.
+port of its tags, without them, or nowhere. Says "ready", and on SIGTERM how many went nowhere.
 """
 
 import argparse

@@ -28,9 +28,8 @@ class SceneFragments : public testing::TestWithParam<bool> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Both, SceneFragments, testing::Values(false, true), [](const auto& about) {
-  return about.param ? "Ipv6" : "Ipv4";
-});
+INSTANTIATE_TEST_SUITE_P(Both, SceneFragments, testing::Values(false, true),
+                         [](const auto& about) { return about.param ? "Ipv6" : "Ipv4"; });
 
 TEST_P(SceneFragments, ASegmentCountsWhenAllOfItIsThere) {
   Scene s(stage(established()));
@@ -138,8 +137,8 @@ TEST(SceneFragmentsOut, ALongEchoIsAnsweredInFragments) {
       for (size_t i = 0; i < icmp.body.size(); ++i) icmp.body[i] = peer_byte(i);
       echo = build(icmp);
     } else {
-      host->inject(build(NaiveArp{MacAddress::broadcast(), kPeerMac, 1, kPeerMac, {}, kPeerIp,
-                                  kLocalIp}));
+      host->inject(
+          build(NaiveArp{MacAddress::broadcast(), kPeerMac, 1, kPeerMac, {}, kPeerIp, kLocalIp}));
       NaiveIcmp icmp{kLocalMac, kPeerMac, kPeerIp, kLocalIp, 8, 0, Bytes(4004)};
       for (size_t i = 0; i < icmp.body.size(); ++i) icmp.body[i] = peer_byte(i);
       echo = build(icmp);

@@ -12,11 +12,11 @@
 namespace millrace::test {
 namespace {
 
-constexpr uint32_t kOurs = 0x0a010001;       // 10.1.0.1, on VLAN 100
-constexpr uint32_t kPeer = 0x0a010002;       //
-constexpr uint32_t kOursTwo = 0x0a020001;    // 10.2.0.1, on VLAN 100.200
-constexpr uint32_t kPeerTwo = 0x0a020002;    //
-constexpr uint32_t kFar = 0x08080808;        // 8.8.8.8, behind the gateways of both
+constexpr uint32_t kOurs = 0x0a010001;     // 10.1.0.1, on VLAN 100
+constexpr uint32_t kPeer = 0x0a010002;     //
+constexpr uint32_t kOursTwo = 0x0a020001;  // 10.2.0.1, on VLAN 100.200
+constexpr uint32_t kPeerTwo = 0x0a020002;  //
+constexpr uint32_t kFar = 0x08080808;      // 8.8.8.8, behind the gateways of both
 constexpr const char* kPeerIs = "arp reply 10.1.0.2 is-at 02:00:00:00:00:02";
 
 void three_networks(ShardConfig& c) {
@@ -29,9 +29,7 @@ void three_networks(ShardConfig& c) {
                         {all, IpAddress::parse("10.2.0.254").value()}};
 }
 
-Stage vlans(Stage stage) {
-  return stage.own_family().arp_by_hand().tune_shard(three_networks);
-}
+Stage vlans(Stage stage) { return stage.own_family().arp_by_hand().tune_shard(three_networks); }
 
 // Our listener's neighbour on VLAN 100 is known already.
 void meet(Scene& s) {
@@ -68,9 +66,8 @@ TEST(SceneVlan, AVlanWithoutANetworkOfOursIsNotListenedTo) {
 }
 
 TEST(SceneVlan, WhereAllNetworksAreTaggedNothingUntaggedIsHeard) {
-  Scene s(vlans(server()).tune_shard([](ShardConfig& c) {
-    c.interface.addresses.erase(c.interface.addresses.begin());
-  }));
+  Scene s(vlans(server()).tune_shard(
+      [](ShardConfig& c) { c.interface.addresses.erase(c.interface.addresses.begin()); }));
   s.on("", kOurs, kPeer).in("arp who-has 10.1.0.1 tell 10.1.0.2").in("S 0").silence();
   s.counter("DropVlanUnknown", 2);
 }
@@ -126,8 +123,8 @@ TEST(SceneVlan, TheOuterTagIsWrittenAsItIsWished) {
   Stage stage = vlans(server());
   stage.shard.interface.qinq = Qinq::k8021q;
   const auto host = std::move(Host::create(stage.shard, {}).value());
-  const Bytes asks = build(NaiveArp{MacAddress::broadcast(), kPeerMac, 1, kPeerMac, {}, kPeerTwo,
-                                    kOursTwo});
+  const Bytes asks =
+      build(NaiveArp{MacAddress::broadcast(), kPeerMac, 1, kPeerMac, {}, kPeerTwo, kOursTwo});
   host->inject(tagged(asks, "100.200"));
   auto sent = host->collect();
   ASSERT_EQ(sent.size(), 1u);
@@ -140,8 +137,8 @@ TEST(SceneVlan, ADeviceMayHaveTakenTheTagsOff) {
   const Bytes whole = s.frame("arp who-has 10.2.0.1 tell 10.2.0.2");
   const Bytes rest = tagged(whole, "200");  // the inner tag is left
   const auto view = [](const Bytes& bytes, Vlan vlan) {
-    return RxFrame{.data = bytes.data(), .length = static_cast<uint32_t>(bytes.size()),
-                   .vlan = vlan};
+    return RxFrame{
+        .data = bytes.data(), .length = static_cast<uint32_t>(bytes.size()), .vlan = vlan};
   };
   for (const RxFrame& frame : {view(whole, Vlan(100, 200)), view(rest, Vlan(100))}) {
     s.host().receive({&frame, 1});
@@ -157,7 +154,12 @@ TEST(SceneVlan, AConnectionStaysOnTheVlanOfItsAddress) {
   s.at(0).in("S 0 <mss 1460>").out("S. 0 ack 1").in(". 1 ack 1").state("ESTABLISHED");
   s.in("1:1001 ack 1").in("1001:2001 ack 1").out(". 1 ack 2001").received(2000);
   s.app("write 3000").out("1:1461 ack 2001").out("1461:2921 ack 2001");
-  s.in(". 2001 ack 2921").out("P. 2921:3001 ack 2001").in(". 2001 ack 3001").app("shutdown").out("F. 3001 ack 2001").in("F. 2001 ack 3002");
+  s.in(". 2001 ack 2921")
+      .out("P. 2921:3001 ack 2001")
+      .in(". 2001 ack 3001")
+      .app("shutdown")
+      .out("F. 3001 ack 2001")
+      .in("F. 2001 ack 3002");
   s.out(". 3002 ack 2002").state("TIME-WAIT");
   s.in("F. 2001 ack 3002").out(". 3002 ack 2002").silence();  // by the TIME-WAIT record
 }
@@ -202,7 +204,8 @@ TEST(SceneVlan, AnActiveOpenGoesByTheVlanOfItsAddress) {
 // --- Routes -------------------------------------------------------------------------------------
 
 TEST(SceneVlan, EachVlanHasAGatewayOfItsOwn) {
-  // Who answers a far host does so by the gateway of the VLAN on which the address is that it called.
+  // Who answers a far host does so by the gateway of the VLAN on which the address is that it
+  // called.
   Scene s(vlans(server()));
   s.on("100", kOurs, kFar).in("S 0 <mss 1460>").out("arp who-has 10.1.0.254 tell 10.1.0.1");
   s.in("arp reply 10.1.0.254 is-at 02:00:00:00:00:02").out("S. 0 ack 1").silence();
@@ -272,10 +275,13 @@ TEST(SceneVlan, EachVlanHasALinkLocalAddressOfItsOwn) {
 }
 
 TEST(SceneVlan, RoutersAreAskedForOnEach) {
-  Scene s(vlans_v6(server()).tune_shard([](ShardConfig& c) {
-    c.interface.autoconfigure = Autoconfigure::kRouters;
-  }));
-  s.on("100").out("nd router-solicit from fe80::ff:9a00:1").on("200").out("nd router-solicit from fe80::ff:3600:1").silence();
+  Scene s(vlans_v6(server()).tune_shard(
+      [](ShardConfig& c) { c.interface.autoconfigure = Autoconfigure::kRouters; }));
+  s.on("100")
+      .out("nd router-solicit from fe80::ff:9a00:1")
+      .on("200")
+      .out("nd router-solicit from fe80::ff:3600:1")
+      .silence();
 }
 
 }  // namespace

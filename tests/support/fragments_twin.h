@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The naive twin of net::Fragments: the fragments of each datagram in a list, byte by byte in a map.
-// play_fragments() plays a script to both and fails where they differ; the property test draws
+// The naive twin of net::Fragments: the fragments of each datagram in a list, byte by byte in a
+// map. play_fragments() plays a script to both and fails where they differ; the property test draws
 // scripts at random, the fuzzer writes them.
 #pragma once
 
@@ -57,9 +57,8 @@ struct FragmentsTwin {
     if (!sound(f)) return Verdict::kRefused;
     Datagram* d = find(f);
     if (d == nullptr) {
-      const auto of_source = std::count_if(datagrams.begin(), datagrams.end(), [&](const auto& one) {
-        return one.source == f.source;
-      });
+      const auto of_source = std::count_if(datagrams.begin(), datagrams.end(),
+                                           [&](const auto& one) { return one.source == f.source; });
       if (of_source >= static_cast<ptrdiff_t>(limits.per_source_max)) return Verdict::kRefused;
       if (datagrams.size() == limits.datagrams_max) {
         auto victim = std::find_if(datagrams.begin(), datagrams.end(),
@@ -175,8 +174,8 @@ inline std::optional<std::string> play_fragments(std::span<const uint8_t> script
     const size_t bytes = at(4) < 0xf0 ? (at(4) % 32u) * 8 : at(4) % 16u;
     const uint8_t ecn = at(5) % 16 == 0 ? 3 : at(5) % 16 == 1 ? 0 : 2;
     const HeldFragment held =
-        make_fragment((at(0) & 1) != 0, at(0) >> 1 & 3, at(1) % 3, (at(1) & 0x80) != 0 ? 6 : 17, ecn,
-                      offset, bytes, (at(2) & 3) != 0, at(2));
+        make_fragment((at(0) & 1) != 0, at(0) >> 1 & 3, at(1) % 3, (at(1) & 0x80) != 0 ? 6 : 17,
+                      ecn, offset, bytes, (at(2) & 3) != 0, at(2));
     std::vector<std::byte> expected;
     const auto taken = fragments->take(held.fragment, ethernet.data(), tick);
     const Verdict verdict = twin.take(held.fragment, twin_tick, expected);

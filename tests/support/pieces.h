@@ -16,11 +16,12 @@ inline bool frame_is_v4(const Bytes& frame) { return get16(frame, 12) == 0x0800;
 // Where the IP payload of a frame without options or extension headers begins.
 inline size_t ip_payload_at(const Bytes& frame) { return frame_is_v4(frame) ? 14 + 20 : 14 + 40; }
 
-// The bytes [from, to) of the IP payload, at most what there is, as a fragment; `more` unless it has
-// the last one.
+// The bytes [from, to) of the IP payload, at most what there is, as a fragment; `more` unless it
+// has the last one.
 inline Bytes piece_of(const Bytes& whole, uint32_t id, size_t from, size_t to) {
   const size_t at = ip_payload_at(whole);
-  const size_t total = frame_is_v4(whole) ? get16(whole, 14 + 2) - size_t{20} : get16(whole, 14 + 4);
+  const size_t total =
+      frame_is_v4(whole) ? get16(whole, 14 + 2) - size_t{20} : get16(whole, 14 + 4);
   to = std::min(to, total);
   const bool more = to < total;
   const auto byte = [&](size_t i) { return whole.begin() + static_cast<ptrdiff_t>(i); };

@@ -161,8 +161,8 @@ class Scene {
   // --- Other flows, other incarnations.
   // Lines and verbs are about the flow between these ports from here on.
   Scene& flow(uint16_t peer_port, uint16_t local_port = 80);
-  // Lines are about frames on that VLAN from here on ("" is untagged), between these addresses. What
-  // the host sends elsewhere is told from what is expected.
+  // Lines are about frames on that VLAN from here on ("" is untagged), between these addresses.
+  // What the host sends elsewhere is told from what is expected.
   Scene& on(std::string_view vlan, uint32_t local_ip = kLocalIp, uint32_t peer_ip = kPeerIp);
   // The same ports again: the peer's new initial sequence number lies `isn_offset` beyond the old
   // one, ours is learned anew.

@@ -320,8 +320,8 @@ bool Scene::match_next(std::string_view line, const Where& where) {
   if (!wrong) return true;
   char times[96];
   std::snprintf(times, sizeof times, "\n    time  %.3f ms, sent at %.3f ms", shown, sent_ms);
-  fail(where, "expected  " + std::string(line) + "\n  actual  " + on_vlan(sent.vlan) + format(sent.bytes, true) + times +
-                  "\n differs  " + *wrong);
+  fail(where, "expected  " + std::string(line) + "\n  actual  " + on_vlan(sent.vlan) +
+                  format(sent.bytes, true) + times + "\n differs  " + *wrong);
   return false;
 }
 

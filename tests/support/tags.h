@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// VLAN tags put into frames and taken out of them, as naively as can be. With MILLRACE_VLAN, such as
-// 100 or 100.200, tests that know nothing of VLANs are played on that one: the host's addresses are
-// there, what it is sent gets the tags, and what it sends must have them (test_host.h).
+// VLAN tags put into frames and taken out of them, as naively as can be. With MILLRACE_VLAN, such
+// as 100 or 100.200, tests that know nothing of VLANs are played on that one: the host's addresses
+// are there, what it is sent gets the tags, and what it sends must have them (test_host.h).
 #pragma once
 
 #include <cstdint>

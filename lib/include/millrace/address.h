@@ -99,8 +99,8 @@ class IpAddress {
   std::array<uint32_t, 4> parts_{};
 };
 
-// One of the virtual LANs that share a link, or what is not tagged at all. Frames of a VLAN carry one
-// tag (IEEE 802.1Q) or two ("QinQ", IEEE 802.1ad).
+// One of the virtual LANs that share a link, or what is not tagged at all. Frames of a VLAN carry
+// one tag (IEEE 802.1Q) or two ("QinQ", IEEE 802.1ad).
 class Vlan {
  public:
   static constexpr uint16_t kIdMax = 4094;  // from 1
@@ -161,8 +161,8 @@ struct Prefix {
   [[nodiscard]] std::string to_string() const;
 };
 
-// An address of ours, with its on-link network, and the VLAN that both are on: what is for it has to
-// come there, and what it sends leaves there. "10.0.0.1/24", "10.1.0.1/24@100",
+// An address of ours, with its on-link network, and the VLAN that both are on: what is for it has
+// to come there, and what it sends leaves there. "10.0.0.1/24", "10.1.0.1/24@100",
 // "2001:db8::1/64@100.200".
 struct InterfaceAddress : Prefix {
   Vlan vlan;

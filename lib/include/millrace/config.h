@@ -132,8 +132,8 @@ struct InterfaceConfig {
   MacAddress mac;
   uint16_t mtu = 1500;  // IP packet bytes, 576..9000; at least 1280 where there is any IPv6
   // Ours, of both families, each with its on-link network. Where there is an IPv6 one, or
-  // `autoconfigure`, there is a link-local one too, on each VLAN: formed of `mac` unless it is given
-  // (RFC 4291). An address is on one VLAN only.
+  // `autoconfigure`, there is a link-local one too, on each VLAN: formed of `mac` unless it is
+  // given (RFC 4291). An address is on one VLAN only.
   std::vector<InterfaceAddress> addresses;
   // Further addresses of ours: every host of each prefix, on the VLAN of the network that it is in.
   std::vector<Prefix> source_ranges;
@@ -224,7 +224,7 @@ struct ShardConfig {
   // Datagrams of which fragments are kept, each in 64 KiB of room; past it the oldest is given up.
   FragmentHandling fragments = FragmentHandling::kReassemble;
   uint32_t fragmented_max = 64;
-  uint32_t fragmented_per_source_max = 16;  // past it fragments of others are dropped
+  uint32_t fragmented_per_source_max = 16;       // past it fragments of others are dropped
   Duration reassembly_timeout = seconds(30);     // RFC 791 section 3.2, RFC 1122 section 3.3.2
   Duration reassembly_timeout_v6 = seconds(60);  // RFC 8200 section 4.5
 

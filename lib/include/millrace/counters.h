@@ -144,7 +144,7 @@ enum class Counter : uint8_t {
   kDropIpVersion,
   kDropIpChecksum,
   kDropIpTruncated,
-  kDropIpFragment,  // by choice, or not sound, or of a datagram that is refused
+  kDropIpFragment,   // by choice, or not sound, or of a datagram that is refused
   kDropIpExtension,  // an IPv6 extension header that is not sound, or asks for it
   kDropIpNotForUs,
   kDropIpSourceInvalid,

@@ -20,8 +20,8 @@ enum class ChecksumVerdict : uint8_t {
 };
 
 // One received Ethernet frame, in one piece, without the frame check sequence. The bytes must
-// stay valid and unchanged until Shard::receive() returns. Of VLAN tags, the device or the driver may
-// have taken off the first one or both; those are in `vlan` and not in the bytes.
+// stay valid and unchanged until Shard::receive() returns. Of VLAN tags, the device or the driver
+// may have taken off the first one or both; those are in `vlan` and not in the bytes.
 struct RxFrame {
   const std::byte* data = nullptr;
   uint32_t length = 0;
@@ -31,10 +31,10 @@ struct RxFrame {
   Vlan vlan;
 };
 
-// One frame to send: headers in full but for VLAN tags, which the driver, or the device, puts behind
-// the MAC addresses; payload as up to kMaxPayloadSpans spans. The spans point
-// into the shard's memory and are valid until the next call on that shard, so the driver copies
-// them (or lets the device fetch them within that time).
+// One frame to send: headers in full but for VLAN tags, which the driver, or the device, puts
+// behind the MAC addresses; payload as up to kMaxPayloadSpans spans. The spans point into the
+// shard's memory and are valid until the next call on that shard, so the driver copies them (or
+// lets the device fetch them within that time).
 struct TxFrame {
   static constexpr size_t kMaxHeaderBytes = 128;
   static constexpr size_t kMaxPayloadSpans = 4;

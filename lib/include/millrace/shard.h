@@ -50,9 +50,9 @@ class Shard {
   static constexpr size_t kBurstMax = 64;
   void receive(Instant now, std::span<const RxFrame> burst);
 
-  // Of several shards: a datagram that this one has put together of fragments and another owns, to be
-  // handed there; false: none. Valid until the next call of this function or receive(). Ask behind
-  // each receive().
+  // Of several shards: a datagram that this one has put together of fragments and another owns, to
+  // be handed there; false: none. Valid until the next call of this function or receive(). Ask
+  // behind each receive().
   [[nodiscard]] bool take_whole(RxFrame& frame);
 
   // Once per turn, behind its last receive(): whether the device had no more frames. When it has

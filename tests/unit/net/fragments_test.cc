@@ -26,8 +26,7 @@ struct Rig {
   // Of UDP over IPv4, from host 10.0.0.`host`.
   Fragments::Taken take(uint8_t host, uint32_t id, uint32_t offset, size_t bytes, bool more,
                         uint8_t ecn = 0, uint8_t protocol = 17) {
-    const HeldFragment held =
-        make_fragment(true, host, id, protocol, ecn, offset, bytes, more, 0);
+    const HeldFragment held = make_fragment(true, host, id, protocol, ecn, offset, bytes, more, 0);
     return fragments.take(held.fragment, kEthernet.data(), tick);
   }
 };
@@ -142,9 +141,8 @@ TEST(Fragments, AreWaitedForAsLongAsItsFamilySays) {
   EXPECT_EQ(rig.fragments.next_deadline(), 30'000u);
   std::vector<std::pair<uint32_t, size_t>> expired;  // when, and the quote's bytes
   for (const uint32_t tick : {29'999u, 30'000u, 59'999u, 60'000u}) {
-    rig.fragments.advance(tick, [&](const Fragments::Expired& e) {
-      expired.emplace_back(tick, e.quote.size());
-    });
+    rig.fragments.advance(
+        tick, [&](const Fragments::Expired& e) { expired.emplace_back(tick, e.quote.size()); });
   }
   const std::vector<std::pair<uint32_t, size_t>> wanted{{30'000, 20 + 8}, {60'000, 40 + 8 + 8}};
   EXPECT_EQ(expired, wanted);

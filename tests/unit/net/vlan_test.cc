@@ -76,8 +76,7 @@ TEST(VlanRouters, ServeTheVlanOnWhichTheyAre) {
   wire::NdMessage said{.type = wire::kIcmpV6RouterAdvertisement};
   said.router_lifetime_seconds = 100;
   interface.on_router({ip("fe80::1"), Vlan(200)}, said, {});
-  EXPECT_EQ(interface.next_hop(ip("2001:db8:9::9"), Vlan(200)),
-            Station(ip("fe80::1"), Vlan(200)));
+  EXPECT_EQ(interface.next_hop(ip("2001:db8:9::9"), Vlan(200)), Station(ip("fe80::1"), Vlan(200)));
   EXPECT_EQ(interface.next_hop(ip("2001:db8:9::9"), Vlan(100)), std::nullopt);
   int asked = 0;
   interface.advance(

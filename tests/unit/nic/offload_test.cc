@@ -49,7 +49,9 @@ TEST(Offloads, SegmentsAreCutByADeviceThatTakesChains) {
 TEST(Offloads, OnlyVirtioUsersPeerMayLeaveSegmentsUncut) {
   constexpr uint64_t kRx = kRxAll | RTE_ETH_RX_OFFLOAD_TCP_LRO;
   EXPECT_NE(negotiate("net_virtio_user", kRx, 0).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
-  EXPECT_EQ(negotiate("net_virtio_user", kRx, 0, {.segmentation = false}).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
+  EXPECT_EQ(negotiate("net_virtio_user", kRx, 0, {.segmentation = false}).rx_flags &
+                RTE_ETH_RX_OFFLOAD_TCP_LRO,
+            0u);
   EXPECT_EQ(negotiate("net_ice", kRx, kTxAll).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
 }
 
