@@ -123,7 +123,11 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
   if (auto ok = nic::check_device(config.device, nic::Privileges::of_this_process()); !ok) {
     return ok.error();
   }
-  if (auto ok = nic::check_mtu(config.device, mtu); !ok) return ok.error();
+  size_t tag_bytes = 0;
+  for (const InterfaceAddress& own : config.shard.interface.addresses) {
+    tag_bytes = std::max(tag_bytes, own.vlan.tag_bytes());
+  }
+  if (auto ok = nic::check_mtu(config.device, mtu, tag_bytes); !ok) return ok.error();
   bool hugepages = false;
   if (!nic::chooses_memory(config.eal_args)) {
     const auto choice = nic::choose_hugepages(config.device.kind, config.hugepages, plan->memory_mb,
