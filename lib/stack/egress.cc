@@ -70,7 +70,10 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
 
 void Shard::Impl::count_out(std::span<const TxFrame> frames) {
   uint64_t bytes = 0;
-  for (const TxFrame& frame : frames) bytes += frame.total_bytes();
+  for (const TxFrame& frame : frames) bytes += size_t{frame.header_bytes} + frame.payload_bytes;
+  if (interface_.tagged()) [[unlikely]] {
+    for (const TxFrame& frame : frames) bytes += frame.vlan.tag_bytes();
+  }
   counters_.add(Counter::kFramesOut, frames.size());
   counters_.add(Counter::kBytesOut, bytes);
 }

@@ -113,11 +113,11 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
   for (size_t i = 0; i < burst.size(); ++i) {
     const RxFrame& frame = burst[i];
     bytes += frame.length;
-    const bool strange = frame.vlan.tagged() && !interface_.tagged();
-    if (predict && !strange && wire::is_plain(frame, plain_shape_)) [[likely]] {
+    const auto strange = [&] { return frame.vlan.tagged() && !interface_.tagged(); };
+    if (predict && wire::is_plain(frame, plain_shape_) && !strange()) [[likely]] {
       parsed_[i].kind = FrameKind::kPlain;
       hashes_[i] = flow_hash(wire::plain_addresses(frame), wire::plain_ports(frame));
-    } else if (plain_syns && !strange && wire::is_plain_syn(frame, plain_shape_)) {
+    } else if (plain_syns && wire::is_plain_syn(frame, plain_shape_) && !strange()) {
       parsed_[i].kind = FrameKind::kPlainSyn;
       hashes_[i] = flow_hash(wire::plain_addresses(frame), wire::plain_ports(frame));
     } else {
@@ -143,14 +143,27 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
 
   uint64_t predicted = 0;
   for (size_t i = 0; i < burst.size(); ++i) {
-    if (parsed_[i].kind == FrameKind::kPlain) [[likely]] {
-      predicted += on_plain(burst[i], i);
-    } else if (parsed_[i].kind == FrameKind::kPlainSyn) {
-      if (answer_plain_syn(burst[i], i)) continue;
-      parse(burst[i], i);
-      on_parsed(i);
-    } else {
-      on_parsed(i);
+    switch (parsed_[i].kind) {
+      case FrameKind::kPlain:
+        predicted += on_plain(burst[i], i);
+        break;
+      case FrameKind::kPlainSyn:
+        if (answer_plain_syn(burst[i], i)) break;
+        parse(burst[i], i);
+        on_parsed(i);
+        break;
+      case FrameKind::kTcp:
+        on_tcp(parsed_[i], hashes_[i]);
+        break;
+      case FrameKind::kDropped:
+        break;
+      case FrameKind::kArp:
+      case FrameKind::kIcmp:
+      case FrameKind::kIcmpV6:
+      case FrameKind::kOtherIp:
+      case FrameKind::kFragment:
+        on_parsed(i);
+        break;
     }
   }
   if (predicted == 0) return;

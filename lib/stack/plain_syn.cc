@@ -85,8 +85,11 @@ bool Shard::Impl::answer_plain_syn(const RxFrame& frame, size_t i) {
   if (!prepared && !prepare_syn_answers(syn)) return false;
   if (!listeners_[syn_answers_.listener].accepting) return false;
   const FlowKey key = wire::flow_of(syn.addresses, syn.ports);
-  const Vlan on = vlan_asked(key.local);
-  if (interface_.tagged() && frame.vlan != on) return false;
+  Vlan on = Vlan::any();
+  if (interface_.tagged()) [[unlikely]] {
+    on = interface_.vlan_of(key.local);
+    if (frame.vlan != on) return false;
+  }
   const stack::Way* way = known_way(key.peer, on);
   if (way == nullptr || !way->host) return false;
   const net::Neighbor& neighbor = neighbors_[way->neighbor];

@@ -107,6 +107,20 @@ size_t bytes_behind(const std::byte* at, const RxFrame& frame) {
   return static_cast<size_t>(frame.data + frame.length - at);
 }
 
+// Requires: a sound header at out.ip.
+[[gnu::noinline]] FrameKind parse_fragment_v4(ParsedFrame& out, size_t header_bytes,
+                                              uint16_t total_bytes) {
+  const uint32_t source = load32(out.ip + 12);
+  const uint32_t destination = load32(out.ip + 16);
+  out.protocol = load8(out.ip + 9);
+  if (source_invalid(source, out.protocol)) return drop(out, Counter::kDropIpSourceInvalid);
+  if (source == destination) return drop(out, Counter::kDropLand);
+  out.ip_bytes = total_bytes;
+  out.ip_header_bytes = static_cast<uint16_t>(header_bytes);
+  out.key = {IpAddress::v4(swap_bytes(destination)), IpAddress::v4(swap_bytes(source)), 0, 0};
+  return out.kind = FrameKind::kFragment;
+}
+
 // Requires: out.l2, out.ip and out.l2_group are set.
 inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
   const std::byte* ip = out.ip;
@@ -137,7 +151,8 @@ inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
   if (checksum_bad(frame.ip_checksum, sum)) [[unlikely]] {
     return drop(out, Counter::kDropIpChecksum);
   }
-  const bool fragment = (load16(ip + 6) & kFragmentInMemory) != 0;
+  if ((load16(ip + 6) & kFragmentInMemory) != 0) [[unlikely]]
+    return parse_fragment_v4(out, header_bytes, total_bytes);
   const uint8_t protocol = load8(ip + 9);
   const uint32_t source = load32(ip + 12);
   const uint32_t destination = load32(ip + 16);
@@ -152,8 +167,6 @@ inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
   out.ip_header_bytes = static_cast<uint16_t>(header_bytes);
   out.key.local = IpAddress::v4(swap_bytes(destination));
   out.key.peer = IpAddress::v4(swap_bytes(source));
-  if (fragment) [[unlikely]]
-    return out.kind = FrameKind::kFragment;
   if (protocol == kProtocolTcp) [[likely]] {
     const size_t l4_bytes = total_bytes - header_bytes;
     const auto pseudo = [&] {
@@ -253,24 +266,14 @@ MacAddress ParsedFrame::destination_mac() const { return load_mac(l2); }
 
 namespace {
 
-// Behind the MAC addresses. Requires: out.l2, out.ip, out.vlan and out.l2_group are set.
-inline FrameKind parse_ethertype(uint16_t in_memory, const RxFrame& frame, ParsedFrame& out) {
-  if (in_memory == kIpv4InMemory) [[likely]]
-    return parse_ipv4(frame, out);
-  if (in_memory == kIpv6InMemory) return parse_ipv6(frame, out);
-  if (in_memory != kArpInMemory) return drop(out, Counter::kDropEthertype);
-  out.protocol = 0;
-  out.ip_bytes = static_cast<uint16_t>(std::min<size_t>(bytes_behind(out.ip, frame), UINT16_MAX));
-  out.ip_header_bytes = 0;
-  return out.kind = FrameKind::kArp;
-}
-
-FrameKind parse_tagged(const RxFrame& frame, ParsedFrame& out) {
+// Moves out.ip behind the tags, and returns the ethertype that lies there; 0 where they are not
+// sound.
+[[gnu::noinline]] uint16_t pass_tags(const RxFrame& frame, ParsedFrame& out) {
   const Tags tags = read_tags(out.l2, frame.length, out.vlan);
-  if (!tags.sound) return drop(out, Counter::kDropVlanMalformed);
+  if (!tags.sound) return 0;
   out.vlan = tags.vlan;
   out.ip += tags.bytes;
-  return parse_ethertype(load16(out.ip - 2), frame, out);
+  return load16(out.ip - 2);
 }
 
 }  // namespace
@@ -288,10 +291,19 @@ FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out) {
   out.ip = l2 + kEthernetHeaderBytes;
   out.l2_group = (load8(l2) & 1) != 0;
   out.vlan = frame.vlan;
-  const auto ethertype = static_cast<uint16_t>(source_and_type >> 48);
-  if (ethertype == kVlanInMemory || ethertype == kServiceVlanInMemory) [[unlikely]]
-    return parse_tagged(frame, out);
-  return parse_ethertype(ethertype, frame, out);
+  auto ethertype = static_cast<uint16_t>(source_and_type >> 48);
+  if (ethertype == kVlanInMemory || ethertype == kServiceVlanInMemory) [[unlikely]] {
+    ethertype = pass_tags(frame, out);
+    if (ethertype == 0) return drop(out, Counter::kDropVlanMalformed);
+  }
+  if (ethertype == kIpv4InMemory) [[likely]]
+    return parse_ipv4(frame, out);
+  if (ethertype == kIpv6InMemory) return parse_ipv6(frame, out);
+  if (ethertype != kArpInMemory) return drop(out, Counter::kDropEthertype);
+  out.protocol = 0;
+  out.ip_bytes = static_cast<uint16_t>(std::min<size_t>(bytes_behind(out.ip, frame), UINT16_MAX));
+  out.ip_header_bytes = 0;
+  return out.kind = FrameKind::kArp;
 }
 
 }  // namespace millrace::wire
