@@ -74,11 +74,13 @@ void check_vlans(Checker& check, const InterfaceConfig& interface) {
     check.require(
         vlan.outer() <= Vlan::kIdMax && vlan.inner() <= Vlan::kIdMax,
         fmt::format("address {}: a VLAN's id is from 1 to {}", all[i].to_string(), Vlan::kIdMax));
-    for (size_t j = 0; j < i; ++j) {
-      check.require(all[i].address != all[j].address || vlan == all[j].vlan,
-                    fmt::format("address {} is on two VLANs; give it to one of them",
-                                all[i].address.to_string()));
-    }
+    const auto elsewhere = std::find_if(
+        all.begin(), all.begin() + static_cast<ptrdiff_t>(i), [&](const InterfaceAddress& other) {
+          return other.address == all[i].address && other.vlan != vlan;
+        });
+    check.require(elsewhere == all.begin() + static_cast<ptrdiff_t>(i),
+                  fmt::format("address {} is on two VLANs; give it to one of them",
+                              all[i].address.to_string()));
   }
 }
 

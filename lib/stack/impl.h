@@ -310,7 +310,7 @@ class Shard::Impl {
   void rearm(uint32_t index);
 
   // --- raw.cc: segments of no connection.
-  Result<std::optional<RawPath>> raw_path(const IpAddress& peer);
+  Result<std::optional<RawPath>> raw_path(const IpAddress& peer, const IpAddress& local);
   bool offer_raw(const wire::ParsedFrame& p);
   size_t transmit_raw(std::span<TxFrame> out);
 

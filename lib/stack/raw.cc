@@ -29,8 +29,9 @@ void build_raw(TxFrame& frame, const RawPath& path, const RawSegment& s) {
 }
 
 // Each call takes the entry it finds: what no connection refers to is forgotten in time.
-Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer) {
-  const stack::Way* way = way_to(peer, IpAddress{});
+Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer,
+                                                     const IpAddress& local) {
+  const stack::Way* way = way_to(peer, local);
   if (way == nullptr) return no_route(peer);
   if (way->neighbor == kNil) return no_neighbor();
   const net::Neighbor& neighbor = neighbors_[way->neighbor];
@@ -63,8 +64,8 @@ size_t Shard::Impl::transmit_raw(std::span<TxFrame> out) {
   return filled;
 }
 
-Result<std::optional<RawPath>> Shard::raw_path(const IpAddress& peer) {
-  return impl_->raw_path(peer);
+Result<std::optional<RawPath>> Shard::raw_path(const IpAddress& peer, const IpAddress& local) {
+  return impl_->raw_path(peer, local);
 }
 void Shard::set_raw_handler(RawHandler* handler) { impl_->raw_ = handler; }
 
