@@ -136,7 +136,8 @@ class Shard {
   // --- Segments without connections (millrace/raw.h) --------------------------------------------
 
   // How frames reach `peer`, from `local` where its VLAN decides; nothing as long as its next hop
-  // has not answered ARP: ask again. How long to do that is for the caller to say. Errors: no route, no room for another neighbour.
+  // has not answered ARP: ask again. How long to do that is for the caller to say. Errors: no
+  // route, no room for another neighbour.
   Result<std::optional<RawPath>> raw_path(const IpAddress& peer, const IpAddress& local = {});
   // Who gets and sends such segments; nullptr: nobody. It must outlive the shard.
   void set_raw_handler(RawHandler* handler);
