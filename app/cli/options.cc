@@ -12,17 +12,30 @@
 namespace millrace::cli {
 namespace {
 
+// "10.0.0.254", "fe80::1@100": a default route.
+Result<Route> parse_gateway(std::string_view text) {
+  const size_t at = std::min(text.find('@'), text.size());
+  const Result<IpAddress> gateway = IpAddress::parse(text.substr(0, at));
+  if (!gateway) return gateway.error();
+  Route route{{gateway->is_v4() ? IpAddress::v4(0) : IpAddress{}, 0}, *gateway};
+  if (at == text.size()) return route;
+  const Result<Vlan> vlan = Vlan::parse(text.substr(at + 1));
+  if (!vlan) return vlan.error();
+  route.vlan = *vlan;
+  return route;
+}
+
 Result<Route> parse_route(const std::string& text) {
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos) {
-    return Error{"give a network and its gateway, such as 10.1.0.0/16=10.0.0.254"};
-  }
+  const size_t equals = std::min(text.find('='), text.size());
   const Result<Prefix> destination = Prefix::parse(text.substr(0, equals));
-  const Result<IpAddress> gateway = IpAddress::parse(text.substr(equals + 1));
-  if (!destination || !gateway) {
-    return Error{"give a network and its gateway, such as 10.1.0.0/16=10.0.0.254"};
+  Result<Route> route = parse_gateway(text.substr(std::min(equals + 1, text.size())));
+  if (!destination || !route) {
+    return Error{
+        "give a network and its gateway, such as 10.1.0.0/16=10.0.0.254, and where the gateway's "
+        "address does not tell, its VLAN: 10.1.0.0/16=10.0.0.254@100"};
   }
-  return Route{*destination, *gateway};
+  route->destination = *destination;
+  return route;
 }
 
 constexpr uint16_t kLcoresMax = 127;  // as many threads as DPDK takes beside its own
@@ -106,12 +119,25 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
       "af_xdp:IFACE, tap:NAME, pcap:IN,OUT or loopback");
   add_own_addresses(command, "-a,--address", o.addresses, o.ranges,
                     "our address and network, such as 10.0.0.1/24 or 2001:db8::1/64, or a million "
-                    "at most, as 10.0.0.1-10.0.9.99/16; may be given more than once");
-  add_ips(command, "-g,--gateway", o.gateways,
-          "default gateway of its family, on one of those networks; of several the first that "
-          "answers");
+                    "at most, as 10.0.0.1-10.0.9.99/16; with its VLAN if it is tagged: "
+                    "10.0.0.1/24@100, or @100.200 of two tags; may be given more than once");
   add_parsed(
-      command, "--route", "NET/LEN=GATEWAY",
+      command, "-g,--gateway", "ADDRESS[@VLAN]",
+      [&o](const std::string& text) -> Result<void> {
+        const Result<Route> route = parse_gateway(text);
+        if (!route) {
+          return Error{
+              "give an IP address, such as 10.0.0.254, and where that does not tell, its VLAN: "
+              "fe80::1@100"};
+        }
+        o.gateways.push_back(*route);
+        return {};
+      },
+      "default gateway of its family, for the VLAN that has its network; of several the first that "
+      "answers")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_parsed(
+      command, "--route", "NET/LEN=GATEWAY[@VLAN]",
       [&o](const std::string& text) -> Result<void> {
         const Result<Route> route = parse_route(text);
         if (!route) return route.error();
@@ -120,6 +146,11 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
       },
       "a further route; may be given more than once")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_choice(command, "--qinq", "FORM", o.qinq, {"802.1ad", "802.1q"},
+             "how the outer of two VLAN tags is written: 802.1ad: 88a8; 802.1q: 8100, as the inner "
+             "one; either is read");
+  add_choice(command, "--fragments", "WHAT", o.fragments, {"reassemble", "drop"},
+             "what becomes of IP fragments; reassemble: within bounds of memory and time");
   add_choice(command, "--autoconfigure", "WHAT", o.autoconfigure, {"off", "routers", "addresses"},
              "what IPv6 routers may tell us; routers: that they are there, networks and the MTU; "
              "addresses: prefixes for addresses of ours, too (RFC 4862)");
@@ -323,16 +354,15 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.shard.syn_cookies = options.syn_cookies;
   config.shard.time_wait_max = options.time_wait_max;
   config.shard.msl = options.msl;
+  config.shard.fragments = options.fragments;
   InterfaceConfig& interface = config.shard.interface;
   interface.mac = options.mac;
   interface.mtu = options.mtu;
   interface.addresses = options.addresses;
   interface.ranges = options.ranges;
   interface.routes = options.routes;
-  for (const IpAddress& gateway : options.gateways) {
-    const IpAddress any = gateway.is_v4() ? IpAddress::v4(0) : IpAddress{};
-    interface.routes.push_back({Prefix{any, 0}, gateway});
-  }
+  interface.routes.insert(interface.routes.end(), options.gateways.begin(), options.gateways.end());
+  interface.qinq = options.qinq;
   interface.autoconfigure = options.autoconfigure;
   interface.address_check = options.address_check;
   interface.arp_probe = options.arp_probe;

@@ -28,11 +28,13 @@ namespace millrace::cli {
 
 struct CommonOptions {
   // Device and network.
-  std::string device;                // checked when parsed; DeviceUri::parse() accepts it
-  std::vector<Prefix> addresses;     // one at least, unless routers announce some
-  std::vector<AddressRange> ranges;  // of those, where there were several in one
-  std::vector<IpAddress> gateways;
+  std::string device;                       // checked when parsed; DeviceUri::parse() accepts it
+  std::vector<InterfaceAddress> addresses;  // one at least, unless routers announce some
+  std::vector<AddressRange> ranges;         // of those, where there were several in one
+  std::vector<Route> gateways;              // of all networks
   std::vector<Route> routes;
+  Qinq qinq = Qinq::k8021ad;
+  FragmentHandling fragments = FragmentHandling::kReassemble;
   Autoconfigure autoconfigure = Autoconfigure::kOff;
   AddressCheck address_check = AddressCheck::kOptimistic;
   Redirects redirects = Redirects::kIpv6;

@@ -191,21 +191,22 @@ CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& 
 }
 
 CLI::Option* add_own_addresses(CLI::App& command, const std::string& name,
-                               std::vector<Prefix>& prefixes, std::vector<AddressRange>& ranges,
-                               const std::string& description) {
+                               std::vector<InterfaceAddress>& addresses,
+                               std::vector<AddressRange>& ranges, const std::string& description) {
   return add_parsed(
-             command, name, "ADDRESS/LEN",
-             [&prefixes, &ranges](const std::string& text) -> Result<void> {
+             command, name, "ADDRESS/LEN[@VLAN]",
+             [&addresses, &ranges](const std::string& text) -> Result<void> {
                const size_t dash = std::min(text.find('-'), text.size());
                const size_t slash = std::min(text.find('/', dash), text.size());
-               const Result<Prefix> first = Prefix::parse(
+               const Result<InterfaceAddress> first = InterfaceAddress::parse(
                    text.substr(0, dash) + text.substr(slash == text.size() ? dash : slash));
                if (!first) {
                  return Error{
                      "give an address with its prefix length, such as 10.0.0.1/24 or "
-                     "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24"};
+                     "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24, and their VLAN if they "
+                     "are on one: 10.0.0.1/24@100 or @100.200"};
                }
-               prefixes.push_back(*first);
+               addresses.push_back(*first);
                if (dash == text.size()) return {};
                const Result<AddressRange> range = parse_range(text.substr(0, slash));
                if (!range) return range.error();
@@ -214,20 +215,6 @@ CLI::Option* add_own_addresses(CLI::App& command, const std::string& name,
                                           range->last.to_string(), first->to_string())};
                }
                ranges.push_back(*range);
-               return {};
-             },
-             description)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
-CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpAddress>& target,
-                     const std::string& description) {
-  return add_parsed(
-             command, name, "ADDRESS",
-             [&target](const std::string& text) -> Result<void> {
-               const Result<IpAddress> value = IpAddress::parse(text);
-               if (!value) return Error{"give an IP address, such as 10.0.0.1 or 2001:db8::1"};
-               target.push_back(*value);
                return {};
              },
              description)

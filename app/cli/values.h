@@ -50,12 +50,11 @@ CLI::Option* add_size(CLI::App& command, const std::string& name, uint64_t& targ
 CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& target,
                           Duration min, Duration max, const std::string& description);
 // Of either family, "10.0.0.1/24", or several with one network, "10.0.0.1-10.0.0.99/24": the first
-// is a prefix then, and all of them are a range. May be given more than once.
+// is an address with a network then, and all of them are a range. Each on a VLAN if it says so,
+// "10.0.0.1/24@100". May be given more than once.
 CLI::Option* add_own_addresses(CLI::App& command, const std::string& name,
-                               std::vector<Prefix>& prefixes, std::vector<AddressRange>& ranges,
-                               const std::string& description);
-CLI::Option* add_ips(CLI::App& command, const std::string& name, std::vector<IpAddress>& target,
-                     const std::string& description);
+                               std::vector<InterfaceAddress>& addresses,
+                               std::vector<AddressRange>& ranges, const std::string& description);
 CLI::Option* add_endpoint(CLI::App& command, const std::string& name,
                           std::optional<Endpoint>& target, const std::string& description);
 CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& target,

@@ -55,9 +55,9 @@ void add_source_option(CLI::App& command, Ends& ends) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& target) {
-  const Prefix* best = nullptr;
-  for (const Prefix& own : interface.addresses) {
+const InterfaceAddress& own_towards(const InterfaceConfig& interface, const IpAddress& target) {
+  const InterfaceAddress* best = nullptr;
+  for (const InterfaceAddress& own : interface.addresses) {
     if (own.contains(target)) return own;
     if (best == nullptr && own.address.is_v4() == target.is_v4()) best = &own;
   }
@@ -181,8 +181,8 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
   if (config.device.kind == DeviceKind::kLoopback) {
     EngineConfig server_config = config;
     InterfaceConfig& interface = server_config.shard.interface;
-    const Prefix& own = own_towards(config.shard.interface, target.address);
-    interface.addresses = {{target.address, own.length}};
+    const InterfaceAddress& own = own_towards(config.shard.interface, target.address);
+    interface.addresses = {{target.address, own.length, own.vlan}};
     interface.ranges.clear();
     // What is not on the server's network is behind the generator.
     const Prefix all{target.address.is_v4() ? IpAddress::v4(0) : IpAddress{}, 0};

@@ -26,7 +26,7 @@ void add_source_option(CLI::App& command, Ends& ends);
 
 // Our address on the target's network, or else the first of its family. Requires: there is an
 // address at all.
-const Prefix& own_towards(const InterfaceConfig& interface, const IpAddress& target);
+const InterfaceAddress& own_towards(const InterfaceConfig& interface, const IpAddress& target);
 
 // Checks what no single option can: the target is there, not ourselves, on a network of ours or
 // behind a gateway; the sources are of its family, apart from each other, not too many, and can be

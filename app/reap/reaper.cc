@@ -32,7 +32,8 @@ size_t Reaper::transmit(Shard& shard, std::span<TxFrame> out) {
   for (size_t looks = std::min(waiting_.size(), out.size()); looks != 0; --looks) {
     const Survivor survivor = waiting_.front();
     waiting_.pop_front();
-    const Result<std::optional<RawPath>> path = shard.raw_path(survivor.key.peer);
+    const Result<std::optional<RawPath>> path =
+        shard.raw_path(survivor.key.peer, survivor.key.local);
     if (!path) {
       ++no_route_;
     } else if (!*path) {

@@ -13,6 +13,7 @@
 #include "wire/ipv6.h"
 #include "wire/mld.h"
 #include "wire/nd.h"
+#include "wire/vlan.h"
 
 namespace millrace::flow {
 namespace {
@@ -20,10 +21,6 @@ namespace {
 using wire::load8;
 using wire::load_be16;
 using Bytes = std::span<const std::byte>;
-
-constexpr uint16_t kEthertypeVlan = 0x8100;
-constexpr uint16_t kEthertypeServiceVlan = 0x88a8;
-constexpr size_t kTagsMax = 2;
 
 // Where in a frame the tuple lies, or why there is none.
 struct Found {
@@ -88,20 +85,12 @@ Found find_v6(Bytes ip, bool quoted) {
 }
 
 Found find(const RxFrame& frame) {
-  constexpr size_t kAddressesBytes = 12;
-  constexpr size_t kTagBytes = 4;
-  Bytes rest(frame.data, frame.length);
-  if (rest.size() < kAddressesBytes + 2) return {};
-  rest = rest.subspan(kAddressesBytes);
-  uint16_t ethertype = load_be16(rest.data());
-  for (size_t i = 0; i < kTagsMax; ++i) {
-    if (ethertype != kEthertypeVlan && ethertype != kEthertypeServiceVlan) break;
-    if (rest.size() < kTagBytes + 2) return {};
-    rest = rest.subspan(kTagBytes);
-    ethertype = load_be16(rest.data());
-  }
-  rest = rest.subspan(2);
-  switch (ethertype) {
+  if (frame.length < wire::kEthernetHeaderBytes) return {};
+  const wire::Tags tags = wire::read_tags(frame.data, frame.length, frame.vlan);
+  if (!tags.sound) return {};
+  const Bytes rest =
+      Bytes(frame.data, frame.length).subspan(wire::kEthernetHeaderBytes + tags.bytes);
+  switch (load_be16(rest.data() - 2)) {
     case wire::kEthertypeIpv4:
       return find_v4(rest, false);
     case wire::kEthertypeIpv6:

@@ -6,7 +6,8 @@
 //     TCP over IPv4 or IPv6                      the tuple's owner
 //     ICMP and ICMPv6 errors that quote TCP      the owner of the tuple they quote
 //     ARP, neighbour discovery (RFC 4861)        all: each shard has neighbours of its own
-//     fragments                                  the first: their ports are not in every one
+//     fragments                                  the first: their ports are not in every one; it
+//                                                hands the whole on (Shard::take_whole())
 //     anything else                              whoever has it: no state is looked up for it
 #pragma once
 

@@ -23,8 +23,8 @@ Instant from_now(uint32_t lifetime_seconds, Instant now) {
 
 // --- Addresses ----------------------------------------------------------------------------------
 
-void Interface::add(const Prefix& prefix, bool formed, Instant now) {
-  OwnAddress own{.prefix = prefix, .formed = formed};
+void Interface::add(const Prefix& prefix, Vlan vlan, bool formed, Instant now) {
+  OwnAddress own{.prefix = prefix, .vlan = vlan, .formed = formed};
   const bool v4 = prefix.address.is_v4();
   if (v4 ? config_.arp_probe : config_.address_check != AddressCheck::kOff) {
     const bool optimistic = !v4 && config_.address_check == AddressCheck::kOptimistic;
@@ -35,11 +35,12 @@ void Interface::add(const Prefix& prefix, bool formed, Instant now) {
   own_.push_back(own);
 }
 
-void Interface::add_link_local(Instant now) {
+void Interface::add_link_local(Vlan vlan, Instant now) {
   for (const OwnAddress& own : own_) {
-    if (!own.prefix.address.is_v4() && own.prefix.address.is_link_local()) return;
+    const IpAddress& address = own.prefix.address;
+    if (own.vlan == vlan && !address.is_v4() && address.is_link_local()) return;
   }
-  add({wire::link_local_address(config_.mac), kInterfaceIdBits}, false, now);
+  add({wire::link_local_address(config_.mac, vlan), kInterfaceIdBits}, vlan, false, now);
 }
 
 Interface::Due Interface::step(OwnAddress& own, Instant now) {
@@ -69,10 +70,10 @@ bool Interface::on_conflict(const IpAddress& address) {
 
 // --- Routers ------------------------------------------------------------------------------------
 
-void Interface::on_router(const IpAddress& router, const wire::NdMessage& said, Instant now) {
+void Interface::on_router(const Station& router, const wire::NdMessage& said, Instant now) {
   if (config_.autoconfigure == Autoconfigure::kOff) return;
   const auto known = std::find_if(routers_.begin(), routers_.end(),
-                                  [&](const Router& r) { return r.address == router; });
+                                  [&](const Router& r) { return r.station == router; });
   const Instant expires = now + seconds(said.router_lifetime_seconds);
   bool changed = false;
   if (known != routers_.end()) {
@@ -80,42 +81,46 @@ void Interface::on_router(const IpAddress& router, const wire::NdMessage& said, 
     changed = said.router_lifetime_seconds == 0;
     if (changed) routers_.erase(known);
   } else if (said.router_lifetime_seconds != 0 && routers_.size() < kRoutersMax) {
-    routers_.push_back({router, expires});
+    routers_.push_back({{router.address, as_sent(router.vlan)}, expires});
     changed = true;
   }
   if (said.router_lifetime_seconds != 0) {
-    solicitations_left_ = 0;
-    next_solicitation_ = Instant::never();
+    std::erase(unanswered_, router.vlan);
+    if (unanswered_.empty()) {
+      solicitations_left_ = 0;
+      next_solicitation_ = Instant::never();
+    }
   }
   if (said.mtu >= wire::kIpv6MtuMin && said.mtu <= config_.mtu) {
     mtu_v6_ = static_cast<uint16_t>(said.mtu);
   }
   for (const wire::PrefixInformation& prefix : std::span(said.prefixes).first(said.prefix_count)) {
-    changed = on_prefix(prefix, now) || changed;
+    changed = on_prefix(prefix, router.vlan, now) || changed;
   }
   // Routers repeat themselves: most of what they say is known.
   if (changed) rebuild(now);
   reckon();
 }
 
-bool Interface::on_prefix(const wire::PrefixInformation& said, Instant now) {
+bool Interface::on_prefix(const wire::PrefixInformation& said, Vlan vlan, Instant now) {
   if (said.prefix.address.is_link_local() || said.prefix.address.is_multicast()) return false;
   bool changed = false;
   const Instant valid_until = from_now(said.valid_seconds, now);
   if (said.on_link) {
-    const auto known = std::find_if(networks_.begin(), networks_.end(),
-                                    [&](const Network& n) { return n.prefix == said.prefix; });
+    const auto known = std::find_if(networks_.begin(), networks_.end(), [&](const Network& n) {
+      return n.prefix == said.prefix && n.vlan == vlan;
+    });
     if (known != networks_.end()) {
       known->expires = valid_until;  // 0 seconds: expire() takes it away
     } else if (said.valid_seconds != 0 && networks_.size() < kNetworksMax) {
-      networks_.push_back({said.prefix, valid_until});
+      networks_.push_back({said.prefix, as_sent(vlan), valid_until});
       changed = true;
     }
   }
   const bool forms = config_.autoconfigure == Autoconfigure::kAddresses && said.autonomous &&
                      said.prefix.length == kInterfaceIdBits;
   if (!forms || said.preferred_seconds > said.valid_seconds) return changed;
-  const IpAddress address = wire::with_interface_id(said.prefix.address, config_.mac);
+  const IpAddress address = wire::with_interface_id(said.prefix.address, config_.mac, vlan);
   auto own = std::find_if(own_.begin(), own_.end(),
                           [&](const OwnAddress& one) { return one.prefix.address == address; });
   if (own != own_.end() && !own->formed) return changed;
@@ -124,7 +129,7 @@ bool Interface::on_prefix(const wire::PrefixInformation& said, Instant now) {
         std::count_if(own_.begin(), own_.end(), [](const OwnAddress& one) { return one.formed; });
     if (said.valid_seconds == 0 || formed >= static_cast<ptrdiff_t>(kFormedMax)) return changed;
     changed = true;
-    add({address, said.prefix.length}, true, now);
+    add({address, said.prefix.length}, as_sent(vlan), true, now);
     own = std::prev(own_.end());
     own->valid_until = valid_until;
   } else if (valid_until >= own->valid_until || valid_until - now > kTwoHours) {
@@ -141,8 +146,8 @@ bool Interface::on_prefix(const wire::PrefixInformation& said, Instant now) {
   return changed;
 }
 
-void Interface::on_no_router(const IpAddress& address) {
-  if (std::erase_if(routers_, [&](const Router& r) { return r.address == address; }) == 0) return;
+void Interface::on_no_router(const Station& router) {
+  if (std::erase_if(routers_, [&](const Router& r) { return r.station == router; }) == 0) return;
   rebuild();
   reckon();
 }

@@ -62,9 +62,11 @@ Interface::Interface(const InterfaceConfig& config, Instant now, uint64_t random
       groups_(random, config.gratuitous_arp),
       mtu_v6_(config.mtu) {
   constexpr uint8_t kSolicitationsMax = 3;  // RFC 4861 section 10
-  for (const Prefix& prefix : config.addresses) add(prefix, false, now);
-  if (v6_) add_link_local(now);
+  for (const InterfaceAddress& own : config.addresses) add(own, as_sent(own.vlan), false, now);
+  find_vlans_v6();
+  for (const Vlan vlan : vlans_v6_) add_link_local(vlan, now);
   if (config.autoconfigure != Autoconfigure::kOff) {
+    unanswered_ = vlans_v6_;
     solicitations_left_ = kSolicitationsMax;
     next_solicitation_ = now;
   }
@@ -74,6 +76,81 @@ Interface::Interface(const InterfaceConfig& config, Instant now, uint64_t random
   }
   rebuild(now);
   reckon();
+}
+
+// --- Which VLAN ---------------------------------------------------------------------------------
+
+Vlan Interface::as_sent(Vlan vlan) const {
+  if (config_.qinq == Qinq::k8021q) vlan.set_outer_8021q();
+  return vlan;
+}
+
+// Where an IPv6 address is, or might come from a router.
+void Interface::find_vlans_v6() {
+  if (!v6_) return;
+  const auto add = [&](Vlan vlan) {
+    if (std::find(vlans_v6_.begin(), vlans_v6_.end(), vlan) == vlans_v6_.end()) {
+      vlans_v6_.push_back(vlan);
+    }
+  };
+  const bool may_come = config_.autoconfigure != Autoconfigure::kOff;
+  for (const OwnAddress& own : own_) {
+    if (may_come || !own.prefix.address.is_v4()) add(own.vlan);
+  }
+  for (const AddressRange& range : config_.ranges) {
+    if (!range.first.is_v4()) add(vlan_of_network(range.first));
+  }
+  if (own_.empty()) add({});
+}
+
+std::optional<Vlan> Interface::find_vlan(Vlan vlan) const {
+  const auto found = std::lower_bound(vlans_.begin(), vlans_.end(), vlan,
+                                      [](Vlan a, Vlan b) { return a.name() < b.name(); });
+  if (found == vlans_.end() || *found != vlan) return std::nullopt;
+  return *found;
+}
+
+Vlan Interface::vlan_of(const IpAddress& address) const {
+  if (!tagged_) return {};
+  const Number n = number(address);
+  const auto place = std::lower_bound(places_.begin(), places_.end(), n,
+                                      [](const auto& a, const Number& b) { return a.first < b; });
+  return place != places_.end() && place->first == n ? place->second : vlan_of_network(address);
+}
+
+// That of the smallest network of ours with the address in it; of none, that of our first address.
+Vlan Interface::vlan_of_network(const IpAddress& address) const {
+  const OwnAddress* best = own_.empty() ? nullptr : &own_.front();
+  int length = -1;
+  for (const OwnAddress& own : own_) {
+    if (own.prefix.length <= length || !own.prefix.contains(address)) continue;
+    best = &own;
+    length = own.prefix.length;
+  }
+  return best == nullptr ? Vlan{} : best->vlan;
+}
+
+Vlan Interface::vlan_of_route(const Route& route) const {
+  if (route.vlan) return as_sent(*route.vlan);
+  const IpAddress& known =
+      route.gateway.is_unspecified() ? route.destination.address : route.gateway;
+  return vlan_of_network(known);
+}
+
+void Interface::rebuild_vlans() {
+  const auto by_name = [](Vlan a, Vlan b) { return a.name() < b.name(); };
+  vlans_.clear();
+  places_.clear();
+  for (const OwnAddress& own : own_) {
+    vlans_.push_back(own.vlan);
+    places_.emplace_back(number(own.prefix.address), own.vlan);
+  }
+  if (own_.empty()) vlans_.push_back({});
+  std::sort(vlans_.begin(), vlans_.end(), by_name);
+  vlans_.erase(std::unique(vlans_.begin(), vlans_.end()), vlans_.end());
+  std::sort(places_.begin(), places_.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  tagged_ = vlans_.back().tagged();
 }
 
 // --- Whose address ------------------------------------------------------------------------------
@@ -183,6 +260,7 @@ void Interface::rebuild(Instant now) {
     if (first == kNobody || (first.is_link_local() && !address.is_v4())) first = address;
     if (address.is_v4() && own.prefix.length < 31) broadcasts_.push_back(own.prefix.broadcast());
   }
+  rebuild_vlans();
   rebuild_ranges();
   rebuild_routes();
   if (v6_) rebuild_groups(now);
@@ -215,41 +293,49 @@ void Interface::rebuild_routes() {
   for (const OwnAddress& own : own_) {
     // Whether an address that a router announced is on the link is another of its words.
     if (own.formed) continue;
-    routes_.push_back({{own.prefix.network(), own.prefix.length}, IpAddress{}});
+    routes_.push_back({{own.prefix.network(), own.prefix.length}, IpAddress{}, own.vlan});
   }
-  for (const Network& network : networks_) routes_.push_back({network.prefix, IpAddress{}});
-  for (const Route& route : config_.routes) routes_.push_back(route);
-  for (const Router& router : routers_) routes_.push_back({Prefix{}, router.address});
-  const auto rank = [this](const Route& route) {
-    const bool lost = std::find(lost_.begin(), lost_.end(), route.gateway) != lost_.end();
-    return std::pair(-int{route.destination.length}, lost);
+  for (const Network& network : networks_) {
+    routes_.push_back({network.prefix, IpAddress{}, network.vlan});
+  }
+  for (const Route& route : config_.routes) {
+    routes_.push_back({route.destination, route.gateway, vlan_of_route(route)});
+  }
+  for (const Router& router : routers_) {
+    routes_.push_back({Prefix{}, router.station.address, router.station.vlan});
+  }
+  const auto rank = [this](const Hop& hop) {
+    const Station gateway(hop.gateway, hop.vlan);
+    const bool lost = std::find(lost_.begin(), lost_.end(), gateway) != lost_.end();
+    return std::pair(-int{hop.destination.length}, lost);
   };
   std::stable_sort(routes_.begin(), routes_.end(),
-                   [&](const Route& a, const Route& b) { return rank(a) < rank(b); });
+                   [&](const Hop& a, const Hop& b) { return rank(a) < rank(b); });
 }
 
-std::optional<IpAddress> Interface::next_hop(const IpAddress& destination) const {
-  if (const IpAddress* better = redirects_.find(destination)) return *better;
-  return routed_hop(destination);
+std::optional<Station> Interface::next_hop(const IpAddress& destination, Vlan on) const {
+  if (const Station* better = redirects_.find(destination, on)) return *better;
+  return routed_hop(destination, on);
 }
 
-std::optional<IpAddress> Interface::routed_hop(const IpAddress& destination) const {
-  for (const Route& route : routes_) {
-    if (!route.destination.contains(destination)) continue;
-    return route.gateway.is_unspecified() ? destination : route.gateway;
+std::optional<Station> Interface::routed_hop(const IpAddress& destination, Vlan on) const {
+  for (const Hop& hop : routes_) {
+    if (!hop.destination.contains(destination)) continue;
+    if (on != Vlan::any() && hop.vlan != on) continue;
+    return Station(hop.gateway.is_unspecified() ? destination : hop.gateway, hop.vlan);
   }
   return std::nullopt;
 }
 
-bool Interface::on_gateway(const IpAddress& address, bool lost) {
-  const auto known = std::find(lost_.begin(), lost_.end(), address);
+bool Interface::on_gateway(const Station& station, bool lost) {
+  const auto known = std::find(lost_.begin(), lost_.end(), station);
   if ((known != lost_.end()) == lost) return false;
   if (lost) {
-    const bool gateway = std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) {
-      return route.gateway == address && !address.is_unspecified();
+    const bool gateway = std::any_of(routes_.begin(), routes_.end(), [&](const Hop& hop) {
+      return Station(hop.gateway, hop.vlan) == station && !station.address.is_unspecified();
     });
     if (!gateway) return false;
-    lost_.push_back(address);
+    lost_.push_back(station);
   } else {
     lost_.erase(known);
   }
@@ -257,57 +343,63 @@ bool Interface::on_gateway(const IpAddress& address, bool lost) {
   return true;
 }
 
-bool Interface::on_redirect(const IpAddress& gateway, const IpAddress& destination,
+bool Interface::on_redirect(const Station& gateway, const IpAddress& destination,
                             const IpAddress& target, Instant now) {
   const auto host = [this](const IpAddress& address) {
     return !address.is_unspecified() && !address.is_multicast() && !address.is_loopback() &&
            !is_broadcast(address) && !is_ours(address);
   };
   const bool v4 = destination.is_v4();
-  if (target.is_v4() != v4 || gateway.is_v4() != v4 || !host(destination) || !host(target)) {
+  if (target.is_v4() != v4 || gateway.address.is_v4() != v4 || !host(destination) || !host(target)) {
     return false;
   }
   // Another router, or the destination itself as a neighbour.
-  const bool on_link = v4 ? is_on_link(target) : target.is_link_local() || target == destination;
-  const bool in_use = next_hop(destination) == gateway || routed_hop(destination) == gateway;
-  if (!in_use || gateway == destination || gateway == target || !on_link) return false;
-  if (next_hop(destination) != target) ++changes_;
-  redirects_.learn(destination, target, now);
+  const Station better(target, gateway.vlan);
+  const bool on_link = v4 ? is_on_link(better) : target.is_link_local() || target == destination;
+  const std::optional<Station> before = next_hop(destination, gateway.vlan);
+  const bool in_use = before == gateway || routed_hop(destination, gateway.vlan) == gateway;
+  if (!in_use || gateway.address == destination || gateway == better || !on_link) return false;
+  if (before != better) ++changes_;
+  redirects_.learn(destination, better, now);
   reckon();
   return true;
 }
 
-void Interface::on_unreachable(const IpAddress& address) {
-  if (redirects_.forget(address)) ++changes_;
+void Interface::on_unreachable(const Station& station) {
+  if (redirects_.forget(station)) ++changes_;
 }
 
-bool Interface::is_on_link(const IpAddress& address) const {
-  return std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) {
-    return route.gateway.is_unspecified() && route.destination.contains(address);
+bool Interface::is_on_link(const Station& station) const {
+  return std::any_of(routes_.begin(), routes_.end(), [&](const Hop& hop) {
+    return hop.gateway.is_unspecified() && hop.vlan == station.vlan &&
+           hop.destination.contains(station.address);
   });
 }
 
 // --- From where ---------------------------------------------------------------------------------
 
-IpAddress Interface::source_for(const IpAddress& destination) const {
-  return destination.is_v4() ? source_v4(destination) : source_v6(destination);
+IpAddress Interface::source_for(const IpAddress& destination, Vlan on) const {
+  return destination.is_v4() ? source_v4(destination, on) : source_v6(destination, on);
 }
 
-IpAddress Interface::source_v4(const IpAddress& destination) const {
-  const std::optional<IpAddress> hop = next_hop(destination);
+IpAddress Interface::source_v4(const IpAddress& destination, Vlan on) const {
+  const std::optional<Station> hop = next_hop(destination, on);
+  if (hop) on = hop->vlan;
   const OwnAddress* best = nullptr;
   const auto rank = [&](const OwnAddress& own) {
-    return std::pair(!own.usable(), !hop || !own.prefix.contains(*hop));
+    return std::pair(!own.usable(), !hop || !own.prefix.contains(hop->address));
   };
   for (const OwnAddress& own : own_) {
     if (!own.prefix.address.is_v4() || own.state == AddressState::kDuplicate) continue;
+    if (on != Vlan::any() && own.vlan != on) continue;
     if (best == nullptr || rank(own) < rank(*best)) best = &own;
   }
   return best == nullptr ? IpAddress{} : best->prefix.address;
 }
 
-IpAddress Interface::source_v6(const IpAddress& destination) const {
-  const std::optional<IpAddress> hop = next_hop(destination);
+IpAddress Interface::source_v6(const IpAddress& destination, Vlan on) const {
+  const std::optional<Station> hop = next_hop(destination, on);
+  if (hop) on = hop->vlan;
   const uint8_t wanted = scope_of(destination);
   const OwnAddress* best = nullptr;
   // Rules 2, 3, 5.5 and 8, the least comes first. A scope that is too small is worse than any that
@@ -315,11 +407,13 @@ IpAddress Interface::source_v6(const IpAddress& destination) const {
   const auto rank = [&](const OwnAddress& own) {
     const int scope = scope_of(own.prefix.address);
     const int misfit = scope >= wanted ? scope - wanted : 256 - scope;
-    return std::tuple(!own.usable(), misfit, wear(own.state), !hop || !own.prefix.contains(*hop),
+    return std::tuple(!own.usable(), misfit, wear(own.state),
+                      !hop || !own.prefix.contains(hop->address),
                       -common_bits(own.prefix, destination));
   };
   for (const OwnAddress& own : own_) {
     if (own.prefix.address.is_v4() || own.state == AddressState::kDuplicate) continue;
+    if (on != Vlan::any() && own.vlan != on) continue;
     if (best == nullptr || rank(own) < rank(*best)) best = &own;
   }
   return best == nullptr ? IpAddress{} : best->prefix.address;

@@ -19,23 +19,25 @@ Neighbors::Neighbors(uint32_t capacity, const MacAddress& own, const NeighborTim
   for (uint32_t i = capacity; i > 0; --i) free_.push_back(i - 1);
 }
 
-uint32_t Neighbors::slot_of(const IpAddress& address) const {
-  const uint64_t hash = base::fold_multiply(address.words()[0] ^ 0x9e3779b97f4a7c15,
-                                            address.words()[1] ^ 0xbf58476d1ce4e5b9);
+uint32_t Neighbors::slot_of(const Station& station) const {
+  const IpAddress::Words words = station.address.words();
+  const uint64_t hash = base::fold_multiply(words[0] ^ 0x9e3779b97f4a7c15 ^ station.vlan.name(),
+                                            words[1] ^ 0xbf58476d1ce4e5b9);
   return static_cast<uint32_t>(hash) & static_cast<uint32_t>(slots_.size() - 1);
 }
 
-uint32_t Neighbors::find(const IpAddress& address) const {
+uint32_t Neighbors::find(const Station& station) const {
   const size_t mask = slots_.size() - 1;
-  for (size_t s = slot_of(address); slots_[s] != kNil; s = (s + 1) & mask) {
-    if (entries_[slots_[s]].address == address) return slots_[s];
+  for (size_t s = slot_of(station); slots_[s] != kNil; s = (s + 1) & mask) {
+    const Neighbor& n = entries_[slots_[s]];
+    if (n.address == station.address && n.vlan() == station.vlan) return slots_[s];
   }
   return kNil;
 }
 
 void Neighbors::insert_slot(uint32_t index) {
   const size_t mask = slots_.size() - 1;
-  size_t s = slot_of(entries_[index].address);
+  size_t s = slot_of(entries_[index].station());
   while (slots_[s] != kNil) s = (s + 1) & mask;
   slots_[s] = index;
 }
@@ -43,10 +45,10 @@ void Neighbors::insert_slot(uint32_t index) {
 // Linear probing without tombstones: entries behind the hole move up when their home allows it.
 void Neighbors::erase_slot(uint32_t index) {
   const size_t mask = slots_.size() - 1;
-  size_t hole = slot_of(entries_[index].address);
+  size_t hole = slot_of(entries_[index].station());
   while (slots_[hole] != index) hole = (hole + 1) & mask;
   for (size_t s = (hole + 1) & mask; slots_[s] != kNil; s = (s + 1) & mask) {
-    const size_t home = slot_of(entries_[slots_[s]].address);
+    const size_t home = slot_of(entries_[slots_[s]].station());
     if (((s - home) & mask) >= ((s - hole) & mask)) {
       slots_[hole] = slots_[s];
       hole = s;
@@ -90,13 +92,13 @@ uint32_t Neighbors::take_free(uint32_t tick) {
   return index;
 }
 
-uint32_t Neighbors::acquire(const IpAddress& address, uint32_t tick) {
-  uint32_t index = find(address);
+uint32_t Neighbors::acquire(const Station& station, uint32_t tick) {
+  uint32_t index = find(station);
   if (index != kNil) {
     use(index, tick);
     return index;
   }
-  index = insert(address, tick);
+  index = insert(station, tick);
   if (index == kNil) return kNil;
   Neighbor& n = entries_[index];
   n.state = NeighborState::kIncomplete;
@@ -105,10 +107,11 @@ uint32_t Neighbors::acquire(const IpAddress& address, uint32_t tick) {
   return index;
 }
 
-uint32_t Neighbors::insert(const IpAddress& address, uint32_t tick) {
+uint32_t Neighbors::insert(const Station& station, uint32_t tick) {
   const uint32_t index = take_free(tick);
   if (index == kNil) return kNil;
-  entries_[index].address = address;
+  entries_[index].address = station.address;
+  entries_[index].ethernet.vlan = station.vlan;
   insert_slot(index);
   return index;
 }
@@ -126,8 +129,8 @@ void Neighbors::retry(uint32_t index, uint32_t tick) {
 // --- States -------------------------------------------------------------------------------------
 
 void Neighbors::set_mac(Neighbor& n, const MacAddress& mac) const {
-  n.ethernet = wire::make_ethernet(mac, own_,
-                                   n.address.is_v4() ? wire::kEthertypeIpv4 : wire::kEthertypeIpv6);
+  const uint16_t type = n.address.is_v4() ? wire::kEthertypeIpv4 : wire::kEthertypeIpv6;
+  n.ethernet = wire::make_ethernet(mac, own_, type, n.vlan());
 }
 
 // Into kReachable, kStale or kDelay.
@@ -186,12 +189,12 @@ void Neighbors::note_sending(uint32_t index, uint32_t tick, bool progress) {
 
 // --- What others say ----------------------------------------------------------------------------
 
-uint32_t Neighbors::learn(const IpAddress& address, const MacAddress& mac, uint32_t tick,
+uint32_t Neighbors::learn(const Station& station, const MacAddress& mac, uint32_t tick,
                           bool create) {
-  uint32_t index = find(address);
+  uint32_t index = find(station);
   if (index == kNil) {
     if (!create) return kNil;
-    index = insert(address, tick);
+    index = insert(station, tick);
     if (index == kNil) return kNil;
   }
   Neighbor& n = entries_[index];
@@ -202,9 +205,9 @@ uint32_t Neighbors::learn(const IpAddress& address, const MacAddress& mac, uint3
   return index;
 }
 
-Neighbors::Learned Neighbors::learn_advertised(const IpAddress& address, const Advertised& said,
+Neighbors::Learned Neighbors::learn_advertised(const Station& station, const Advertised& said,
                                                uint32_t tick) {
-  const uint32_t index = find(address);
+  const uint32_t index = find(station);
   if (index == kNil) return {};
   Neighbor& n = entries_[index];
   if (!n.usable()) {
@@ -238,10 +241,10 @@ Neighbors::Learned Neighbors::learn_advertised(const IpAddress& address, const A
   return learned;
 }
 
-Neighbors::Learned Neighbors::learn_source(const IpAddress& address, const MacAddress& mac,
+Neighbors::Learned Neighbors::learn_source(const Station& station, const MacAddress& mac,
                                            std::optional<bool> router, uint32_t tick) {
-  uint32_t index = find(address);
-  if (index == kNil) index = insert(address, tick);
+  uint32_t index = find(station);
+  if (index == kNil) index = insert(station, tick);
   if (index == kNil) return {};
   Neighbor& n = entries_[index];
   if (router) n.router = *router;
@@ -255,7 +258,7 @@ Neighbors::Learned Neighbors::learn_source(const IpAddress& address, const MacAd
 
 MacAddress Neighbor::mac() const {
   MacAddress mac;
-  std::memcpy(mac.bytes.data(), ethernet.data(), mac.bytes.size());
+  std::memcpy(mac.bytes.data(), ethernet.bytes.data(), mac.bytes.size());
   return mac;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The neighbour cache of both families: IP address to link-layer address (RFC 826, RFC 1122 section
-// 2.3.2; RFC 4861 section 7.3, neighbour unreachability detection). Entries are asked for a bounded
-// number of times, age, are asked again while in use, and are kept as long as a connection refers
-// to them. In: what ARP and neighbour discovery say, what TCP knows, and the tick. Out: whom to
-// ask.
+// The neighbour cache of both families: IP address, on its VLAN, to link-layer address (RFC 826,
+// RFC 1122 section 2.3.2; RFC 4861 section 7.3, neighbour unreachability detection). Entries are
+// asked for a bounded number of times, age, are asked again while in use, and are kept as long as a
+// connection refers to them. In: what ARP and neighbour discovery say, what TCP knows, and the
+// tick. Out: whom to ask.
 //
 //   kIncomplete  asked for, of all             --answer--> kReachable   --silence--> kFailed
 //   kReachable   --lifetime over, IPv4, in use--> kProbe
@@ -22,6 +22,7 @@
 
 #include "base/slab.h"
 #include "millrace/address.h"
+#include "net/station.h"
 #include "wire/build.h"
 
 namespace millrace::net {
@@ -54,6 +55,8 @@ struct Neighbor {
   // Usable, and whoever sends has nothing to say here: see note_sending().
   [[nodiscard]] bool sends_at_once() const { return state >= NeighborState::kReachable; }
   [[nodiscard]] MacAddress mac() const;
+  [[nodiscard]] Vlan vlan() const { return ethernet.vlan; }
+  [[nodiscard]] Station station() const { return {address, vlan()}; }
   // The head of that list, which is the caller's now.
   uint32_t take_pending() {
     pending_count = 0;
@@ -84,10 +87,10 @@ class Neighbors {
  public:
   Neighbors(uint32_t capacity, const MacAddress& own, const NeighborTiming& timing);
 
-  [[nodiscard]] uint32_t find(const IpAddress& address) const;
+  [[nodiscard]] uint32_t find(const Station& station) const;
   // Finds or makes an entry. A new one is kIncomplete and due at once: the next advance() asks.
   // kNil when every entry is in use.
-  uint32_t acquire(const IpAddress& address, uint32_t tick);
+  uint32_t acquire(const Station& station, uint32_t tick);
   // The same for an entry that is known.
   void use(uint32_t index, uint32_t tick) {
     entries_[index].used = true;
@@ -98,9 +101,9 @@ class Neighbors {
   // from the other side, so what we sent got there (RFC 4861 section 7.3.1).
   void note_sending(uint32_t index, uint32_t tick, bool progress);
 
-  // ARP said that `address` is at `mac`. Returns the entry if there was one whose state or address
+  // ARP said that `station` is at `mac`. Returns the entry if there was one whose state or address
   // changed by it, so that what waits can go on. With `create`, an unknown sender is remembered.
-  uint32_t learn(const IpAddress& address, const MacAddress& mac, uint32_t tick, bool create);
+  uint32_t learn(const Station& station, const MacAddress& mac, uint32_t tick, bool create);
 
   // What of a change concerns others.
   struct Learned {
@@ -108,10 +111,10 @@ class Neighbors {
     bool no_router = false;       // it was one, and says that it is not any more
   };
   // A neighbour advertisement (RFC 4861 section 7.2.5). Nobody who was not asked for is remembered.
-  Learned learn_advertised(const IpAddress& address, const Advertised& said, uint32_t tick);
+  Learned learn_advertised(const Station& station, const Advertised& said, uint32_t tick);
   // The source of a solicitation, or of what a router says (sections 7.2.3 and 6.3.4): remembered,
   // and believed without having proved that it hears us. `router`: nothing when it does not say.
-  Learned learn_source(const IpAddress& address, const MacAddress& mac, std::optional<bool> router,
+  Learned learn_source(const Station& station, const MacAddress& mac, std::optional<bool> router,
                        uint32_t tick);
   // A router said how the link is (section 6.3.4); 0: nothing about that.
   void set_timing(uint32_t reachable_ticks, uint32_t retransmit_ticks) {
@@ -150,11 +153,11 @@ class Neighbors {
   void set_mac(Neighbor& n, const MacAddress& mac) const;
   void set_state(Neighbor& n, NeighborState state, uint32_t tick);
   void schedule(Neighbor& n, uint32_t deadline);
-  [[nodiscard]] uint32_t slot_of(const IpAddress& address) const;
+  [[nodiscard]] uint32_t slot_of(const Station& station) const;
   void insert_slot(uint32_t index);
   void erase_slot(uint32_t index);
   uint32_t take_free(uint32_t tick);
-  uint32_t insert(const IpAddress& address, uint32_t tick);
+  uint32_t insert(const Station& station, uint32_t tick);
   void forget(uint32_t index);
 
   MacAddress own_;

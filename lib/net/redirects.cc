@@ -5,9 +5,9 @@
 
 namespace millrace::net {
 
-void RedirectTable::learn(const IpAddress& destination, const IpAddress& next_hop, Instant now) {
+void RedirectTable::learn(const IpAddress& destination, const Station& next_hop, Instant now) {
   const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.destination == destination;
+    return entry.destination == destination && entry.next_hop.vlan == next_hop.vlan;
   });
   if (known != entries_.end()) {
     entries_.erase(known);
@@ -17,7 +17,7 @@ void RedirectTable::learn(const IpAddress& destination, const IpAddress& next_ho
   entries_.push_back({destination, next_hop, now + kLifetime});
 }
 
-bool RedirectTable::forget(const IpAddress& next_hop) {
+bool RedirectTable::forget(const Station& next_hop) {
   return std::erase_if(entries_, [&](const Entry& entry) { return entry.next_hop == next_hop; }) !=
          0;
 }

@@ -9,6 +9,7 @@
 
 #include "millrace/address.h"
 #include "millrace/time.h"
+#include "net/station.h"
 
 namespace millrace::net {
 
@@ -18,17 +19,18 @@ class RedirectTable {
   static constexpr Duration kLifetime = seconds(600);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
-  // Null when nothing was said of it.
-  [[nodiscard]] const IpAddress* find(const IpAddress& destination) const {
+  // On that VLAN, which may be any. Null when nothing was said of it.
+  [[nodiscard]] const Station* find(const IpAddress& destination, Vlan on) const {
     for (const Entry& entry : entries_) {
-      if (entry.destination == destination) return &entry.next_hop;
+      if (entry.destination != destination) continue;
+      if (on == Vlan::any() || on == entry.next_hop.vlan) return &entry.next_hop;
     }
     return nullptr;
   }
-  // Takes the place of what was said of that destination before.
-  void learn(const IpAddress& destination, const IpAddress& next_hop, Instant now);
+  // Takes the place of what was said of that destination on that VLAN before.
+  void learn(const IpAddress& destination, const Station& next_hop, Instant now);
   // That next hop is none any more, or nobody answers there. True when it was one.
-  bool forget(const IpAddress& next_hop);
+  bool forget(const Station& next_hop);
   // True when some are over.
   bool expire(Instant now);
   [[nodiscard]] Instant next_deadline() const {
@@ -38,7 +40,7 @@ class RedirectTable {
  private:
   struct Entry {
     IpAddress destination;
-    IpAddress next_hop;
+    Station next_hop;
     Instant expires;
   };
 

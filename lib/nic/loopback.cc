@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "wire/vlan.h"
 
 namespace millrace::nic {
 namespace {
@@ -50,8 +51,8 @@ struct Cable {
 
 class End final : public Wire {
  public:
-  End(Cable* cable, size_t side)
-      : cable_(cable), out_(cable->lanes[side]), in_(cable->lanes[1 - side]) {}
+  End(Cable* cable, size_t side, bool tags)
+      : cable_(cable), out_(cable->lanes[side]), in_(cable->lanes[1 - side]), tags_(tags) {}
   ~End() override {
     // Released so that this end's last writes are seen by whoever deletes.
     if (cable_->ends.fetch_sub(1, std::memory_order_acq_rel) == 1) delete cable_;
@@ -64,6 +65,7 @@ class End final : public Wire {
     for (size_t i = 0; i < held_; ++i) {
       const uint32_t index = held_indices_[i];
       frames[i] = RxFrame{.data = in_.slot(index).data(), .length = in_.length(index)};
+      if (tags_) wire::take_off_tags(in_.slot(index).data(), frames[i]);
     }
     tallies_.frames_in.add(held_);
     return held_;
@@ -120,6 +122,7 @@ class End final : public Wire {
   Cable* cable_;
   Lane& out_;
   Lane& in_;
+  bool tags_;
   size_t held_ = 0;
   size_t spare_count_ = 0;
   std::array<uint32_t, kBurstMax> held_indices_{};
@@ -130,7 +133,7 @@ class End final : public Wire {
 
 std::pair<std::unique_ptr<Wire>, std::unique_ptr<Wire>> make_loopback(const LoopbackSizes& sizes) {
   auto* cable = new Cable(sizes);
-  return {std::make_unique<End>(cable, 0), std::make_unique<End>(cable, 1)};
+  return {std::make_unique<End>(cable, 0, sizes.tags), std::make_unique<End>(cable, 1, sizes.tags)};
 }
 
 }  // namespace millrace::nic

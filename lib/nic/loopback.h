@@ -21,6 +21,7 @@ namespace millrace::nic {
 struct LoopbackSizes {
   uint32_t slots = 1024;        // frames under way in each direction
   uint32_t frame_bytes = 1518;  // the longest frame
+  bool tags = false;            // frames may have VLAN tags, which receive() takes off
 };
 
 // Each end may be destroyed first. Frames that were sent can still be received when the other end

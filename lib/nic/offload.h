@@ -22,16 +22,23 @@ struct Offloads {
   bool tx_ip_checksum = false;  // asked for with `tso` only
   bool tso = false;             // it cuts TCP segments, from mbufs in a chain
   bool rss_hash = false;
+  bool tags_off = false;  // it takes a VLAN tag off what it receives
+  bool tags_in = false;   // it puts a VLAN tag, the only one, into what it sends
 };
 
-// `segmentation`: let the device cut TCP segments, and take such as its peer leaves uncut.
+struct OffloadWish {
+  bool segmentation = true;  // let it cut TCP segments, and take such as its peer leaves uncut
+  bool tags = false;
+};
 Offloads negotiate(std::string_view driver, uint64_t rx_capabilities, uint64_t tx_capabilities,
-                   bool segmentation = true);
+                   const OffloadWish& wish = {});
 
 // "rx checksum by the device, tx checksum in software"
 std::string describe(const Offloads& offloads);
 
 // The verdicts in a received mbuf's flags.
 void read_verdicts(RxFrame& frame, const rte_mbuf& mbuf);
+// The VLAN by the tags that the device has taken off.
+void read_vlan(RxFrame& frame, const rte_mbuf& mbuf);
 
 }  // namespace millrace::nic

@@ -40,8 +40,8 @@ struct PoolPlan {
 // Errors: ring sizes out of bounds, fewer mbufs than the rings hold, too little memory for them.
 Result<PoolPlan> plan_pool(const PoolWish& wish);
 
-// Bytes of a frame's Ethernet header with one VLAN tag.
-inline constexpr uint16_t kLinkBytes = 18;
+// Bytes of a frame's Ethernet header with two VLAN tags.
+inline constexpr uint16_t kLinkBytes = 22;
 
 // Bytes that the kernel puts in front of a frame in a slot of a packet ring, at most.
 inline constexpr uint16_t kPacketSlotHeader = 96;

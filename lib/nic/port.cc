@@ -32,7 +32,8 @@ class Port::Queue final : public Wire {
       : port_(port),
         index_(index),
         interrupt_(port.id_, index),
-        receiver_(port.id_, index, port.offloads_.rx_checksum, port.offloads_.rss_hash, tallies_),
+        receiver_(port.id_, index, port.offloads_.rx_checksum, port.offloads_.rss_hash,
+                  port.wish_.tags, tallies_),
         sender_(port.id_, index, port.offloads_, port.pool_of(index), tallies_) {}
 
   void add(Relay& relay) { relays_.push_back(&relay); }
@@ -236,7 +237,8 @@ Result<void> Port::configure() {
   queue_count_ = std::min({wish_.queues, info.max_rx_queues, info.max_tx_queues});
   if (auto ok = make_pools(); !ok) return ok.error();
 
-  offloads_ = negotiate(driver_, info.rx_offload_capa, info.tx_offload_capa, wish_.segmentation);
+  offloads_ = negotiate(driver_, info.rx_offload_capa, info.tx_offload_capa,
+                        {.segmentation = wish_.segmentation, .tags = wish_.tags});
   if (offloads_.tso) tso_bytes_max_ = largest_chain(info, wish_);
   // Its condition is one pool for all that a queue sends.
   if (pools_.size() > 1) offloads_.tx_flags &= ~uint64_t{RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE};

@@ -32,6 +32,7 @@ struct PortWish {
   PoolPlan pool;
   bool interrupts = false;   // a worker may want to sleep until a frame comes
   bool segmentation = true;  // let the device cut TCP segments where it can
+  bool tags = false;         // frames have VLAN tags
   bool verbose = false;
   uint16_t workers = 1;
   uint16_t queues = 1;        // pairs, at most as many as workers; fewer where the device has fewer

@@ -300,10 +300,21 @@ Result<void> check_device(const DeviceUri& device, const Privileges& privileges,
   return {};
 }
 
-Result<void> check_mtu(const DeviceUri& device, uint16_t mtu) {
+Result<void> check_mtu(const DeviceUri& device, uint16_t mtu, size_t tag_bytes) {
   if (device.kind != DeviceKind::kAfPacket && device.kind != DeviceKind::kAfXdp) return {};
+  // One tag passes beside the MTU, a second does not.
+  constexpr size_t kTagBytes = 4;
+  const size_t needed = mtu + (tag_bytes > kTagBytes ? tag_bytes - kTagBytes : 0);
   ifreq request{};
-  if (!ask_interface(device.target, SIOCGIFMTU, request) || request.ifr_mtu >= mtu) return {};
+  const bool known = ask_interface(device.target, SIOCGIFMTU, request);
+  if (!known || static_cast<size_t>(request.ifr_mtu) >= needed) return {};
+  if (needed != mtu) {
+    return Error{fmt::format(
+        "mtu is {}, and a second VLAN tag takes {} more: interface {} carries {}; choose {}, or "
+        "raise it with `ip link set {} mtu {}`",
+        mtu, needed - mtu, device.target, request.ifr_mtu, request.ifr_mtu - (needed - mtu),
+        device.target, needed)};
+  }
   return Error{
       fmt::format("mtu is {}: interface {} carries {}; choose that, or raise it with `ip "
                   "link set {} mtu {}`",

@@ -3,6 +3,7 @@
 // sentence that names the value and says what to do.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,8 +35,9 @@ struct SystemPaths {
 Result<void> check_device(const DeviceUri& device, const Privileges& privileges,
                           const SystemPaths& paths = {});
 
-// Whether a kernel interface carries packets of that size. Requires: check_device() found it.
-Result<void> check_mtu(const DeviceUri& device, uint16_t mtu);
+// Whether a kernel interface carries packets of that size, with so many bytes of VLAN tags.
+// Requires: check_device() found it.
+Result<void> check_mtu(const DeviceUri& device, uint16_t mtu, size_t tag_bytes = 0);
 
 // Whether a process has the Unix socket at `path` open. Does not disturb it.
 bool somebody_listens(const std::string& path);

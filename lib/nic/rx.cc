@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "nic/offload.h"
+#include "wire/vlan.h"
 
 namespace millrace::nic {
 
@@ -30,16 +31,16 @@ size_t Receiver::receive(std::span<RxFrame> frames, bool& full) {
   for (; next_ < held_ && count < frames.size(); ++next_) {
     const rte_mbuf* mbuf = mbufs_[next_];
     RxFrame& frame = frames[count];
-    frame.data = rte_pktmbuf_mtod(mbuf, const std::byte*);
+    std::byte* bytes = rte_pktmbuf_mtod(mbuf, std::byte*);
     if (mbuf->nb_segs > 1) [[unlikely]] {
       if (mbuf->pkt_len > kFrameBytesMax) {
         tallies_.rx_refused.add(1);
         continue;
       }
-      frame.data = join(mbuf);
-      if (frame.data == nullptr) break;
+      bytes = join(mbuf);
+      if (bytes == nullptr) break;
     }
-    view(mbuf, frame);
+    view(mbuf, bytes, frame);
     origins_[count++] = next_;
   }
   full = held_ == Wire::kBurstMax || next_ != held_;
@@ -63,7 +64,7 @@ void* Receiver::keep(size_t index, RxFrame& frame) {
   const auto number = static_cast<size_t>(whole - wholes_.begin());
   std::byte* const bytes = whole_bytes_.get() + number * kFrameBytesMax;
   copy_pieces(mbuf, bytes);
-  frame.data = bytes;
+  view(mbuf, bytes, frame);
   return reinterpret_cast<void*>(number << 2 | kWholeMark);
 }
 
@@ -87,7 +88,7 @@ void Receiver::close() {
   release();
 }
 
-const std::byte* Receiver::join(const rte_mbuf* mbuf) {
+std::byte* Receiver::join(const rte_mbuf* mbuf) {
   if (mbuf->pkt_len > kJoinBytes - joined_bytes_) return nullptr;
   std::byte* const begin = joined_.get() + joined_bytes_;
   copy_pieces(mbuf, begin);
@@ -102,12 +103,18 @@ void Receiver::copy_pieces(const rte_mbuf* mbuf, std::byte* to) {
   }
 }
 
-void Receiver::view(const rte_mbuf* mbuf, RxFrame& frame) const {
+void Receiver::view(const rte_mbuf* mbuf, std::byte* bytes, RxFrame& frame) const {
+  frame.data = bytes;
   frame.length = mbuf->pkt_len;
+  frame.vlan = {};
   frame.rss_hash = rss_hash_ && (mbuf->ol_flags & RTE_MBUF_F_RX_RSS_HASH) != 0 ? mbuf->hash.rss : 0;
   frame.ip_checksum = ChecksumVerdict::kUnknown;
   frame.l4_checksum = ChecksumVerdict::kUnknown;
   if (verdicts_) read_verdicts(frame, *mbuf);
+  if (!tags_) [[likely]]
+    return;
+  read_vlan(frame, *mbuf);
+  wire::take_off_tags(bytes, frame);
 }
 
 }  // namespace millrace::nic

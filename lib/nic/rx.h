@@ -21,11 +21,18 @@ namespace millrace::nic {
 
 class Receiver {
  public:
-  static constexpr uint32_t kFrameBytesMax = 14 + 4 + 65'535;  // with a VLAN tag
+  static constexpr uint32_t kFrameBytesMax = 14 + 8 + 65'535;  // with two VLAN tags
   static constexpr size_t kJoinBytes = 256 * 1024;             // for frames in pieces, in a burst
 
-  Receiver(uint16_t port, uint16_t queue, bool verdicts, bool rss_hash, WireTallies& tallies)
-      : port_(port), queue_(queue), verdicts_(verdicts), rss_hash_(rss_hash), tallies_(tallies) {}
+  // `tags`: frames may have VLAN tags, which are taken off; else they stay where they are.
+  Receiver(uint16_t port, uint16_t queue, bool verdicts, bool rss_hash, bool tags,
+           WireTallies& tallies)
+      : port_(port),
+        queue_(queue),
+        verdicts_(verdicts),
+        rss_hash_(rss_hash),
+        tags_(tags),
+        tallies_(tallies) {}
 
   // As Wire::receive() and Wire::release().
   size_t receive(std::span<RxFrame> frames, bool& full);
@@ -46,15 +53,17 @@ class Receiver {
   static constexpr size_t kWholeFrames = 32;
   static constexpr uintptr_t kWholeMark = 2;  // in a token that counts them; none is in an mbuf's
 
-  void view(const rte_mbuf* mbuf, RxFrame& frame) const;
+  // `bytes`: all of the frame, in memory of ours.
+  void view(const rte_mbuf* mbuf, std::byte* bytes, RxFrame& frame) const;
   // Null when there is no room for it now.
-  const std::byte* join(const rte_mbuf* mbuf);
+  std::byte* join(const rte_mbuf* mbuf);
   static void copy_pieces(const rte_mbuf* mbuf, std::byte* to);
 
   uint16_t port_;
   uint16_t queue_;
   bool verdicts_;
   bool rss_hash_;
+  bool tags_;
   WireTallies& tallies_;
   // Of the mbufs of a burst, [first_, next_) lie behind views, [next_, held_) wait.
   uint16_t first_ = 0;

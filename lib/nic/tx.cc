@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "wire/vlan.h"
 
 namespace millrace::nic {
 
@@ -45,14 +46,18 @@ size_t Sender::room(Instant now) {
 void Sender::send(std::span<const TxFrame> frames) {
   MR_ASSERT(waiting_ == 0 && frames.size() <= spare_count_);
   for (const TxFrame& frame : frames) {
-    if (frame.segment_bytes != 0) [[unlikely]] {
-      add_cut(frame);
+    if (frame.vlan.tagged() && device_tags_ && frame.vlan.inner() == 0) [[unlikely]] {
+      TxFrame untagged = frame;
+      untagged.vlan = {};
+      add_any(untagged);
+      frames_[waiting_ - 1]->ol_flags |= RTE_MBUF_F_TX_VLAN;
+      frames_[waiting_ - 1]->vlan_tci = frame.vlan.outer();
     } else {
-      add(frame);
+      add_any(frame);
     }
   }
   first_ = 0;
-  if (device_sums_ && relay_ == nullptr) prepare();
+  if ((device_sums_ || device_tags_) && relay_ == nullptr) prepare();
   push();
   if (waiting_ != 0) tallies_.tx_full.add(1);
 }
@@ -64,7 +69,7 @@ size_t Sender::forward(Relay& relay, Instant now) {
     if (waiting_ == 0) break;
     count += waiting_;
     first_ = 0;
-    if (device_sums_) prepare();
+    if (device_sums_ || device_tags_) prepare();
     push();
     if (waiting_ != 0) tallies_.tx_full.add(1);
   }
@@ -80,6 +85,14 @@ size_t Sender::discard(Relay& relay) {
   }
   tallies_.tx_dropped.add(count);
   return count;
+}
+
+void Sender::add_any(const TxFrame& frame) {
+  if (frame.segment_bytes != 0) [[unlikely]] {
+    add_cut(frame);
+  } else {
+    add(frame);
+  }
 }
 
 void Sender::add(const TxFrame& frame) {
@@ -98,6 +111,18 @@ void Sender::add_cut(const TxFrame& frame) {
   frames_[waiting_++] = mbuf;
 }
 
+namespace {
+
+// With its tags; returns its bytes.
+size_t copy_header(std::byte* to, const TxFrame& frame) {
+  if (frame.vlan.tagged()) [[unlikely]]
+    return wire::write_tagged_header(to, frame);
+  rte_memcpy(to, frame.header.data(), frame.header_bytes);
+  return frame.header_bytes;
+}
+
+}  // namespace
+
 void Sender::fill(rte_mbuf* mbuf, const TxFrame& frame) const {
   std::byte* out = rte_pktmbuf_mtod(mbuf, std::byte*);
   const size_t bytes = frame.total_bytes();
@@ -108,8 +133,7 @@ void Sender::fill(rte_mbuf* mbuf, const TxFrame& frame) const {
     return;
   }
   describe(mbuf, frame);
-  rte_memcpy(out, frame.header.data(), frame.header_bytes);
-  out += frame.header_bytes;
+  out += copy_header(out, frame);
   for (size_t i = 0; i < frame.payload_spans; ++i) {
     const auto piece = frame.payload[i];
     rte_memcpy(out, piece.data(), piece.size());
@@ -121,7 +145,7 @@ void Sender::fill(rte_mbuf* mbuf, const TxFrame& frame) const {
 void Sender::describe(rte_mbuf* mbuf, const TxFrame& frame) const {
   mbuf->ol_flags = RTE_MBUF_F_TX_TCP_CKSUM;
   mbuf->ol_flags |= frame.is_ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
-  mbuf->l2_len = frame.l2_bytes;
+  mbuf->l2_len = frame.l2_bytes + frame.vlan.tag_bytes();
   mbuf->l3_len = frame.l3_bytes;
   mbuf->l4_len = frame.l4_bytes;
 }
@@ -129,17 +153,17 @@ void Sender::describe(rte_mbuf* mbuf, const TxFrame& frame) const {
 // Headers and payload into `head` and as many further mbufs as it takes.
 void Sender::chain(rte_mbuf* head, const TxFrame& frame) {
   std::byte* out = rte_pktmbuf_mtod(head, std::byte*);
-  rte_memcpy(out, frame.header.data(), frame.header_bytes);
+  const size_t header_bytes = copy_header(out, frame);
   if (device_sums_ip_ && !frame.is_ipv6) {
     constexpr size_t kIpChecksumAt = 10;
     head->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
-    std::memset(out + frame.l2_bytes + kIpChecksumAt, 0, 2);
+    std::memset(out + head->l2_len + kIpChecksumAt, 0, 2);
   }
   head->pkt_len = static_cast<uint32_t>(frame.total_bytes());
   rte_mbuf* tail = head;
-  size_t room = rte_pktmbuf_tailroom(head) - frame.header_bytes;
-  out += frame.header_bytes;
-  tail->data_len = frame.header_bytes;
+  size_t room = rte_pktmbuf_tailroom(head) - header_bytes;
+  out += header_bytes;
+  tail->data_len = static_cast<uint16_t>(header_bytes);
   for (std::span<const std::byte> piece : std::span(frame.payload).first(frame.payload_spans)) {
     while (!piece.empty()) {
       if (room == 0) {

@@ -34,6 +34,7 @@ class Sender {
         device_sums_(offloads.tx_tcp_checksum),
         device_sums_ip_(offloads.tx_ip_checksum),
         device_cuts_(offloads.tso),
+        device_tags_(offloads.tags_in),
         pool_(pool),
         tallies_(tallies),
         relay_(relay) {}
@@ -53,6 +54,7 @@ class Sender {
   void close();
 
  private:
+  void add_any(const TxFrame& frame);
   void add(const TxFrame& frame);
   void add_cut(const TxFrame& frame);
   void fill(rte_mbuf* mbuf, const TxFrame& frame) const;
@@ -67,6 +69,7 @@ class Sender {
   bool device_sums_;     // it completes TCP checksums
   bool device_sums_ip_;  // and those of the IP headers that it writes
   bool device_cuts_;
+  bool device_tags_;  // it puts in the tag of a frame that has one only
   rte_mempool* pool_;
   WireTallies& tallies_;
   Relay* relay_;

@@ -123,7 +123,11 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
   if (auto ok = nic::check_device(config.device, nic::Privileges::of_this_process()); !ok) {
     return ok.error();
   }
-  if (auto ok = nic::check_mtu(config.device, mtu); !ok) return ok.error();
+  size_t tag_bytes = 0;
+  for (const InterfaceAddress& own : config.shard.interface.addresses) {
+    tag_bytes = std::max(tag_bytes, own.vlan.tag_bytes());
+  }
+  if (auto ok = nic::check_mtu(config.device, mtu, tag_bytes); !ok) return ok.error();
   bool hugepages = false;
   if (!nic::chooses_memory(config.eal_args)) {
     const auto choice = nic::choose_hugepages(config.device.kind, config.hugepages, plan->memory_mb,
@@ -154,6 +158,7 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
                                .pool = *plan,
                                .interrupts = config.idling == Idling::kSleep,
                                .segmentation = config.segmentation_offload,
+                               .tags = config.shard.interface.has_vlans(),
                                .verbose = config.verbose,
                                .workers = workers,
                                .queues = *queues,
@@ -257,7 +262,8 @@ Result<std::pair<std::unique_ptr<Engine>, std::unique_ptr<Engine>>> Engine::crea
   const uint32_t mtu = std::max(left_config.shard.interface.mtu, right_config.shard.interface.mtu);
   const nic::LoopbackSizes sizes{
       .slots = std::max(left_config.tx_descriptors, right_config.tx_descriptors),
-      .frame_bytes = mtu + nic::kLinkBytes};
+      .frame_bytes = mtu + nic::kLinkBytes,
+      .tags = left_config.shard.interface.has_vlans() || right_config.shard.interface.has_vlans()};
   std::vector<std::unique_ptr<nic::Wire>> left_ends;
   std::vector<std::unique_ptr<nic::Wire>> right_ends;
   for (size_t i = 0; i < left.size(); ++i) {

@@ -36,6 +36,17 @@ Steerer::Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t se
     batches_.resize(exchange.workers());
     touched_.reserve(exchange.workers());
     copies_.resize(kCopies);
+    if (self == 0) wholes_.resize(kWholes);  // its shard gets the fragments
+    copied_.resize(copies_.size() * kCopyBytes + wholes_.size() * kWholeBytes);
+    std::span<std::byte> rest(copied_);
+    for (Copy& copy : copies_) {
+      copy.bytes = rest.first(kCopyBytes);
+      rest = rest.subspan(kCopyBytes);
+    }
+    for (Copy& whole : wholes_) {
+      whole.bytes = rest.first(kWholeBytes);
+      rest = rest.subspan(kWholeBytes);
+    }
   }
   for (size_t from = 0; from < exchange.givers(); ++from) {
     if (from != self) incoming_.push_back(&exchange.lane(from, self));
@@ -99,24 +110,48 @@ void Steerer::hand(uint16_t to, const RxFrame& frame, size_t index) {
 
 // One copy for all the others: the frame itself stays with us.
 void Steerer::hand_to_all(const RxFrame& frame) {
-  const auto copy =
-      std::find_if(copies_.begin(), copies_.end(), [](const Copy& c) { return c.holders == 0; });
-  if (copy == copies_.end() || frame.length > copy->bytes.size()) {
+  RxFrame same = frame;
+  Copy* const copied = copy(copies_, same);
+  if (copied == nullptr) {
     tallies_.dropped.add(exchange_.workers() - 1);
     return;
   }
-  std::memcpy(copy->bytes.data(), frame.data, frame.length);
-  RxFrame same = frame;
-  same.data = copy->bytes.data();
   for (uint16_t to = 0; to < exchange_.workers(); ++to) {
     if (to == self_) continue;
-    if (!has_room(to)) {
+    if (has_room(to)) {
+      stage_copy(to, same, *copied);
+    } else {
       tallies_.dropped.add(1);
-      continue;
     }
-    ++copy->holders;
-    stage(to, same, reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(&*copy) | kCopyMark));
   }
+}
+
+void Steerer::pass_on(const RxFrame& frame) {
+  const uint16_t to = steering_.recipient_of(frame);
+  RxFrame same = frame;
+  const bool others = gives_ && to < exchange_.workers() && to != self_;
+  Copy* const copied = others && has_room(to) ? copy(wholes_, same) : nullptr;
+  if (copied == nullptr) {
+    tallies_.dropped.add(1);
+    return;
+  }
+  stage_copy(to, same, *copied);
+  flush();
+}
+
+// Points `frame` at a copy of its bytes; null when there is no room for one.
+Steerer::Copy* Steerer::copy(std::vector<Copy>& copies, RxFrame& frame) {
+  const auto free =
+      std::find_if(copies.begin(), copies.end(), [](const Copy& c) { return c.holders == 0; });
+  if (free == copies.end() || frame.length > free->bytes.size()) return nullptr;
+  std::memcpy(free->bytes.data(), frame.data, frame.length);
+  frame.data = free->bytes.data();
+  return &*free;
+}
+
+void Steerer::stage_copy(uint16_t to, const RxFrame& frame, Copy& copy) {
+  ++copy.holders;
+  stage(to, frame, reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(&copy) | kCopyMark));
 }
 
 void Steerer::stage(uint16_t to, const RxFrame& frame, void* token) {

@@ -36,6 +36,9 @@ class Steerer {
   // What is for all is copied, up to that size; longer than any ARP or ND message need be.
   static constexpr size_t kCopyBytes = 2048;
   static constexpr size_t kCopies = 32;
+  // What was put together of fragments is copied, too: an Ethernet header and any IP packet.
+  static constexpr size_t kWholeBytes = 14 + 65535;
+  static constexpr size_t kWholes = 8;
   static constexpr uint32_t kChecksAtFirst = 64;
   static constexpr uint32_t kCheckEvery = 1024;
 
@@ -45,6 +48,9 @@ class Steerer {
   // Of a burst that the wire has just received: hands over what is others', and moves what is ours
   // to the front; returns how many that are. Before wire.release().
   size_t keep_own(std::span<RxFrame> burst);
+  // Hands a datagram over that our shard has put together (Shard::take_whole()); `frame` may go
+  // then.
+  void pass_on(const RxFrame& frame);
   // Frames that other workers have handed over, of one of them at a time; 0: none. They are valid
   // until release(), which must follow.
   size_t take(std::span<RxFrame> frames);
@@ -66,13 +72,15 @@ class Steerer {
   };
   struct Copy {
     uint32_t holders = 0;  // lanes that have not given it back
-    std::array<std::byte, kCopyBytes> bytes;
+    std::span<std::byte> bytes;
   };
 
   [[nodiscard]] uint16_t recipient_of(const RxFrame& frame);
   void check(const RxFrame& frame);
   void hand(uint16_t to, const RxFrame& frame, size_t index);
   void hand_to_all(const RxFrame& frame);
+  Copy* copy(std::vector<Copy>& copies, RxFrame& frame);
+  void stage_copy(uint16_t to, const RxFrame& frame, Copy& copy);
   void stage(uint16_t to, const RxFrame& frame, void* token);
   [[nodiscard]] bool has_room(uint16_t to) const;
   void flush();
@@ -90,6 +98,8 @@ class Steerer {
   std::vector<Batch> batches_;     // by taker; staged during keep_own()
   std::vector<uint16_t> touched_;  // those with something in them
   std::vector<Copy> copies_;
+  std::vector<Copy> wholes_;
+  std::vector<std::byte> copied_;  // their bytes
   std::vector<Lane*> incoming_;
   size_t next_incoming_ = 0;
   Lane* taken_from_ = nullptr;

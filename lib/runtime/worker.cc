@@ -136,6 +136,7 @@ size_t Worker::receive(Instant now) {
     const size_t ours = steerer_ == nullptr ? n : steerer_->keep_own({received_.data(), n});
     if (ours != 0) shard_.receive(now, {received_.data(), ours});
     wire_.release();
+    pass_on_wholes();
     count += n;
     if (!full) break;
   }
@@ -147,6 +148,11 @@ size_t Worker::receive(Instant now) {
   }
   shard_.end_of_input(now, !full);
   return count;
+}
+
+void Worker::pass_on_wholes() {
+  RxFrame whole;
+  while (steerer_ != nullptr && shard_.take_whole(whole)) steerer_->pass_on(whole);
 }
 
 void Worker::exchange_news() {
@@ -167,6 +173,7 @@ size_t Worker::receive_handed(Instant now, bool& more) {
     if (!more) break;
     shard_.receive(now, {received_.data(), n});
     steerer_->release();
+    pass_on_wholes();
     count += n;
   }
   return count;

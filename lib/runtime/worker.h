@@ -92,6 +92,7 @@ class Worker {
   size_t receive(Instant now);
   size_t receive_handed(Instant now, bool& more);
   void exchange_news();
+  void pass_on_wholes();
   size_t transmit(Instant now);
   size_t discard(Instant now);
   void look_at_link(Instant now);

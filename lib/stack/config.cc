@@ -51,12 +51,40 @@ void check_prefix(Checker& check, const char* name, const Prefix& prefix) {
   check.between(name, prefix.length, 0, prefix.address.is_v4() ? 32 : 128);
 }
 
-// Whether frames reach `gateway`: another host of a network of ours.
-bool is_on_link(const InterfaceConfig& interface, const IpAddress& gateway) {
-  if (!gateway.is_v4() && gateway.is_link_local()) return interface.speaks_ipv6();
-  return std::any_of(
-      interface.addresses.begin(), interface.addresses.end(),
-      [&](const Prefix& prefix) { return prefix.contains(gateway) && prefix.address != gateway; });
+// Whether frames reach the gateway of `route`: another host of a network of ours, on its VLAN.
+bool is_on_link(const InterfaceConfig& interface, const Route& route) {
+  const IpAddress& gateway = route.gateway;
+  const bool v6_link = !gateway.is_v4() && gateway.is_link_local();
+  if (v6_link && !route.vlan) return interface.speaks_ipv6();
+  return std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                     [&](const InterfaceAddress& own) {
+                       if (route.vlan && own.vlan != *route.vlan) return false;
+                       if (v6_link) return !own.address.is_v4();
+                       return own.contains(gateway) && own.address != gateway;
+                     });
+}
+
+// " on VLAN 100", or nothing.
+std::string on_vlan(const std::optional<Vlan>& vlan) {
+  return vlan && vlan->tagged() ? " on VLAN " + vlan->to_string() : "";
+}
+
+// An address that is on two VLANs would not say where its connections are.
+void check_vlans(Checker& check, const InterfaceConfig& interface) {
+  const auto& all = interface.addresses;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Vlan& vlan = all[i].vlan;
+    check.require(
+        vlan.outer() <= Vlan::kIdMax && vlan.inner() <= Vlan::kIdMax,
+        fmt::format("address {}: a VLAN's id is from 1 to {}", all[i].to_string(), Vlan::kIdMax));
+    const auto elsewhere = std::find_if(
+        all.begin(), all.begin() + static_cast<ptrdiff_t>(i), [&](const InterfaceAddress& other) {
+          return other.address == all[i].address && other.vlan != vlan;
+        });
+    check.require(elsewhere == all.begin() + static_cast<ptrdiff_t>(i),
+                  fmt::format("address {} is on two VLANs; give it to one of them",
+                              all[i].address.to_string()));
+  }
 }
 
 // Addresses that are no host's, whatever the network (RFC 6890).
@@ -137,17 +165,17 @@ void check_interface(Checker& check, const InterfaceConfig& interface) {
                               "host's address within it",
                               prefix.to_string()));
   }
+  check_vlans(check, interface);
   for (const Route& route : interface.routes) {
     check_prefix(check, "route", route.destination);
     if (route.gateway.is_unspecified()) continue;
     check.require(route.gateway.is_v4() == route.destination.address.is_v4(),
                   fmt::format("route {} by way of {}: a gateway forwards its own family only",
                               route.destination.to_string(), route.gateway.to_string()));
-    check.require(
-        is_on_link(interface, route.gateway),
-        fmt::format("gateway {} is on none of our networks; it must be another host of an "
-                    "address's prefix",
-                    route.gateway.to_string()));
+    check.require(is_on_link(interface, route),
+                  fmt::format("gateway {} is on none of our networks{}; it must be another host "
+                              "of an address's prefix",
+                              route.gateway.to_string(), on_vlan(route.vlan)));
   }
   check.between("interface.ranges", interface.ranges.size(), 0, kRangesMax);
   for (const AddressRange& range : interface.ranges) check_range(check, interface, range);
@@ -188,6 +216,10 @@ Result<void> validate(const ShardConfig& config) {
   check.between("large_blocks_max", config.large_blocks_max, 1, kRecordsMax);
   check.between("flight_runs_max", config.flight_runs_max, 1, kRecordsMax);
   check.between("control_frames_max", config.control_frames_max, 1, 1u << 20);
+  check.between("fragmented_max", config.fragmented_max, 1, 1024);
+  check.between("fragmented_per_source_max", config.fragmented_per_source_max, 1, 1024);
+  check.between("reassembly_timeout", config.reassembly_timeout, kTick, seconds(600));
+  check.between("reassembly_timeout_v6", config.reassembly_timeout_v6, kTick, seconds(600));
   check.between("timers_per_turn", config.timers_per_turn, 1, 1u << 20);
   check.between("frames_per_connection_per_turn", config.frames_per_connection_per_turn, 1,
                 1u << 20);

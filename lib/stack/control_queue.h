@@ -81,6 +81,7 @@ class ControlQueue {
 
   [[nodiscard]] bool empty() const { return head_ == kNil; }
   [[nodiscard]] uint32_t used() const { return slab_.used(); }
+  [[nodiscard]] uint32_t capacity() const { return slab_.capacity(); }
 
  private:
   explicit ControlQueue(base::Slab<ControlFrame> slab) : slab_(std::move(slab)) {}

@@ -70,7 +70,10 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
 
 void Shard::Impl::count_out(std::span<const TxFrame> frames) {
   uint64_t bytes = 0;
-  for (const TxFrame& frame : frames) bytes += frame.total_bytes();
+  for (const TxFrame& frame : frames) bytes += size_t{frame.header_bytes} + frame.payload_bytes;
+  if (interface_.tagged()) [[unlikely]] {
+    for (const TxFrame& frame : frames) bytes += frame.vlan.tag_bytes();
+  }
   counters_.add(Counter::kFramesOut, frames.size());
   counters_.add(Counter::kBytesOut, bytes);
 }
@@ -248,7 +251,7 @@ void Shard::Impl::send_control_frame(uint32_t control, const FlowKey& key,
   const auto tos = static_cast<uint8_t>(header.dscp << 2 | header.ecn);
   wire::build_tcp(control_[control].frame, {}, {config_.interface.ttl, tos}, key, header);
   counters_.add(Counter::kTcpOutSegs);
-  route_control(control, key.peer);
+  route_control(control, key.local, key.peer);
 }
 
 void Shard::Impl::send_reset(const wire::ParsedFrame& p) {
@@ -261,7 +264,7 @@ void Shard::Impl::send_reset(const wire::ParsedFrame& p) {
 }
 
 // A request with no target MAC goes to all; the same with our own address as target announces it.
-void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const IpAddress& target_ip,
+void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const net::Station& target,
                            const IpAddress& sender_ip) {
   const uint32_t control = control_.allocate();
   if (control == kNil) {
@@ -272,10 +275,11 @@ void Shard::Impl::send_arp(bool request, const MacAddress& target_mac, const IpA
   const MacAddress& destination = target_mac.is_zero() ? MacAddress::broadcast() : target_mac;
   TxFrame& frame = control_[control].frame;
   frame = TxFrame{};
+  frame.vlan = target.vlan;
   frame.l2_bytes = wire::kEthernetHeaderBytes;
   frame.header_bytes = static_cast<uint16_t>(
       wire::build_arp(frame.header, wire::make_ethernet(destination, own, wire::kEthertypeArp),
-                      {request, own, sender_ip, target_mac, target_ip}));
+                      {request, own, sender_ip, target_mac, target.address}));
   if (request) counters_.add(Counter::kArpRequestsOut);
   control_.push(control);
 }
@@ -309,12 +313,18 @@ void Shard::Impl::note_control_written(uint32_t control, size_t header_bytes, si
   entry.frame.payload_bytes = static_cast<uint16_t>(bytes - header_bytes);
 }
 
-// Of the family of its addresses.
+// Of the family of its addresses. A body that does not fit the frame's own bytes lies in a block,
+// and one that does not fit the link goes in fragments.
 void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destination, uint8_t type,
                             uint8_t code, std::span<const std::byte> body) {
   const bool v4 = destination.is_v4();
   const size_t headers =
       wire::kEthernetHeaderBytes + (v4 ? wire::kIpv4HeaderBytes : wire::kIpv6HeaderBytes) + 4;
+  if (headers - wire::kEthernetHeaderBytes + body.size() > path_mtu(destination)) {
+    if (!v4) counters_.add(Counter::kIcmp6OutMsgs);
+    send_in_fragments(source, destination, type, code, body);
+    return;
+  }
   const uint32_t control = control_.allocate();
   if (control == kNil) {
     drop(Counter::kDropControlQueueFull);
@@ -332,15 +342,16 @@ void Shard::Impl::send_icmp(const IpAddress& source, const IpAddress& destinatio
     counters_.add(Counter::kIcmp6OutMsgs);
   }
   note_control_written(control, headers, total);
-  route_control(control, destination);
+  route_control(control, source, destination);
 }
 
-const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
-  const std::optional<IpAddress> hop = interface_.next_hop(destination);
+const stack::Way* Shard::Impl::find_way(const IpAddress& destination, Vlan on) {
+  const std::optional<net::Station> hop = interface_.next_hop(destination, on);
   if (!hop) return nullptr;
   stack::Way& way = way_slot(destination);
   way.destination = destination;
-  way.source = interface_.source_for(destination);
+  way.on = on;
+  way.source = interface_.source_for(destination, on);
   way.neighbor = neighbors_.acquire(*hop, ctx_.tick);
   way.epoch = ways_epoch();
   way.host = is_host(destination);
@@ -348,13 +359,14 @@ const stack::Way* Shard::Impl::find_way(const IpAddress& destination) {
 }
 
 // Sends the entry to the next hop, or lets it wait for the next hop's address.
-void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) {
+void Shard::Impl::route_control(uint32_t control, const IpAddress& source,
+                                const IpAddress& destination) {
   constexpr uint16_t kPendingMax = 128;  // a burst of SYNs from a new neighbour is answered
   const auto give_up = [&](Counter reason) {
     control_.free(control, blocks_);
     drop(reason);
   };
-  const stack::Way* way = way_to(destination);
+  const stack::Way* way = way_to(destination, source);
   if (way == nullptr) {
     give_up(Counter::kDropNoRoute);
     return;
@@ -365,11 +377,12 @@ void Shard::Impl::route_control(uint32_t control, const IpAddress& destination) 
   }
   net::Neighbor& n = neighbors_[way->neighbor];
   if (n.usable()) {
-    std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
+    address_control(control, n.ethernet);
     control_.push(control);
   } else if (n.state == net::NeighborState::kFailed) {
     give_up(Counter::kDropNeighborFailed);
-  } else if (n.pending_count == kPendingMax) {
+  } else if (n.pending_count == kPendingMax || control_.used() > control_.capacity() / 2) {
+    // Half of all is left to those who need not wait, such as the question that these wait for.
     give_up(Counter::kDropNeighborQueueFull);
   } else {
     ++n.pending_count;

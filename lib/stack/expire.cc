@@ -22,6 +22,8 @@ void Shard::Impl::advance() {
   neighbors_.advance(
       ctx_.tick, [this](uint32_t index) { return ask_neighbor(index); },
       [this](uint32_t index) { on_neighbor_failed(index); });
+  if (fragments_ && fragments_->used() != 0) [[unlikely]]
+    advance_fragments();
   relieve(config_.timers_per_turn);
   if (drain_deadline_ && now_ >= *drain_deadline_) {
     drain_deadline_ = Instant::never();  // done; but still stopping

@@ -40,7 +40,7 @@ bool Shard::Impl::open_fast(stack::Listener& listener, const wire::ParsedFrame& 
     counters_.add(Counter::kTcpExtTCPFastOpenListenOverflow);
     return false;
   }
-  const stack::Way* way = way_to(p.key.peer);
+  const stack::Way* way = way_to(p.key.peer, p.key.local);
   const uint32_t neighbor = way == nullptr ? kNil : way->neighbor;
   const uint32_t index = neighbor == kNil ? kNil : new_connection();
   if (index == kNil) return false;

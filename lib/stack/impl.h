@@ -17,6 +17,7 @@
 #include "flow/port_share.h"
 #include "flow/table.h"
 #include "millrace/shard.h"
+#include "net/fragments.h"
 #include "net/interface.h"
 #include "net/neighbor.h"
 #include "net/path_cache.h"
@@ -80,6 +81,7 @@ struct Listener {
 // How packets get to a destination, as it was asked last time.
 struct alignas(64) Way {
   IpAddress destination;
+  Vlan on = Vlan::any();     // that of the address to speak from, where it matters
   IpAddress source;          // to speak from when the caller has no wish
   uint32_t neighbor = kNil;  // of the next hop
   uint32_t epoch = 0;        // ways_epoch() when it was looked up
@@ -125,6 +127,7 @@ class Shard::Impl {
 
   // --- ingress.cc: frames in.
   void receive(std::span<const RxFrame> burst);
+  void on_parsed(size_t i);
   bool for_us_by_mac(const wire::ParsedFrame& p);
   bool for_us_by_ip(const wire::ParsedFrame& p);
   void on_tcp(const wire::ParsedFrame& p, uint64_t hash);
@@ -137,6 +140,7 @@ class Shard::Impl {
   void on_flow(uint32_t value, const wire::ParsedFrame& p, uint64_t hash);
   void count_in(const wire::ParsedFrame& p);
   void parse(const RxFrame& frame, size_t i);
+  bool is_on_its_vlan(wire::ParsedFrame& p);
   uint64_t flow_hash(const FlowKey& key) const {
     if (!key.peer.is_v4()) [[unlikely]]
       return flow_hash_v6(key);
@@ -153,6 +157,16 @@ class Shard::Impl {
   bool is_key_of(uint32_t value, const FlowKey& key) const;
   void drop(Counter reason) { counters_.add(reason); }
 
+  // --- fragments.cc: fragments in, and what is too long for the link out.
+  void on_fragment(size_t i);
+  void on_whole(uint32_t datagram, size_t i);
+  bool take_whole(RxFrame& frame);
+  void advance_fragments();
+  void on_reassembly_timeout(const net::Fragments::Expired& expired);
+  uint16_t path_mtu(const IpAddress& destination);
+  void send_in_fragments(const IpAddress& source, const IpAddress& destination, uint8_t type,
+                         uint8_t code, std::span<const std::byte> body);
+
   // --- ingress_ip.cc, ingress_ip6.cc: ARP, ICMP and neighbour discovery in.
   void on_arp(const wire::ParsedFrame& p);
   void on_icmp(const wire::ParsedFrame& p);
@@ -164,9 +178,9 @@ class Shard::Impl {
   void refuse_protocol_v6(const wire::ParsedFrame& p);
   void on_neighbor_discovery(const wire::ParsedFrame& p, const wire::IcmpMessage& message);
   void on_solicitation(const wire::ParsedFrame& p, const wire::NdMessage& said);
-  void on_advertisement(const wire::NdMessage& said);
+  void on_advertisement(const wire::ParsedFrame& p, const wire::NdMessage& said);
   void on_router_advertisement(const wire::ParsedFrame& p, const wire::NdMessage& said);
-  void note_learned(const IpAddress& address, const net::Neighbors::Learned& learned);
+  void note_learned(const net::Station& station, const net::Neighbors::Learned& learned);
   void on_group_query(const wire::ParsedFrame& p, const wire::IcmpMessage& message);
 
   // --- redirect.cc: better next hops.
@@ -185,13 +199,15 @@ class Shard::Impl {
   bool find_other_way(Connection& c);
   void on_conflict(const IpAddress& address);
   void end_connections_of(const IpAddress& address);
-  void probe_address(const IpAddress& address);
+  void probe_address(const net::OwnAddress& own);
   void announce(const net::OwnAddress& own);
-  void solicit_routers();
+  void solicit_routers(Vlan vlan);
   void report_groups(wire::GroupRecord record, std::span<const uint32_t> groups, bool version_1);
+  void report_groups_on(Vlan vlan, wire::GroupRecord record, std::span<const uint32_t> groups,
+                        bool version_1);
   void send_advertisement(const IpAddress& target, const IpAddress& to, const MacAddress& to_mac,
                           bool solicited);
-  void send_nd(const IpAddress& source, const IpAddress& to, const MacAddress& to_mac,
+  void send_nd(const IpAddress& source, const net::Station& to, const MacAddress& to_mac,
                const wire::NdMessage& message);
 
   // --- path.cc: ICMP errors about our segments, and what is known of paths.
@@ -304,7 +320,7 @@ class Shard::Impl {
   void rearm(uint32_t index);
 
   // --- raw.cc: segments of no connection.
-  Result<std::optional<RawPath>> raw_path(const IpAddress& peer);
+  Result<std::optional<RawPath>> raw_path(const IpAddress& peer, const IpAddress& local);
   bool offer_raw(const wire::ParsedFrame& p);
   size_t transmit_raw(std::span<TxFrame> out);
 
@@ -337,17 +353,24 @@ class Shard::Impl {
     if (list.head == kNil) list.tail = kNil;
     return index;
   }
-  // Where packets to `destination` go; null when there is no route. Its neighbour is kNil when all
-  // entries for those are in use.
-  const stack::Way* way_to(const IpAddress& destination) {
-    const stack::Way* way = known_way(destination);
-    return way != nullptr ? way : find_way(destination);
+  // Where packets from `source`, which may be unspecified, to `destination` go; null when there is
+  // no route. Its neighbour is kNil when all entries for those are in use.
+  const stack::Way* way_to(const IpAddress& destination, const IpAddress& source) {
+    const Vlan on = vlan_asked(source);
+    const stack::Way* way = known_way(destination, on);
+    return way != nullptr ? way : find_way(destination, on);
+  }
+  // The VLAN that decides about the way: any, as long as no network of ours is tagged.
+  Vlan vlan_asked(const IpAddress& source) const {
+    if (!interface_.tagged() || source.is_unspecified()) [[likely]]
+      return Vlan::any();
+    return interface_.vlan_of(source);
   }
   // The same, but null when it would have to be looked up.
-  const stack::Way* known_way(const IpAddress& destination) {
+  const stack::Way* known_way(const IpAddress& destination, Vlan on) {
     const stack::Way& way = way_slot(destination);
-    if (way.destination != destination || way.neighbor == kNil || way.epoch != ways_epoch())
-        [[unlikely]] {
+    if (way.destination != destination || way.on != on || way.neighbor == kNil ||
+        way.epoch != ways_epoch()) [[unlikely]] {
       return nullptr;
     }
     neighbors_.use(way.neighbor, ctx_.tick);
@@ -364,12 +387,18 @@ class Shard::Impl {
   void send_control(const FlowKey& key, const wire::SegmentHeader& header);
   void send_control_frame(uint32_t control, const FlowKey& key, const wire::SegmentHeader& header);
   void send_reset(const wire::ParsedFrame& p);
-  void send_arp(bool request, const MacAddress& target_mac, const IpAddress& target_ip,
+  void send_arp(bool request, const MacAddress& target_mac, const net::Station& target,
                 const IpAddress& sender_ip);
   void send_icmp(const IpAddress& source, const IpAddress& destination, uint8_t type, uint8_t code,
                  std::span<const std::byte> body);
-  const stack::Way* find_way(const IpAddress& destination);
-  void route_control(uint32_t control, const IpAddress& destination);
+  const stack::Way* find_way(const IpAddress& destination, Vlan on);
+  void route_control(uint32_t control, const IpAddress& source, const IpAddress& destination);
+  // The link-layer header of a control frame.
+  void address_control(uint32_t control, const wire::EthernetHeader& ethernet) {
+    TxFrame& frame = control_[control].frame;
+    wire::write_ethernet(frame.header.data(), ethernet);
+    frame.vlan = ethernet.vlan;
+  }
 
   stack::ConnectionStatistics& statistics(uint32_t index) const {
     return reinterpret_cast<stack::ConnectionStatistics*>(statistics_->data())[index];
@@ -407,6 +436,15 @@ class Shard::Impl {
   bool gateways_lost_ = false;       // interface_ knows which
   uint32_t gateway_retry_tick_ = 0;  // when they are asked again
   net::PathCache paths_;
+  std::optional<net::Fragments> fragments_;  // nothing: they are dropped
+  // Whole datagrams that other shards own, until take_whole() has shown them.
+  struct Leaving {
+    uint32_t datagram;
+    Vlan vlan;
+  };
+  std::vector<Leaving> wholes_leaving_;
+  uint32_t whole_shown_ = kNil;
+  uint32_t fragment_id_ = 0;         // of the next that we send
   std::array<stack::Way, 64> ways_;  // by destination; one takes the other's place
 
   std::vector<App*> apps_;

@@ -57,6 +57,21 @@ bool Shard::Impl::for_us_by_mac(const wire::ParsedFrame& p) {
   return false;
 }
 
+// Whether we have a network on the VLAN of `p`, and the address it is for, if it is ours, is there.
+// Of what is for no single address, ARP among it, this is for later to say.
+bool Shard::Impl::is_on_its_vlan(wire::ParsedFrame& p) {
+  const std::optional<Vlan> vlan = interface_.find_vlan(p.vlan);
+  if (!vlan) {
+    drop(Counter::kDropVlanUnknown);
+    return false;
+  }
+  p.vlan = *vlan;
+  if (p.kind == FrameKind::kArp || !interface_.is_ours(p.key.local)) return true;
+  if (interface_.vlan_of(p.key.local) == p.vlan) return true;
+  drop(Counter::kDropVlanMismatch);
+  return false;
+}
+
 // Asked only of packets of no known flow: the others have answered it when they began.
 bool Shard::Impl::for_us_by_ip(const wire::ParsedFrame& p) {
   if (!interface_.is_local(p.key.local)) {
@@ -78,6 +93,12 @@ void Shard::Impl::parse(const RxFrame& frame, size_t i) {
     if (p.drop >= Counter::kDropTcpTruncated) counters_.add(Counter::kTcpInErrs);
     return;
   }
+  if (interface_.tagged() || p.vlan.tagged()) [[unlikely]] {
+    if (!is_on_its_vlan(p)) {
+      p.kind = FrameKind::kDropped;
+      return;
+    }
+  }
   if (p.kind != FrameKind::kArp && !for_us_by_mac(p)) {
     p.kind = FrameKind::kDropped;
     return;
@@ -92,10 +113,11 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
   for (size_t i = 0; i < burst.size(); ++i) {
     const RxFrame& frame = burst[i];
     bytes += frame.length;
-    if (predict && wire::is_plain(frame, plain_shape_)) [[likely]] {
+    const auto strange = [&] { return frame.vlan.tagged() && !interface_.tagged(); };
+    if (predict && wire::is_plain(frame, plain_shape_) && !strange()) [[likely]] {
       parsed_[i].kind = FrameKind::kPlain;
       hashes_[i] = flow_hash(wire::plain_addresses(frame), wire::plain_ports(frame));
-    } else if (plain_syns && wire::is_plain_syn(frame, plain_shape_)) {
+    } else if (plain_syns && wire::is_plain_syn(frame, plain_shape_) && !strange()) {
       parsed_[i].kind = FrameKind::kPlainSyn;
       hashes_[i] = flow_hash(wire::plain_addresses(frame), wire::plain_ports(frame));
     } else {
@@ -121,38 +143,61 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
 
   uint64_t predicted = 0;
   for (size_t i = 0; i < burst.size(); ++i) {
-    const wire::ParsedFrame& p = parsed_[i];
-    switch (p.kind) {
-      case FrameKind::kDropped:
-        break;
+    switch (parsed_[i].kind) {
       case FrameKind::kPlain:
         predicted += on_plain(burst[i], i);
         break;
       case FrameKind::kPlainSyn:
         if (answer_plain_syn(burst[i], i)) break;
         parse(burst[i], i);
-        if (p.kind == FrameKind::kTcp) on_tcp(p, hashes_[i]);
+        on_parsed(i);
         break;
       case FrameKind::kTcp:
-        on_tcp(p, hashes_[i]);
+        on_tcp(parsed_[i], hashes_[i]);
+        break;
+      case FrameKind::kDropped:
         break;
       case FrameKind::kArp:
-        on_arp(p);
-        break;
       case FrameKind::kIcmp:
-        if (for_us_by_ip(p)) on_icmp(p);
-        break;
       case FrameKind::kIcmpV6:
-        on_icmp_v6(p);
-        break;
       case FrameKind::kOtherIp:
-        if (for_us_by_ip(p)) on_other_ip(p);
+      case FrameKind::kFragment:
+        on_parsed(i);
         break;
     }
   }
   if (predicted == 0) return;
   counters_.add(Counter::kTcpInSegs, predicted);
   counters_.add(Counter::kTcpExtTCPHPHits, predicted);
+}
+
+// Frame `i` of the burst. Requires: it is not plain.
+void Shard::Impl::on_parsed(size_t i) {
+  const wire::ParsedFrame& p = parsed_[i];
+  switch (p.kind) {
+    case FrameKind::kPlain:
+    case FrameKind::kPlainSyn:
+    case FrameKind::kDropped:
+      break;
+    case FrameKind::kTcp:
+      on_tcp(p, hashes_[i]);
+      break;
+    case FrameKind::kArp:
+      on_arp(p);
+      break;
+    case FrameKind::kIcmp:
+      if (for_us_by_ip(p)) on_icmp(p);
+      break;
+    case FrameKind::kIcmpV6:
+      on_icmp_v6(p);
+      break;
+    case FrameKind::kOtherIp:
+      if (for_us_by_ip(p)) on_other_ip(p);
+      break;
+    case FrameKind::kFragment:
+      on_fragment(i);
+      break;
+  }
 }
 
 // The short way of a segment in order: to its connection, without being parsed. Returns whether it
@@ -164,6 +209,9 @@ bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
   if (index > stack::kFlowIndexMask) return on_unpredicted(frame, i);
   Connection& c = connections_[index];
   if (!tcp::predicted(c, s) || !wire::is_flow_of(c.key, s)) return on_unpredicted(frame, i);
+
+  if (interface_.tagged() && neighbors_[c.neighbor].vlan() != frame.vlan) [[unlikely]]
+    return on_unpredicted(frame, i);
 
   const tcp::Taken taken = tcp::take_predicted(c, s, ctx_);
   if (taken.fin_acked && end_by_acknowledgement(index)) return true;
@@ -193,6 +241,11 @@ bool Shard::Impl::end_by_acknowledgement(uint32_t index) {
 // False, for on_plain().
 bool Shard::Impl::on_unpredicted(const RxFrame& frame, size_t i) {
   wire::ParsedFrame& p = parsed_[i];
+  if (interface_.tagged()) [[unlikely]] {
+    parse(frame, i);
+    on_parsed(i);
+    return false;
+  }
   wire::parse_plain(frame, wire::read_plain(frame), p);
   const uint32_t candidate = candidates_[i];
   const bool known = candidate <= stack::kFlowIndexMask &&
@@ -204,7 +257,7 @@ bool Shard::Impl::on_unpredicted(const RxFrame& frame, size_t i) {
     return false;
   }
   parse(frame, i);
-  if (p.kind == FrameKind::kTcp) on_tcp(p, hashes_[i]);
+  on_parsed(i);
   return false;
 }
 

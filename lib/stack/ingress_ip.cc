@@ -16,26 +16,34 @@ void Shard::Impl::on_arp(const wire::ParsedFrame& p) {
     return;
   }
   if (arp->sender_mac == config_.interface.mac) return;  // our own, reflected
-  if (interface_.is_ours(arp->sender_ip)) {
+  const auto ours_here = [&](const IpAddress& address) {
+    return interface_.is_ours(address) && interface_.vlan_of(address) == p.vlan;
+  };
+  if (ours_here(arp->sender_ip)) {
     on_conflict(arp->sender_ip);
     return;
   }
   // Who probes for an address that is still probed for by us wants it, too (RFC 5227
   // section 2.1.1).
   const net::OwnAddress* own = interface_.own(arp->target_ip);
+  if (own != nullptr && own->vlan != p.vlan) {
+    drop(Counter::kDropVlanMismatch);
+    return;
+  }
   if (arp->sender_ip.is_unspecified() && own != nullptr && !own->checked()) {
     on_conflict(arp->target_ip);
     return;
   }
   // RFC 826: update what is known; remember a sender only if it wants something from us.
-  const bool to_us = interface_.is_local(arp->target_ip);
+  const net::Station sender(arp->sender_ip, p.vlan);
+  const bool to_us = interface_.is_local(arp->target_ip) && ours_here(arp->target_ip);
   if (!arp->sender_ip.is_unspecified()) {
     const uint32_t neighbor =
-        neighbors_.learn(arp->sender_ip, arp->sender_mac, ctx_.tick, to_us && arp->request);
+        neighbors_.learn(sender, arp->sender_mac, ctx_.tick, to_us && arp->request);
     if (neighbor != kNil) on_neighbor_known(neighbor);
   }
   if (arp->request && to_us && answers_for_all()) {
-    send_arp(false, arp->sender_mac, arp->sender_ip, arp->target_ip);
+    send_arp(false, arp->sender_mac, sender, arp->target_ip);
     counters_.add(Counter::kArpRepliesOut);
   }
 }

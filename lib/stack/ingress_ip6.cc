@@ -76,7 +76,7 @@ void Shard::Impl::on_icmp_v6(const wire::ParsedFrame& p) {
 void Shard::Impl::on_echo_v6(const wire::ParsedFrame& p, const wire::IcmpMessage& message) {
   if (p.key.peer.is_unspecified() || !icmp_.take()) return;
   const bool group = p.key.local.is_multicast();
-  const IpAddress source = group ? interface_.source_for(p.key.peer) : p.key.local;
+  const IpAddress source = group ? interface_.source_for(p.key.peer, p.vlan) : p.key.local;
   if (!interface_.is_local(source)) return;
   counters_.add(Counter::kIcmp6OutEchoReplies);
   send_icmp(source, p.key.peer, wire::kIcmpV6EchoReply, 0, message.body);
@@ -122,7 +122,7 @@ void Shard::Impl::on_neighbor_discovery(const wire::ParsedFrame& p,
       break;
     case wire::kIcmpV6NeighborAdvertisement:
       counters_.add(Counter::kIcmp6InNeighborAdvertisements);
-      on_advertisement(*said);
+      on_advertisement(p, *said);
       break;
     case wire::kIcmpV6RouterAdvertisement:
       counters_.add(Counter::kIcmp6InRouterAdvertisements);
@@ -140,6 +140,10 @@ void Shard::Impl::on_neighbor_discovery(const wire::ParsedFrame& p,
 
 // RFC 4861 section 7.2.3; RFC 4862 section 5.4.3.
 void Shard::Impl::on_solicitation(const wire::ParsedFrame& p, const wire::NdMessage& said) {
+  if (interface_.is_ours(said.target) && interface_.vlan_of(said.target) != p.vlan) {
+    drop(Counter::kDropVlanMismatch);
+    return;
+  }
   const bool nobody = p.key.peer.is_unspecified();
   const net::OwnAddress* own = interface_.own(said.target);
   if (nobody && own != nullptr && !own->checked()) {
@@ -152,7 +156,8 @@ void Shard::Impl::on_solicitation(const wire::ParsedFrame& p, const wire::NdMess
     return;
   }
   if (!nobody && said.mac) {
-    note_learned(p.key.peer, neighbors_.learn_source(p.key.peer, *said.mac, {}, ctx_.tick));
+    const net::Station sender(p.key.peer, p.vlan);
+    note_learned(sender, neighbors_.learn_source(sender, *said.mac, {}, ctx_.tick));
   }
   if (!answers_for_all()) return;
   send_advertisement(said.target, nobody ? wire::all_nodes() : p.key.peer,
@@ -160,15 +165,15 @@ void Shard::Impl::on_solicitation(const wire::ParsedFrame& p, const wire::NdMess
 }
 
 // RFC 4861 section 7.2.5; RFC 4862 section 5.4.4.
-void Shard::Impl::on_advertisement(const wire::NdMessage& said) {
-  if (interface_.is_ours(said.target)) {
+void Shard::Impl::on_advertisement(const wire::ParsedFrame& p, const wire::NdMessage& said) {
+  if (interface_.is_ours(said.target) && interface_.vlan_of(said.target) == p.vlan) {
     on_conflict(said.target);
     return;
   }
-  note_learned(
-      said.target,
-      neighbors_.learn_advertised(
-          said.target, {said.mac, said.solicited, said.overrides, said.router}, ctx_.tick));
+  const net::Station target(said.target, p.vlan);
+  note_learned(target,
+               neighbors_.learn_advertised(
+                   target, {said.mac, said.solicited, said.overrides, said.router}, ctx_.tick));
 }
 
 // RFC 4861 section 6.3.4.
@@ -177,10 +182,11 @@ void Shard::Impl::on_router_advertisement(const wire::ParsedFrame& p, const wire
     counters_.add(Counter::kIcmpIgnored);
     return;
   }
+  const net::Station router(p.key.peer, p.vlan);
   if (said.mac) {
-    note_learned(p.key.peer, neighbors_.learn_source(p.key.peer, *said.mac, true, ctx_.tick));
+    note_learned(router, neighbors_.learn_source(router, *said.mac, true, ctx_.tick));
   }
-  interface_.on_router(p.key.peer, said, now_);
+  interface_.on_router(router, said, now_);
   on_interface_changed();
   constexpr uint32_t kHourMs = 3'600'000;
   constexpr uint32_t kShortestMs = 100;
@@ -201,8 +207,9 @@ void Shard::Impl::on_group_query(const wire::ParsedFrame& p, const wire::IcmpMes
   }
 }
 
-void Shard::Impl::note_learned(const IpAddress& address, const net::Neighbors::Learned& learned) {
-  if (learned.no_router) interface_.on_no_router(address);
+void Shard::Impl::note_learned(const net::Station& station,
+                               const net::Neighbors::Learned& learned) {
+  if (learned.no_router) interface_.on_no_router(station);
   if (learned.index != kNil) on_neighbor_known(learned.index);
 }
 

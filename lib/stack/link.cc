@@ -24,8 +24,9 @@ void Shard::Impl::advance_link() {
       });
   const uint32_t changes = interface_.changes();
   interface_.advance(
-      now_, [this](const net::OwnAddress& own) { probe_address(own.prefix.address); },
-      [this](const net::OwnAddress& own) { announce(own); }, [this] { solicit_routers(); });
+      now_, [this](const net::OwnAddress& own) { probe_address(own); },
+      [this](const net::OwnAddress& own) { announce(own); },
+      [this](Vlan vlan) { solicit_routers(vlan); });
   if (interface_.changes() != changes) on_interface_changed();
   if (gateways_lost_) retry_gateways();
 }
@@ -35,7 +36,7 @@ void Shard::Impl::advance_link() {
 void Shard::Impl::retry_gateways() {
   if (static_cast<int32_t>(ctx_.tick - gateway_retry_tick_) < 0) return;
   gateway_retry_tick_ = ctx_.tick + kGatewayRetryTicks;
-  for (const IpAddress& gateway : interface_.lost_gateways()) {
+  for (const net::Station& gateway : interface_.lost_gateways()) {
     neighbors_.acquire(gateway, ctx_.tick);
   }
 }
@@ -52,11 +53,11 @@ void Shard::Impl::on_interface_changed() {
 // False when the address to ask from is not ours to use yet. Without any there is nothing to ask.
 bool Shard::Impl::ask_neighbor(uint32_t index) {
   const net::Neighbor& n = neighbors_[index];
-  const IpAddress source = interface_.source_for(n.address);
+  const IpAddress source = interface_.source_for(n.address, n.vlan());
   if (source.is_unspecified()) return true;
   if (!interface_.is_local(source)) return false;
   if (n.address.is_v4()) {
-    send_arp(true, MacAddress{}, n.address, source);
+    send_arp(true, MacAddress{}, n.station(), source);
     return true;
   }
   const bool probes = n.state == net::NeighborState::kProbe;
@@ -64,7 +65,8 @@ bool Shard::Impl::ask_neighbor(uint32_t index) {
   // Nobody shall remember an address with our MAC that may be another's (RFC 4429 section 3.2).
   const net::OwnAddress* own = interface_.own(source);
   if (own == nullptr || own->checked()) asks.mac = config_.interface.mac;
-  send_nd(source, probes ? n.address : wire::solicited_node(n.address), n.mac(), asks);
+  const IpAddress to = probes ? n.address : wire::solicited_node(n.address);
+  send_nd(source, {to, n.vlan()}, n.mac(), asks);
   return true;
 }
 
@@ -75,11 +77,11 @@ void Shard::Impl::on_neighbor_known(uint32_t index) {
   uint32_t control = n.take_pending();
   while (control != kNil) {
     const uint32_t next = control_[control].next;
-    std::copy(n.ethernet.begin(), n.ethernet.end(), control_[control].frame.header.begin());
+    address_control(control, n.ethernet);
     control_.push(control);
     control = next;
   }
-  if (!gateways_lost_ || !interface_.on_gateway(n.address, false)) return;
+  if (!gateways_lost_ || !interface_.on_gateway(n.station(), false)) return;
   counters_.add(Counter::kGatewaysBack);
   gateways_lost_ = !interface_.lost_gateways().empty();
 }
@@ -94,8 +96,8 @@ void Shard::Impl::on_neighbor_failed(uint32_t index) {
     drop(Counter::kDropNeighborFailed);
     control = next;
   }
-  interface_.on_unreachable(n.address);
-  if (!interface_.on_gateway(n.address, true)) return;
+  interface_.on_unreachable(n.station());
+  if (!interface_.on_gateway(n.station(), true)) return;
   counters_.add(Counter::kGatewaysLost);
   gateways_lost_ = true;
   gateway_retry_tick_ = ctx_.tick + kGatewayRetryTicks;
@@ -103,7 +105,7 @@ void Shard::Impl::on_neighbor_failed(uint32_t index) {
 
 // The next hop of `c` does not answer. True when there is another one that may.
 bool Shard::Impl::find_other_way(Connection& c) {
-  const stack::Way* way = find_way(c.key.peer);
+  const stack::Way* way = find_way(c.key.peer, vlan_asked(c.key.local));
   if (way == nullptr || way->neighbor == kNil || way->neighbor == c.neighbor) return false;
   if (neighbors_[way->neighbor].state == net::NeighborState::kFailed) return false;
   --neighbors_[c.neighbor].references;
@@ -129,7 +131,8 @@ void Shard::Impl::on_conflict(const IpAddress& address) {
     return;
   }
   counters_.add(Counter::kArpConflicts);
-  if (answers_for_all() && icmp_.take()) send_arp(true, MacAddress{}, address, address);
+  if (!answers_for_all() || !icmp_.take()) return;
+  send_arp(true, MacAddress{}, {address, interface_.vlan_of(address)}, address);
 }
 
 // Without a word: that would be one from an address that is not ours.
@@ -143,13 +146,14 @@ void Shard::Impl::end_connections_of(const IpAddress& address) {
 }
 
 // RFC 4862 section 5.4.2; RFC 5227 section 2.1.1.
-void Shard::Impl::probe_address(const IpAddress& address) {
+void Shard::Impl::probe_address(const net::OwnAddress& own) {
   if (!answers_for_all()) return;  // what the first hears of it, all hear
+  const IpAddress& address = own.prefix.address;
   if (address.is_v4()) {
-    send_arp(true, MacAddress{}, address, IpAddress::v4(0));
+    send_arp(true, MacAddress{}, {address, own.vlan}, IpAddress::v4(0));
     return;
   }
-  send_nd(IpAddress{}, wire::solicited_node(address), {},
+  send_nd(IpAddress{}, {wire::solicited_node(address), own.vlan}, {},
           {.type = wire::kIcmpV6NeighborSolicitation, .target = address});
 }
 
@@ -157,21 +161,21 @@ void Shard::Impl::announce(const net::OwnAddress& own) {
   const IpAddress& address = own.prefix.address;
   if (!config_.interface.gratuitous_arp || !own.checked() || !answers_for_all()) return;
   if (address.is_v4()) {
-    send_arp(true, MacAddress{}, address, address);
+    send_arp(true, MacAddress{}, {address, own.vlan}, address);
   } else {
     send_advertisement(address, wire::all_nodes(), {}, false);
   }
 }
 
 // RFC 4861 section 6.3.7. Without an address that is checked, from nobody.
-void Shard::Impl::solicit_routers() {
+void Shard::Impl::solicit_routers(Vlan vlan) {
   if (!answers_for_all()) return;
-  const IpAddress source = interface_.source_for(wire::all_routers());
+  const IpAddress source = interface_.source_for(wire::all_routers(), vlan);
   const net::OwnAddress* own = interface_.own(source);
   const bool known = own != nullptr && own->checked() && own->usable();
   wire::NdMessage asks{.type = wire::kIcmpV6RouterSolicitation};
   if (known) asks.mac = config_.interface.mac;
-  send_nd(known ? source : IpAddress{}, wire::all_routers(), {}, asks);
+  send_nd(known ? source : IpAddress{}, {wire::all_routers(), vlan}, {}, asks);
 }
 
 // Which groups of ours there are, to those who forward multicast (RFC 3810 section 5.2). While the
@@ -179,7 +183,12 @@ void Shard::Impl::solicit_routers() {
 void Shard::Impl::report_groups(wire::GroupRecord record, std::span<const uint32_t> groups,
                                 bool version_1) {
   if (!answers_for_all()) return;
-  const IpAddress own = interface_.source_for(wire::all_routers());
+  for (const Vlan vlan : interface_.vlans_v6()) report_groups_on(vlan, record, groups, version_1);
+}
+
+void Shard::Impl::report_groups_on(Vlan vlan, wire::GroupRecord record,
+                                   std::span<const uint32_t> groups, bool version_1) {
+  const IpAddress own = interface_.source_for(wire::all_routers(), vlan);
   const IpAddress source = own.is_link_local() && interface_.is_local(own) ? own : IpAddress{};
   const size_t bytes =
       wire::kGroupReportHeaderBytes +
@@ -197,6 +206,7 @@ void Shard::Impl::report_groups(wire::GroupRecord record, std::span<const uint32
     wire::build_group_report(room, config_.interface.mac, source, record, groups);
   }
   note_control_written(control, wire::kGroupReportHeaderBytes, bytes);
+  control_[control].frame.vlan = vlan;
   counters_.add(Counter::kIcmp6OutMsgs);
   counters_.add(version_1 ? Counter::kIcmp6OutGroupMembResponses : Counter::kIcmp6OutMLDv2Reports);
   control_.push(control);
@@ -207,7 +217,7 @@ void Shard::Impl::report_groups(wire::GroupRecord record, std::span<const uint32
 void Shard::Impl::send_advertisement(const IpAddress& target, const IpAddress& to,
                                      const MacAddress& to_mac, bool solicited) {
   const net::OwnAddress* own = interface_.own(target);
-  send_nd(target, to, to_mac,
+  send_nd(target, {to, interface_.vlan_of(target)}, to_mac,
           {.type = wire::kIcmpV6NeighborAdvertisement,
            .target = target,
            .solicited = solicited,
@@ -216,20 +226,22 @@ void Shard::Impl::send_advertisement(const IpAddress& target, const IpAddress& t
 }
 
 // To `to_mac`, or to a group's own address.
-void Shard::Impl::send_nd(const IpAddress& source, const IpAddress& to, const MacAddress& to_mac,
+void Shard::Impl::send_nd(const IpAddress& source, const net::Station& to, const MacAddress& to_mac,
                           const wire::NdMessage& message) {
   const uint32_t control = control_.allocate();
   if (control == kNil) {
     drop(Counter::kDropControlQueueFull);
     return;
   }
-  const MacAddress& destination = to.is_multicast() ? wire::multicast_mac(to) : to_mac;
+  const bool group = to.address.is_multicast();
+  const MacAddress destination = group ? wire::multicast_mac(to.address) : to_mac;
   TxFrame& frame = control_[control].frame;
   frame = TxFrame{};
+  frame.vlan = to.vlan;
   frame.l2_bytes = wire::kEthernetHeaderBytes;
   frame.header_bytes = static_cast<uint16_t>(wire::build_nd(
       frame.header, wire::make_ethernet(destination, config_.interface.mac, wire::kEthertypeIpv6),
-      source, to, message));
+      source, to.address, message));
   counters_.add(Counter::kIcmp6OutMsgs);
   if (message.type == wire::kIcmpV6NeighborSolicitation) {
     counters_.add(Counter::kIcmp6OutNeighborSolicits);

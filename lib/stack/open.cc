@@ -207,9 +207,10 @@ Error Shard::Impl::no_neighbor() const {
 Result<ConnectionId> Shard::Impl::connect(const Endpoint& peer, App& app, uint64_t cookie,
                                           const TcpOptions& options, const Endpoint& local) {
   if (drain_deadline_) return Error{"the shard is stopping: no new connections"};
-  const stack::Way* way = known_way(peer.address);
+  const Vlan on = vlan_asked(local.address);
+  const stack::Way* way = known_way(peer.address, on);
   // Who is no host is not asked for a link-layer address.
-  if (way == nullptr && is_host(peer.address)) way = find_way(peer.address);
+  if (way == nullptr && is_host(peer.address)) way = find_way(peer.address, on);
   if (way == nullptr || !way->host || peer.port == 0) return no_way(peer);
   const bool any_local = local.address.is_unspecified();
   if (!any_local && !interface_.is_ours(local.address)) {
@@ -427,7 +428,7 @@ void Shard::Impl::on_half_open(uint32_t index, const wire::ParsedFrame& p, uint6
 // its first. `half_index` is its entry, or kNil when it has none. False when there is no room.
 bool Shard::Impl::promote(const tcp::HalfOpen& half, uint32_t half_index, stack::Listener& listener,
                           const wire::ParsedFrame& p, uint64_t hash) {
-  const stack::Way* way = listener.accepting ? way_to(p.key.peer) : nullptr;
+  const stack::Way* way = listener.accepting ? way_to(p.key.peer, p.key.local) : nullptr;
   const uint32_t neighbor = way == nullptr ? kNil : way->neighbor;
   const uint32_t index = neighbor == kNil ? kNil : new_connection();
   if (index == kNil) {

@@ -85,7 +85,12 @@ bool Shard::Impl::answer_plain_syn(const RxFrame& frame, size_t i) {
   if (!prepared && !prepare_syn_answers(syn)) return false;
   if (!listeners_[syn_answers_.listener].accepting) return false;
   const FlowKey key = wire::flow_of(syn.addresses, syn.ports);
-  const stack::Way* way = known_way(key.peer);
+  Vlan on = Vlan::any();
+  if (interface_.tagged()) [[unlikely]] {
+    on = interface_.vlan_of(key.local);
+    if (frame.vlan != on) return false;
+  }
+  const stack::Way* way = known_way(key.peer, on);
   if (way == nullptr || !way->host) return false;
   const net::Neighbor& neighbor = neighbors_[way->neighbor];
   if (!neighbor.usable()) return false;
@@ -104,7 +109,7 @@ bool Shard::Impl::answer_plain_syn(const RxFrame& frame, size_t i) {
   }
   TxFrame& out = control_[control].frame;
   complete_syn_answer(syn_answers_.of[syn.linux_options], syn, key, hashes_[i], out);
-  std::copy(neighbor.ethernet.begin(), neighbor.ethernet.end(), out.header.begin());
+  address_control(control, neighbor.ethernet);
   counters_.add(Counter::kTcpOutSegs);
   control_.push(control);
   return true;

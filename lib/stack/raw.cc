@@ -25,17 +25,18 @@ void build_raw(TxFrame& frame, const RawPath& path, const RawSegment& s) {
   header.mss = s.mss;
   header.ts_value = s.ts_value;
   header.ts_echo = s.ts_echo;
-  wire::build_tcp(frame, path.ethernet, {.ttl = path.ttl}, s.key, header);
+  wire::build_tcp(frame, {path.ethernet, path.vlan}, {.ttl = path.ttl}, s.key, header);
 }
 
 // Each call takes the entry it finds: what no connection refers to is forgotten in time.
-Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer) {
-  const stack::Way* way = way_to(peer);
+Result<std::optional<RawPath>> Shard::Impl::raw_path(const IpAddress& peer,
+                                                     const IpAddress& local) {
+  const stack::Way* way = way_to(peer, local);
   if (way == nullptr) return no_route(peer);
   if (way->neighbor == kNil) return no_neighbor();
   const net::Neighbor& neighbor = neighbors_[way->neighbor];
   if (!neighbor.usable()) return std::optional<RawPath>{};
-  return std::optional<RawPath>{{neighbor.ethernet, config_.interface.ttl}};
+  return std::optional<RawPath>{{neighbor.ethernet.bytes, config_.interface.ttl, neighbor.vlan()}};
 }
 
 bool Shard::Impl::offer_raw(const wire::ParsedFrame& p) {
@@ -63,8 +64,8 @@ size_t Shard::Impl::transmit_raw(std::span<TxFrame> out) {
   return filled;
 }
 
-Result<std::optional<RawPath>> Shard::raw_path(const IpAddress& peer) {
-  return impl_->raw_path(peer);
+Result<std::optional<RawPath>> Shard::raw_path(const IpAddress& peer, const IpAddress& local) {
+  return impl_->raw_path(peer, local);
 }
 void Shard::set_raw_handler(RawHandler* handler) { impl_->raw_ = handler; }
 

@@ -17,15 +17,16 @@ using stack::flow_kind;
 
 void Shard::Impl::on_redirect_v6(const wire::ParsedFrame& p, const wire::NdMessage& said) {
   if (config_.interface.redirects == Redirects::kOff ||
-      !interface_.on_redirect(p.key.peer, said.destination, said.target, now_)) {
+      !interface_.on_redirect({p.key.peer, p.vlan}, said.destination, said.target, now_)) {
     counters_.add(Counter::kIcmpIgnored);
     return;
   }
   counters_.add(Counter::kRedirectsFollowed);
   if (said.mac) {
     const bool router = said.target != said.destination;
-    note_learned(said.target,
-                 neighbors_.learn_source(said.target, *said.mac,
+    const net::Station target(said.target, p.vlan);
+    note_learned(target,
+                 neighbors_.learn_source(target, *said.mac,
                                          router ? std::optional(true) : std::nullopt, ctx_.tick));
   }
   wire::IcmpMessage message;
@@ -36,7 +37,7 @@ void Shard::Impl::on_redirect_v4(const wire::ParsedFrame& p, const wire::IcmpMes
   const IpAddress target = IpAddress::v4(wire::load_be32(message.body.data()));
   const bool for_it = message.quoted.local == p.key.local;
   if (config_.interface.redirects != Redirects::kAll || !for_it || !quotes_in_flight(message) ||
-      !interface_.on_redirect(p.key.peer, message.quoted.peer, target, now_)) {
+      !interface_.on_redirect({p.key.peer, p.vlan}, message.quoted.peer, target, now_)) {
     counters_.add(Counter::kIcmpIgnored);
     return;
   }

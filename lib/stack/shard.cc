@@ -138,6 +138,14 @@ Result<std::unique_ptr<Shard::Impl>> Shard::Impl::create(const ShardConfig& conf
   if (!impl->aces_ || !impl->autotunes_) {
     return Error{"not enough memory; lower connections_max"};
   }
+  if (config.fragments == FragmentHandling::kReassemble) {
+    impl->fragments_ = net::Fragments::create(
+        {config.fragmented_max, config.fragmented_per_source_max,
+         tcp::to_ticks(config.reassembly_timeout), tcp::to_ticks(config.reassembly_timeout_v6)});
+    if (!impl->fragments_) return Error{"not enough memory; lower fragmented_max"};
+    impl->wholes_leaving_.reserve(config.fragmented_max);
+    impl->fragment_id_ = static_cast<uint32_t>(base::Random(config.seed + 3).next());
+  }
   if (config.sharding.count > 1) {
     impl->rss_ = std::make_unique<flow::Rss>(config.sharding);
     impl->port_share_ = std::make_unique<flow::PortShare>(*impl->rss_, config.sharding.index,
@@ -188,6 +196,7 @@ Instant Shard::Impl::next_deadline() const {
   consider(wheel_.next_work());
   consider(half_open_wheel_.next_work());
   consider(neighbors_.next_deadline());
+  if (fragments_) consider(fragments_->next_deadline());
   earliest = std::min(earliest, std::max(interface_.next_deadline(), now_));
   if (gateways_lost_) consider(gateway_retry_tick_);
   if (starved_ || relieving_) consider(relieving_ ? ctx_.tick : relief_tick_);
@@ -222,8 +231,8 @@ ShardUse Shard::Impl::use() const {
     if (own.state != net::AddressState::kDuplicate) continue;
     if (use.addresses_duplicate++ == 0) use.address_duplicate = own.prefix.address;
   }
-  for (const IpAddress& gateway : interface_.lost_gateways()) {
-    if (use.gateways_lost++ == 0) use.gateway_lost = gateway;
+  for (const net::Station& gateway : interface_.lost_gateways()) {
+    if (use.gateways_lost++ == 0) use.gateway_lost = gateway.address;
   }
   return use;
 }
@@ -265,6 +274,8 @@ void Shard::receive(Instant now, std::span<const RxFrame> burst) {
     burst = burst.subspan(n);
   }
 }
+
+bool Shard::take_whole(RxFrame& frame) { return impl_->take_whole(frame); }
 
 void Shard::end_of_input(Instant now, bool emptied) {
   impl_->shedding_.end_of_input(now, impl_->counters_.get(Counter::kFramesIn), emptied);

@@ -86,6 +86,24 @@ std::string IpAddress::to_string() const {
   return inet_ntop(AF_INET6, v6.data(), text, sizeof text);
 }
 
+Result<Vlan> Vlan::parse(std::string_view text) {
+  const size_t dot = std::min(text.find('.'), text.size());
+  const std::optional<uint32_t> outer = parse_number(text.substr(0, dot), kIdMax);
+  const bool two = dot != text.size();
+  const std::optional<uint32_t> inner = two ? parse_number(text.substr(dot + 1), kIdMax) : 0;
+  if (!outer || !inner || *outer == 0 || (two && *inner == 0)) {
+    return Error{
+        fmt::format("'{}' is no VLAN; write an id from 1 to {}, or two as 100.200, the outer first",
+                    text, kIdMax)};
+  }
+  return Vlan(static_cast<uint16_t>(*outer), static_cast<uint16_t>(*inner));
+}
+
+std::string Vlan::to_string() const {
+  if (!tagged()) return "";
+  return inner() == 0 ? fmt::format("{}", outer()) : fmt::format("{}.{}", outer(), inner());
+}
+
 namespace {
 
 uint32_t v4_mask(uint8_t length) { return length == 0 ? 0 : ~uint32_t{0} << (32 - length); }
@@ -205,6 +223,20 @@ Result<AddressRange> AddressRange::parse(std::string_view text) {
 std::string AddressRange::to_string() const {
   return first == last ? first.to_string()
                        : fmt::format("{}-{}", first.to_string(), last.to_string());
+}
+
+Result<InterfaceAddress> InterfaceAddress::parse(std::string_view text) {
+  const size_t at = std::min(text.find('@'), text.size());
+  const Result<Prefix> prefix = Prefix::parse(text.substr(0, at));
+  if (!prefix) return prefix.error();
+  if (at == text.size()) return InterfaceAddress(*prefix);
+  const Result<Vlan> vlan = Vlan::parse(text.substr(at + 1));
+  if (!vlan) return vlan.error();
+  return InterfaceAddress(*prefix, *vlan);
+}
+
+std::string InterfaceAddress::to_string() const {
+  return Prefix::to_string() + (vlan.tagged() ? "@" + vlan.to_string() : "");
 }
 
 Result<Endpoint> Endpoint::parse(std::string_view text) {

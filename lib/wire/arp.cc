@@ -46,7 +46,7 @@ std::optional<ArpPacket> parse_arp(std::span<const std::byte> packet) {
 }
 
 size_t build_arp(std::span<std::byte> out, const EthernetHeader& ethernet, const ArpPacket& arp) {
-  std::memcpy(out.data(), ethernet.data(), ethernet.size());
+  write_ethernet(out.data(), ethernet);
   std::byte* packet = out.data() + kEthernetHeaderBytes;
   store64(packet, kEthernetIpv4);
   store_be16(packet + 6, arp.request ? kRequest : kReply);

@@ -12,11 +12,11 @@
 namespace millrace::wire {
 
 EthernetHeader make_ethernet(const MacAddress& destination, const MacAddress& source,
-                             uint16_t ethertype) {
-  EthernetHeader header;
-  std::memcpy(header.data(), destination.bytes.data(), destination.bytes.size());
-  std::memcpy(header.data() + 6, source.bytes.data(), source.bytes.size());
-  store_be16(header.data() + 12, ethertype);
+                             uint16_t ethertype, Vlan vlan) {
+  EthernetHeader header{.vlan = vlan};
+  std::memcpy(header.bytes.data(), destination.bytes.data(), destination.bytes.size());
+  std::memcpy(header.bytes.data() + 6, source.bytes.data(), source.bytes.size());
+  store_be16(header.bytes.data() + 12, ethertype);
   return header;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "millrace/address.h"
@@ -15,10 +16,20 @@
 
 namespace millrace::wire {
 
-// Destination MAC, source MAC, ethertype, as they lie on the wire.
-using EthernetHeader = std::array<std::byte, kEthernetHeaderBytes>;
+// Destination MAC, source MAC, ethertype, as they lie on the wire; and the tags that come between
+// them.
+struct EthernetHeader {
+  std::array<std::byte, kEthernetHeaderBytes> bytes{};
+  Vlan vlan;
+
+  friend bool operator==(const EthernetHeader&, const EthernetHeader&) = default;
+};
 EthernetHeader make_ethernet(const MacAddress& destination, const MacAddress& source,
-                             uint16_t ethertype);
+                             uint16_t ethertype, Vlan vlan = {});
+// Requires: room for 14 bytes at `to`. The tags are the caller's to mind (TxFrame::vlan).
+inline void write_ethernet(std::byte* to, const EthernetHeader& header) {
+  std::memcpy(to, header.bytes.data(), header.bytes.size());
+}
 inline constexpr uint16_t kEthertypeIpv4 = 0x0800;
 inline constexpr uint16_t kEthertypeArp = 0x0806;
 inline constexpr uint16_t kEthertypeIpv6 = 0x86dd;

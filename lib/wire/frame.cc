@@ -13,6 +13,7 @@
 #include "wire/ipv6.h"
 #include "wire/plain.h"
 #include "wire/tcp_options.h"
+#include "wire/vlan.h"
 
 namespace millrace::wire {
 namespace {
@@ -20,6 +21,8 @@ namespace {
 constexpr uint16_t kIpv4InMemory = 0x0008;  // ethertypes as load16() sees them
 constexpr uint16_t kIpv6InMemory = 0xdd86;
 constexpr uint16_t kArpInMemory = 0x0608;
+constexpr uint16_t kVlanInMemory = swap_bytes(kEthertypeVlan);
+constexpr uint16_t kServiceVlanInMemory = swap_bytes(kEthertypeServiceVlan);
 constexpr uint16_t kFragmentInMemory = 0xff3f;  // more-fragments and offset; not DF
 constexpr uint8_t kVersion4NoOptions = 0x45;
 constexpr uint16_t kSumGood = 0xffff;
@@ -100,10 +103,28 @@ inline FrameKind parse_tcp(const RxFrame& frame, const std::byte* tcp, size_t l4
   return out.kind = FrameKind::kTcp;
 }
 
+size_t bytes_behind(const std::byte* at, const RxFrame& frame) {
+  return static_cast<size_t>(frame.data + frame.length - at);
+}
+
+// Requires: a sound header at out.ip.
+[[gnu::noinline]] FrameKind parse_fragment_v4(ParsedFrame& out, size_t header_bytes,
+                                              uint16_t total_bytes) {
+  const uint32_t source = load32(out.ip + 12);
+  const uint32_t destination = load32(out.ip + 16);
+  out.protocol = load8(out.ip + 9);
+  if (source_invalid(source, out.protocol)) return drop(out, Counter::kDropIpSourceInvalid);
+  if (source == destination) return drop(out, Counter::kDropLand);
+  out.ip_bytes = total_bytes;
+  out.ip_header_bytes = static_cast<uint16_t>(header_bytes);
+  out.key = {IpAddress::v4(swap_bytes(destination)), IpAddress::v4(swap_bytes(source)), 0, 0};
+  return out.kind = FrameKind::kFragment;
+}
+
 // Requires: out.l2, out.ip and out.l2_group are set.
 inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
   const std::byte* ip = out.ip;
-  const size_t room = frame.length - kEthernetHeaderBytes;
+  const size_t room = bytes_behind(ip, frame);
   if (room < kIpv4HeaderBytes) [[unlikely]] {
     const bool other_version = room > 0 && load8(ip) >> 4 != 4;
     return drop(out, other_version ? Counter::kDropIpVersion : Counter::kDropIpHeader);
@@ -130,9 +151,8 @@ inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
   if (checksum_bad(frame.ip_checksum, sum)) [[unlikely]] {
     return drop(out, Counter::kDropIpChecksum);
   }
-  if ((load16(ip + 6) & kFragmentInMemory) != 0) [[unlikely]] {
-    return drop(out, Counter::kDropIpFragment);
-  }
+  if ((load16(ip + 6) & kFragmentInMemory) != 0) [[unlikely]]
+    return parse_fragment_v4(out, header_bytes, total_bytes);
   const uint8_t protocol = load8(ip + 9);
   const uint32_t source = load32(ip + 12);
   const uint32_t destination = load32(ip + 16);
@@ -163,7 +183,7 @@ inline FrameKind parse_ipv4(const RxFrame& frame, ParsedFrame& out) {
 // host of IPv4.
 FrameKind parse_ipv6(const RxFrame& frame, ParsedFrame& out) {
   const std::byte* ip = out.ip;
-  const size_t room = frame.length - kEthernetHeaderBytes;
+  const size_t room = bytes_behind(ip, frame);
   if (room > 0 && load8(ip) >> 4 != 6) return drop(out, Counter::kDropIpVersion);
   if (room < kIpv6HeaderBytes) return drop(out, Counter::kDropIpHeader);
   const size_t total_bytes = kIpv6HeaderBytes + load_be16(ip + 4);
@@ -171,7 +191,8 @@ FrameKind parse_ipv6(const RxFrame& frame, ParsedFrame& out) {
   out.key.peer = load_address(ip + 8);
   out.key.local = load_address(ip + 24);
   const Ipv6Payload payload = walk_extensions(ip, total_bytes);
-  if (payload.dropped) return drop(out, payload.reason);
+  const bool fragment = payload.dropped && payload.reason == Counter::kDropIpFragment;
+  if (payload.dropped && !fragment) return drop(out, payload.reason);
   const IpAddress& source = out.key.peer;
   const bool anonymous = source.is_unspecified() && payload.protocol != kProtocolIcmpV6;
   if (source.is_multicast() || source.is_loopback() || source.is_v4() || anonymous) {
@@ -185,6 +206,7 @@ FrameKind parse_ipv6(const RxFrame& frame, ParsedFrame& out) {
   out.protocol = payload.protocol;
   out.ip_bytes = static_cast<uint16_t>(total_bytes);
   out.ip_header_bytes = payload.header_bytes;
+  if (fragment) return out.kind = FrameKind::kFragment;
   if (payload.protocol == kProtocolTcp) {
     const size_t l4_bytes = total_bytes - payload.header_bytes;
     const auto pseudo = [&] {
@@ -242,6 +264,20 @@ bool plain_checksums_right(const RxFrame& frame) {
 MacAddress ParsedFrame::source_mac() const { return load_mac(l2 + 6); }
 MacAddress ParsedFrame::destination_mac() const { return load_mac(l2); }
 
+namespace {
+
+// Moves out.ip behind the tags, and returns the ethertype that lies there; 0 where they are not
+// sound.
+[[gnu::noinline]] uint16_t pass_tags(const RxFrame& frame, ParsedFrame& out) {
+  const Tags tags = read_tags(out.l2, frame.length, out.vlan);
+  if (!tags.sound) return 0;
+  out.vlan = tags.vlan;
+  out.ip += tags.bytes;
+  return load16(out.ip - 2);
+}
+
+}  // namespace
+
 FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out) {
   const std::byte* l2 = frame.data;
   if (frame.length < kEthernetHeaderBytes) [[unlikely]]
@@ -254,14 +290,18 @@ FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out) {
   out.l2 = l2;
   out.ip = l2 + kEthernetHeaderBytes;
   out.l2_group = (load8(l2) & 1) != 0;
-  const auto ethertype = static_cast<uint16_t>(source_and_type >> 48);
+  out.vlan = frame.vlan;
+  auto ethertype = static_cast<uint16_t>(source_and_type >> 48);
+  if (ethertype == kVlanInMemory || ethertype == kServiceVlanInMemory) [[unlikely]] {
+    ethertype = pass_tags(frame, out);
+    if (ethertype == 0) return drop(out, Counter::kDropVlanMalformed);
+  }
   if (ethertype == kIpv4InMemory) [[likely]]
     return parse_ipv4(frame, out);
   if (ethertype == kIpv6InMemory) return parse_ipv6(frame, out);
   if (ethertype != kArpInMemory) return drop(out, Counter::kDropEthertype);
   out.protocol = 0;
-  out.ip_bytes =
-      static_cast<uint16_t>(std::min<size_t>(frame.length - kEthernetHeaderBytes, UINT16_MAX));
+  out.ip_bytes = static_cast<uint16_t>(std::min<size_t>(bytes_behind(out.ip, frame), UINT16_MAX));
   out.ip_header_bytes = 0;
   return out.kind = FrameKind::kArp;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A received frame, parsed once: Ethernet, then ARP, or IPv4 or IPv6
-// and TCP or ICMP. In: bytes that
-// anybody may have sent. Out: values, or the one reason why the frame is dropped. Nothing here
-// knows which addresses are ours; that is the stack's question.
+// A received frame, parsed once: Ethernet and its tags, then ARP, or IPv4 or IPv6 and TCP or ICMP.
+// In: bytes that anybody may have sent. Out: values, or the one reason why the frame is dropped.
+// Nothing here knows which addresses, or VLANs, are ours; that is the stack's question.
 // RFC 791, RFC 1122 section 3.2.1, RFC 8200, RFC 9293 section 3.1.
 #pragma once
 
@@ -32,12 +31,13 @@ inline constexpr uint8_t kProtocolUdp = 17;
 inline constexpr uint8_t kProtocolIcmpV6 = 58;
 
 enum class FrameKind : uint8_t {
-  kDropped,  // for the reason in `drop`
-  kTcp,      // key and segment are set
-  kArp,      // see parse_arp()
-  kIcmp,     // key's addresses are set; checksum not yet looked at; see parse_icmp()
-  kIcmpV6,   // the same; see parse_icmp_v6()
-  kOtherIp,  // key's addresses are set; some protocol that we do not speak
+  kDropped,   // for the reason in `drop`
+  kTcp,       // key and segment are set
+  kArp,       // see parse_arp()
+  kIcmp,      // key's addresses are set; checksum not yet looked at; see parse_icmp()
+  kIcmpV6,    // the same; see parse_icmp_v6()
+  kOtherIp,   // key's addresses are set; some protocol that we do not speak
+  kFragment,  // the same; see wire/fragment.h
   // Not parsed, as is_plain() or is_plain_syn() holds (plain.h, plain_syn.h); parse_frame() never
   // says it.
   kPlain,
@@ -51,6 +51,7 @@ struct ParsedFrame {
   uint8_t protocol;          // IP protocol number
   uint16_t ip_bytes;         // header and payload, as the IP header says
   uint16_t ip_header_bytes;  // extension headers included
+  Vlan vlan;                 // by tags in the bytes, or taken off before
   const std::byte* l2;       // the Ethernet header
   const std::byte* ip;       // the IP header, or the ARP packet
   FlowKey key;
@@ -61,20 +62,20 @@ struct ParsedFrame {
 };
 
 // Checks, in this order, each with its own Counter: at least 14 bytes (kDropRunt); source MAC not a
-// group address nor zero (kDropSourceMacInvalid); ethertype IPv4, IPv6 or ARP (kDropEthertype);
+// group address nor zero (kDropSourceMacInvalid); tags (kDropVlanMalformed, see wire/vlan.h);
+// ethertype IPv4, IPv6 or ARP (kDropEthertype);
 // IPv4 version (kDropIpVersion), header length 20..60 within the frame (kDropIpHeader), total
 // length within the frame and not less than the header (kDropIpTruncated; trailing padding is
-// ignored), checksum (kDropIpChecksum, by the device's verdict where it has one), not a fragment
-// (kDropIpFragment), source not multicast, broadcast, loopback or (but for ICMP) unspecified
-// (kDropIpSourceInvalid), source not equal to destination (kDropLand: land, for any port). TCP: 20
-// bytes there (kDropTcpTruncated), data offset 5.. within the packet (kDropTcpOffset), checksum
-// (kDropTcpChecksum), ports not 0 (kDropTcpPortZero), control bits: SYN+FIN, SYN+RST, FIN+RST and
-// none of SYN, ACK, RST (null, Xmas and bare FIN scans included) are kDropTcpFlags. Options with a
-// length below 2 or past the header's end are kDropTcpOptions (RFC 9293 MUST-7: survive them);
-// unknown ones are skipped (MUST-6). IPv6: version, 40 bytes
-// and the payload length within the frame, an IPv4-mapped or unspecified destination
-// (kDropIpNotForUs), source as above and not IPv4-mapped, extension headers (walk_extensions()).
-// Requires: frame.data points to frame.length bytes. Returns out.kind.
+// ignored), checksum (kDropIpChecksum, by the device's verdict where it has one), source not
+// multicast, broadcast, loopback or (but for ICMP) unspecified (kDropIpSourceInvalid), source not
+// equal to destination (kDropLand: land, for any port). TCP: 20 bytes there (kDropTcpTruncated),
+// data offset 5.. within the packet (kDropTcpOffset), checksum (kDropTcpChecksum), ports not 0
+// (kDropTcpPortZero), control bits: SYN+FIN, SYN+RST, FIN+RST and none of SYN, ACK, RST (null, Xmas
+// and bare FIN scans included) are kDropTcpFlags. Options with a length below 2 or past the
+// header's end are kDropTcpOptions (RFC 9293 MUST-7: survive them); unknown ones are skipped
+// (MUST-6). IPv6: version, 40 bytes and the payload length within the frame, an IPv4-mapped or
+// unspecified destination (kDropIpNotForUs), source as above and not IPv4-mapped, extension headers
+// (walk_extensions()). Requires: frame.data points to frame.length bytes. Returns out.kind.
 FrameKind parse_frame(const RxFrame& frame, ParsedFrame& out);
 
 // --- ARP (RFC 826) ----------------------------------------------------------------------------

@@ -83,7 +83,7 @@ size_t build_icmp(std::span<std::byte> out, const EthernetHeader& ethernet, cons
                   const IpAddress& source, const IpAddress& destination, uint8_t type, uint8_t code,
                   std::span<const std::byte> body) {
   const size_t icmp_bytes = 4 + body.size();
-  std::memcpy(out.data(), ethernet.data(), ethernet.size());
+  write_ethernet(out.data(), ethernet);
   std::byte* packet = out.data() + kEthernetHeaderBytes;
   write_ipv4_header(packet, ip, memory_order(source), memory_order(destination), kProtocolIcmp,
                     static_cast<uint16_t>(kIpv4HeaderBytes + icmp_bytes));

@@ -49,7 +49,12 @@ Ipv6Payload walk_extensions(const std::byte* ip, size_t ip_bytes) {
     size_t bytes = kUnit;
     if (next == kFragment) {
       constexpr uint16_t kOffsetAndMore = 0xfff9;
-      if ((load_be16(header + 2) & kOffsetAndMore) != 0) return dropped(Counter::kDropIpFragment);
+      if ((load_be16(header + 2) & kOffsetAndMore) != 0) {
+        return {.protocol = load8(header),
+                .header_bytes = static_cast<uint16_t>(at + kUnit),
+                .dropped = true,
+                .reason = Counter::kDropIpFragment};
+      }
     } else {
       bytes += load8(header + 1) * kUnit;
       if (bytes > ip_bytes - at) return dropped(Counter::kDropIpExtension);

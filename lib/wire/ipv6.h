@@ -70,8 +70,9 @@ struct Ipv6Payload {
 // Walks hop-by-hop options (first only), destination options, a routing header that has nothing
 // left to visit, and a fragment header that is all there is of its packet (RFC 6946). At most
 // kExtensionsMax of them; what a header or option that we do not know wants dropped is dropped
-// (kDropIpExtension), as is a packet with a part only (kDropIpFragment). Stops at any other
-// protocol. Requires: `ip_bytes` bytes at `ip`, of which 40 are a sound IPv6 header.
+// (kDropIpExtension). At a fragment header of a packet with a part only it stops as well
+// (kDropIpFragment), and `protocol` is what that header names, `header_bytes` counts it. Stops at
+// any other protocol. Requires: `ip_bytes` bytes at `ip`, of which 40 are a sound IPv6 header.
 inline constexpr int kExtensionsMax = 8;
 Ipv6Payload walk_extensions(const std::byte* ip, size_t ip_bytes);
 

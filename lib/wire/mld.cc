@@ -52,7 +52,7 @@ bool alerts_routers(const std::byte* ip) {
 std::byte* write_headers(std::span<std::byte> out, const MacAddress& own, const IpAddress& source,
                          const IpAddress& destination, size_t message_bytes) {
   const EthernetHeader ethernet = make_ethernet(multicast_mac(destination), own, kEthertypeIpv6);
-  std::memcpy(out.data(), ethernet.data(), ethernet.size());
+  write_ethernet(out.data(), ethernet);
   std::byte* ip = out.data() + kEthernetHeaderBytes;
   write_ipv6_header(ip, {.ttl = kMldHopLimit}, source, destination, kHopByHop,
                     static_cast<uint16_t>(kHopByHopBytes + message_bytes));

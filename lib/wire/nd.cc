@@ -151,18 +151,24 @@ MacAddress multicast_mac(const IpAddress& group) {
   return {{0x33, 0x33, g[12], g[13], g[14], g[15]}};
 }
 
-IpAddress with_interface_id(const IpAddress& prefix, const MacAddress& mac) {
+IpAddress with_interface_id(const IpAddress& prefix, const MacAddress& mac, Vlan vlan) {
   constexpr uint8_t kUniversalBit = 2;  // stands the other way round than in a MAC
   std::array<uint8_t, 16> a = prefix.bytes();
   const std::array<uint8_t, 6>& m = mac.bytes;
   const std::array<uint8_t, 8> id = {
       static_cast<uint8_t>(m[0] ^ kUniversalBit), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
   std::copy(id.begin(), id.end(), a.begin() + 8);
+  const auto mix = [&](size_t at, uint16_t number) {
+    a[at] = static_cast<uint8_t>(a[at] ^ number >> 8);
+    a[at + 1] = static_cast<uint8_t>(a[at + 1] ^ number);
+  };
+  mix(11, vlan.outer());
+  mix(14, vlan.inner());
   return IpAddress::v6(a);
 }
 
-IpAddress link_local_address(const MacAddress& mac) {
-  return with_interface_id(IpAddress::v6({0xfe, 0x80}), mac);
+IpAddress link_local_address(const MacAddress& mac, Vlan vlan) {
+  return with_interface_id(IpAddress::v6({0xfe, 0x80}), mac, vlan);
 }
 
 std::optional<NdMessage> parse_nd(const ParsedFrame& parsed, const IcmpMessage& icmp,
@@ -213,7 +219,7 @@ size_t build_icmp_v6(std::span<std::byte> out, const EthernetHeader& ethernet, c
                      const IpAddress& source, const IpAddress& destination, uint8_t type,
                      uint8_t code, std::span<const std::byte> body) {
   const auto icmp_bytes = static_cast<uint16_t>(kIcmpHeaderBytes + body.size());
-  std::memcpy(out.data(), ethernet.data(), ethernet.size());
+  write_ethernet(out.data(), ethernet);
   std::byte* packet = out.data() + kEthernetHeaderBytes;
   write_ipv6_header(packet, ip, source, destination, kProtocolIcmpV6, icmp_bytes);
   std::byte* icmp = packet + kIpv6HeaderBytes;

@@ -42,10 +42,11 @@ IpAddress solicited_node(const IpAddress& address);
 // Where Ethernet carries a multicast packet (RFC 2464 section 7). Requires: group is IPv6.
 MacAddress multicast_mac(const IpAddress& group);
 // The first 64 bits of `prefix` with the interface identifier that the MAC gives (RFC 4291 appendix
-// A, modified EUI-64). Requires: prefix is IPv6.
-IpAddress with_interface_id(const IpAddress& prefix, const MacAddress& mac);
+// A, modified EUI-64), on each VLAN another one (RFC 7136: its bits mean nothing to others).
+// Requires: prefix is IPv6.
+IpAddress with_interface_id(const IpAddress& prefix, const MacAddress& mac, Vlan vlan = {});
 // fe80::/64 with it.
-IpAddress link_local_address(const MacAddress& mac);
+IpAddress link_local_address(const MacAddress& mac, Vlan vlan = {});
 
 // --- Messages -----------------------------------------------------------------------------------
 

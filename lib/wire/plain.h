@@ -125,6 +125,7 @@ inline FlowKey flow_of(uint64_t addresses, uint32_t ports) {
 inline void parse_plain(const RxFrame& frame, const Plain& plain, ParsedFrame& out) {
   out.kind = FrameKind::kTcp;
   out.l2_group = false;
+  out.vlan = frame.vlan;
   out.protocol = kProtocolTcp;
   out.l2 = frame.data;
   out.ip = frame.data + kEthernetHeaderBytes;
@@ -163,7 +164,7 @@ void build_plain_v6(TxFrame& out, const EthernetHeader& ethernet, IpFields ip, c
 // Requires: as there; `ethernet` names the family, too.
 inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip,
                         const FlowKey& key, const PlainHeader& h) {
-  if (load16(ethernet.data() + 12) == swap_bytes(kEthertypeIpv6)) [[unlikely]] {
+  if (load16(ethernet.bytes.data() + 12) == swap_bytes(kEthertypeIpv6)) [[unlikely]] {
     build_plain_v6(out, ethernet, ip, key, h);
   } else {
     build_plain_of<true>(out, ethernet, ip, key, h);

@@ -40,7 +40,7 @@ inline void write_tcp_headers(TxFrame& out, const EthernetHeader& ethernet, cons
   std::byte* l3 = l2 + kEthernetHeaderBytes;
   std::byte* tcp = l2 + kTcpAt<kV4>;
   const auto l4_bytes = static_cast<uint16_t>(tcp_bytes + out.payload_bytes);
-  std::memcpy(l2, ethernet.data(), ethernet.size());
+  write_ethernet(l2, ethernet);
   uint64_t pseudo;
   if constexpr (kV4) {
     const uint32_t source = memory_order(key.local);
@@ -67,6 +67,7 @@ inline void write_tcp_headers(TxFrame& out, const EthernetHeader& ethernet, cons
   out.l4_bytes = static_cast<uint8_t>(tcp_bytes);
   out.l4_checksum_needed = true;
   out.segment_bytes = 0;
+  out.vlan = ethernet.vlan;
 }
 
 }  // namespace millrace::wire

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
+#include "wire/vlan.h"
 
 namespace millrace {
 
@@ -13,7 +14,9 @@ size_t write_frame(const TxFrame& frame, std::span<std::byte> out) {
   MR_ASSERT(frame.segment_bytes == 0);
   std::byte* to = out.data();
   // All of it where there is room: a length that is known needs no loop.
-  if (out.size() >= TxFrame::kMaxHeaderBytes) [[likely]] {
+  if (frame.vlan.tagged()) [[unlikely]] {
+    to += wire::write_tagged_header(to, frame) - frame.header_bytes;
+  } else if (out.size() >= TxFrame::kMaxHeaderBytes) [[likely]] {
     std::memcpy(to, frame.header.data(), TxFrame::kMaxHeaderBytes);
   } else {
     std::memcpy(to, frame.header.data(), frame.header_bytes);
@@ -28,11 +31,11 @@ size_t write_frame(const TxFrame& frame, std::span<std::byte> out) {
     return frame.total_bytes();
   }
   // The pseudo-header's sum already lies in the checksum field, so it is part of the header's.
-  const size_t l4_at = size_t{frame.l2_bytes} + frame.l3_bytes;
+  std::byte* const tcp = to - frame.l4_bytes;
   wire::RunningSum sum;
-  sum.add_sum(wire::sum_tcp_header(out.data() + l4_at, frame.l4_bytes));
+  sum.add_sum(wire::sum_tcp_header(tcp, frame.l4_bytes));
   for (const std::span<const std::byte> piece : payload) to = sum.add_copying(to, piece);
-  wire::store16(out.data() + l4_at + wire::kTcpChecksumAt, sum.checksum());
+  wire::store16(tcp + wire::kTcpChecksumAt, sum.checksum());
   return frame.total_bytes();
 }
 

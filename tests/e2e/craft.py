@@ -27,10 +27,11 @@ def arp_request(kind=1, sender=KERNEL, sender_mac=CLIENT_MAC, operation=1):
 
 
 def ipv4(payload, protocol=TCP, source=KERNEL, destination=MILLRACE, version_and_length=0x45,
-         total=None, fragment=0, spoil=0):
+         total=None, fragment=0, spoil=0, number=1):
     """A packet; `spoil` is added to the right header checksum."""
     header = struct.pack(">BBHHHBBH4s4s", version_and_length, 0,
-                         20 + len(payload) if total is None else total, 1, fragment, 64, protocol,
+                         20 + len(payload) if total is None else total, number, fragment, 64,
+                         protocol,
                          0, socket.inet_aton(source), socket.inet_aton(destination))
     checksum = (internet_checksum(header) + spoil) % 65536
     return header[:10] + struct.pack(">H", checksum) + header[12:] + payload

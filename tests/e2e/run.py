@@ -34,13 +34,14 @@ import cases_reaper
 import cases_redirect
 import cases_shards
 import cases_sources
+import cases_vlan
 import cases_wires
 import lab as laboratory
 from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
-           cases_interop, cases_ipv6, cases_load, cases_wires, cases_shards, cases_sources,
-           cases_redirect, cases_cli)
+           cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_shards,
+           cases_sources, cases_redirect, cases_cli)
 
 
 class Interrupted(BaseException):

@@ -22,6 +22,7 @@
 #include "wire/build.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
+#include "wire/fragment.h"
 
 namespace {
 
@@ -106,7 +107,7 @@ void check_tcp_again(const ParsedFrame& p) {
   sent.payload_spans = 2;
   sent.payload_bytes = s.payload_bytes;
   const uint16_t ethertype = p.key.peer.is_v4() ? kEthertypeIpv4 : kEthertypeIpv6;
-  build_tcp(sent, make_ethernet(p.destination_mac(), p.source_mac(), ethertype), {},
+  build_tcp(sent, make_ethernet(p.destination_mac(), p.source_mac(), ethertype, p.vlan), {},
             {p.key.peer, p.key.local, p.key.peer_port, p.key.local_port}, as_sent(s));
   std::vector<std::byte> bytes(sent.total_bytes());
   require(write_frame(sent, bytes) == bytes.size());
@@ -115,7 +116,7 @@ void check_tcp_again(const ParsedFrame& p) {
   require(parse_frame({.data = bytes.data(), .length = static_cast<uint32_t>(bytes.size())},
                       again) == FrameKind::kTcp);
   const Segment& t = again.segment;
-  require(again.key == p.key && again.l2_group == p.l2_group);
+  require(again.key == p.key && again.l2_group == p.l2_group && again.vlan == p.vlan);
   require(t.seq == s.seq && t.ack == s.ack && t.window == s.window && t.flags == s.flags);
   require(t.mss == s.mss && t.window_shift == s.window_shift);
   require(t.sack_permitted == s.sack_permitted && t.has_timestamps == s.has_timestamps);
@@ -273,6 +274,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       require(p.protocol != (p.key.peer.is_v4() ? kProtocolIcmp : kProtocolIcmpV6));
       require(within(frame, {p.ip, p.ip_bytes}) && p.ip_header_bytes <= p.ip_bytes);
       break;
+    case FrameKind::kFragment: {
+      const Fragment f = read_fragment(p);
+      require(within(frame, f.payload) && within(frame, f.headers));
+      require(f.offset % kFragmentUnit == 0 && (f.more || f.offset != 0));
+      require(p.key.peer.is_v4() || f.named_at < f.headers.size());
+      break;
+    }
     case FrameKind::kDropped:
       break;
     case FrameKind::kPlain:

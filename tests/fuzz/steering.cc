@@ -54,6 +54,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       break;
     }
+    case wire::FrameKind::kFragment:
+      require(recipient == 0);
+      break;
     default:
       break;
   }

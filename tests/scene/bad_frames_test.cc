@@ -67,14 +67,15 @@ const Damage kDamages[] = {
        put16(f, kIp + 2, 19);
        fix_ip_checksum(f);
      }},
-    {"DropIpFragment", "a first fragment",
+    {"DropIpFragment", "a first fragment that hides the flags in the second",
      [](Bytes& f) {
+       put16(f, kIp + 2, 20 + 16);
        put16(f, kIp + 6, 0x2000);
        fix_ip_checksum(f);
      }},
-    {"DropIpFragment", "a later fragment",
+    {"DropIpFragment", "a last fragment that ends beyond the longest packet",
      [](Bytes& f) {
-       put16(f, kIp + 6, 0x0001);
+       put16(f, kIp + 6, 0x1fff);
        fix_ip_checksum(f);
      }},
     {"DropIpNotForUs", "to somebody else's address",

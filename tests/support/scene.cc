@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "support/scene.h"
+#include "support/tags.h"
 
 #include <gtest/gtest.h>
 
@@ -226,7 +227,10 @@ void Scene::pull() {
   while (!failed_ && host_ != nullptr) {
     auto sent = host_->collect_timed();
     if (sent.empty()) break;
-    for (auto& one : sent) take({one.time, std::move(one.bytes), {}, {}});
+    for (auto& one : sent) {
+      std::string vlan = untag(one.bytes);
+      take({one.time, std::move(one.bytes), {}, {}, std::move(vlan)});
+    }
   }
   adopt_accepted();
 }
@@ -235,7 +239,7 @@ void Scene::pull() {
 // unless the test does that.
 void Scene::take_icmp6(Sent sent) {
   const NaiveIcmp6& icmp = *sent.icmp6;
-  note(sent.time, "out", icmp6_text(icmp));
+  note(sent.time, "out", on_vlan(sent.vlan) + icmp6_text(icmp));
   if (icmp.source_mac != kLocalMac) {
     return fail(Where::current(), "The source MAC is not the host's.");
   }
@@ -280,7 +284,7 @@ void Scene::take(Sent sent) {
       }
     }
   }
-  note(sent.time, "out", format(frame, true));
+  note(sent.time, "out", on_vlan(sent.vlan) + format(frame, true));
   if (!frame.problem.empty()) {
     return fail(Where::current(),
                 "The host sent a frame that is wrong: " + frame.problem + "\n" + hex(sent.bytes));
@@ -290,9 +294,9 @@ void Scene::take(Sent sent) {
                                         : frame.icmp->source_mac;
   if (source != kLocalMac) return fail(Where::current(), "The source MAC is not the host's.");
   if (frame.arp && !setup_.manual_arp) {
-    if (frame.arp->operation == 1 && frame.arp->target_ip == kPeerIp) {
-      const NaiveArp reply{kLocalMac, kPeerMac, 2, kPeerMac, kLocalMac, kPeerIp, kLocalIp};
-      const Bytes bytes = build(reply);
+    if (frame.arp->operation == 1 && frame.arp->target_ip == peer_ip_) {
+      const NaiveArp reply{kLocalMac, kPeerMac, 2, kPeerMac, kLocalMac, peer_ip_, local_ip_};
+      const Bytes bytes = tagged(build(reply), sent.vlan);
       note(sent.time, "in ", format(bytes, false));
       host_->inject(bytes);
     }
@@ -347,6 +351,13 @@ Scene& Scene::reincarnate(int64_t isn_offset) {
   current().peer_isn += static_cast<uint32_t>(isn_offset);
   current().local_isn.reset();
   note(host_->now(), "---", "a new incarnation of these ports");
+  return *this;
+}
+
+Scene& Scene::on(std::string_view vlan, uint32_t local_ip, uint32_t peer_ip) {
+  vlan_ = vlan;
+  local_ip_ = local_ip;
+  peer_ip_ = peer_ip;
   return *this;
 }
 

@@ -161,6 +161,9 @@ class Scene {
   // --- Other flows, other incarnations.
   // Lines and verbs are about the flow between these ports from here on.
   Scene& flow(uint16_t peer_port, uint16_t local_port = 80);
+  // Lines are about frames on that VLAN from here on ("" is untagged), between these addresses.
+  // What the host sends elsewhere is told from what is expected.
+  Scene& on(std::string_view vlan, uint32_t local_ip = kLocalIp, uint32_t peer_ip = kPeerIp);
   // The same ports again: the peer's new initial sequence number lies `isn_offset` beyond the old
   // one, ours is learned anew.
   Scene& reincarnate(int64_t isn_offset);
@@ -191,6 +194,7 @@ class Scene {
     Bytes bytes;
     NaiveFrame frame;
     std::optional<NaiveIcmp6> icmp6;
+    std::string vlan;
   };
 
   void start(Instant epoch);
@@ -235,6 +239,9 @@ class Scene {
   Instant zero_;        // what the test calls 0 ms
   int64_t now_ms_ = 0;  // what the test's clock shows
   std::deque<Sent> queue_;
+  std::string vlan_;
+  uint32_t local_ip_ = kLocalIp;
+  uint32_t peer_ip_ = kPeerIp;
   Bytes fast_open_cookie_;  // the host's last
   std::map<Counter, uint64_t> counters_at_start_;
   std::vector<std::string> transcript_;

@@ -40,8 +40,8 @@ Scene& Scene::app(std::string_view verb, Where where) {
   if (words[0] == "connect") {
     Bytes early(words.size() > 1 ? std::stoull(words[1]) : 0);
     for (size_t i = 0; i < early.size(); ++i) early[i] = local_byte(i);
-    const auto id = host_->connect({IpAddress::v4(kPeerIp), flow.peer_port}, setup_.tcp,
-                                   {IpAddress::v4(kLocalIp), flow.local_port}, early);
+    const auto id = host_->connect({IpAddress::v4(peer_ip_), flow.peer_port}, setup_.tcp,
+                                   {IpAddress::v4(local_ip_), flow.local_port}, early);
     if (!id.ok()) {
       fail(where, "connect: " + id.error().message);
       return *this;

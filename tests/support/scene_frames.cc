@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "support/scene.h"
+#include "support/tags.h"
 
 namespace millrace::test {
 namespace {
@@ -77,8 +78,8 @@ bool Scene::fill_tcp(std::string_view line, NaiveTcp& tcp, const Where& where) {
   }
   tcp.destination_mac = kLocalMac;
   tcp.source_mac = kPeerMac;
-  tcp.source_ip = kPeerIp;
-  tcp.destination_ip = kLocalIp;
+  tcp.source_ip = peer_ip_;
+  tcp.destination_ip = local_ip_;
   tcp.source_port = flow.peer_port;
   tcp.destination_port = flow.local_port;
   tcp.flags = s.flags;
@@ -136,14 +137,14 @@ std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where
       arp.destination_mac = arp.target_mac = kLocalMac;
       arp.sender_mac = MacAddress::parse(words[4]).value();
       arp.sender_ip = ip(words[2]);
-      arp.target_ip = kLocalIp;
+      arp.target_ip = local_ip_;
       return build(arp);
     }
     fail(where, "in(\"" + std::string(line) + "\") is no ARP packet");
     return std::nullopt;
   }
   if (words.size() >= 5 && words[0] == "icmp") {
-    NaiveIcmp icmp{kLocalMac, kPeerMac, kPeerIp, kLocalIp, 8, 0, {}};
+    NaiveIcmp icmp{kLocalMac, kPeerMac, peer_ip_, local_ip_, 8, 0, {}};
     if (words[1] == "echo") {  // icmp echo ID SEQ BYTES
       icmp.body.resize(4 + static_cast<size_t>(std::stoul(words[4])));
       put16(icmp.body, 0, static_cast<uint16_t>(std::stoul(words[2])));
@@ -157,8 +158,8 @@ std::optional<Bytes> Scene::make_frame(std::string_view line, const Where& where
       icmp.code = static_cast<uint8_t>(std::stoul(words[2]));
       const Flow& flow = current();
       NaiveTcp ours;
-      ours.source_ip = kLocalIp;
-      ours.destination_ip = kPeerIp;
+      ours.source_ip = local_ip_;
+      ours.destination_ip = peer_ip_;
       ours.source_port = flow.local_port;
       ours.destination_port = flow.peer_port;
       ours.seq = flow.local_isn.value_or(0) + static_cast<uint32_t>(std::stoll(words[4]));
@@ -193,8 +194,8 @@ Scene& Scene::in(std::string_view line, Where where) {
 
 Scene& Scene::in(const Bytes& bytes, Where /*where*/) {
   if (failed_) return *this;
-  note(host_->now(), "in ", format(bytes, false));
-  host_->inject(bytes);
+  note(host_->now(), "in ", on_vlan(vlan_) + format(bytes, false));
+  host_->inject(tagged(bytes, vlan_));
   pull();
   return *this;
 }
@@ -313,14 +314,15 @@ bool Scene::match_next(std::string_view line, const Where& where) {
   const Sent sent = std::move(queue_.front());
   queue_.pop_front();
   std::optional<std::string> wrong = mismatch(line, sent);
+  if (!wrong && sent.vlan != vlan_) wrong = "VLAN";
   const double sent_ms = ms(sent.time);
   const double shown = static_cast<double>(now_ms_);
   if (!wrong && (sent_ms < shown || sent_ms > shown + 1)) wrong = "time";
   if (!wrong) return true;
   char times[96];
   std::snprintf(times, sizeof times, "\n    time  %.3f ms, sent at %.3f ms", shown, sent_ms);
-  fail(where, "expected  " + std::string(line) + "\n  actual  " + format(sent.bytes, true) + times +
-                  "\n differs  " + *wrong);
+  fail(where, "expected  " + std::string(line) + "\n  actual  " + on_vlan(sent.vlan) +
+                  format(sent.bytes, true) + times + "\n differs  " + *wrong);
   return false;
 }
 
@@ -375,7 +377,7 @@ void Scene::check_unclaimed(const Where& where) {
   for (const Sent& sent : queue_) {
     char time[32];
     std::snprintf(time, sizeof time, "%10.3f  ", ms(sent.time));
-    text += "\n  " + (time + format(sent.bytes, true));
+    text += "\n  " + (time + on_vlan(sent.vlan) + format(sent.bytes, true));
   }
   fail(where, "expected  silence\n  actual  " + std::to_string(queue_.size()) +
                   " unclaimed frame(s):" + text);

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A Host for tests that are written in IPv4: itself, or, when the suite is played in IPv6, one that
-// speaks IPv6 behind a translator (family.h).
+// A Host for tests that are written in IPv4 and without VLANs: itself, or, when the suite is played
+// so, one that speaks IPv6 behind a translator (family.h), or is on a VLAN (tags.h).
 #pragma once
+
+#include <gtest/gtest.h>
 
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "millrace/host.h"
 #include "support/family.h"
+#include "support/tags.h"
 
 namespace millrace::test {
 
@@ -28,15 +32,19 @@ class TestHost {
                                                   Family family = Family::kOfTheSuite) {
     const bool v6 = family == Family::kIpv6 || (family == Family::kOfTheSuite && plays_ipv6());
     if (v6) to_v6(config.interface);
+    const std::string vlan = config.interface.has_vlans() ? "" : vlan_of_the_suite();
+    if (!vlan.empty()) {
+      for (InterfaceAddress& own : config.interface.addresses) own.vlan = *Vlan::parse(vlan);
+    }
     auto host = Host::create(config, start);
     if (!host) return host.error();
-    return std::unique_ptr<TestHost>(new TestHost(std::move(*host), v6));
+    return std::unique_ptr<TestHost>(new TestHost(std::move(*host), v6, vlan));
   }
 
   // --- What passes the translator.
   void inject(std::span<const std::byte> frame) {
-    if (!v6_) return host_->inject(frame);
-    if (const auto translated = to_v6(frame)) host_->inject(*translated);
+    if (!v6_) return inject_tagged({frame.begin(), frame.end()});
+    if (const auto translated = to_v6(frame)) inject_tagged(*translated);
   }
   // One burst, whatever the device says of checksums.
   void receive(std::span<const RxFrame> burst) {
@@ -49,6 +57,7 @@ class TestHost {
         frame.data = translated.back()->data();
         frame.length = static_cast<uint32_t>(translated.back()->size());
       }
+      if (!vlan_.empty()) frame.vlan = *Vlan::parse(vlan_);
       frames.push_back(frame);
     }
     host_->shard().receive(host_->now(), frames);
@@ -60,6 +69,9 @@ class TestHost {
   }
   std::vector<Host::SentFrame> collect_timed() {
     std::vector<Host::SentFrame> sent = host_->collect_timed();
+    if (!vlan_.empty()) {
+      for (Host::SentFrame& frame : sent) EXPECT_EQ(untag(frame.bytes), vlan_);
+    }
     if (!v6_) return sent;
     std::vector<Host::SentFrame> translated;
     for (const Host::SentFrame& frame : sent) {
@@ -98,7 +110,20 @@ class TestHost {
   [[nodiscard]] Shard& shard() { return host_->shard(); }
 
  private:
-  TestHost(std::unique_ptr<Host> host, bool v6) : host_(std::move(host)), v6_(v6) {}
+  TestHost(std::unique_ptr<Host> host, bool v6, std::string vlan)
+      : host_(std::move(host)), v6_(v6), vlan_(std::move(vlan)) {}
+
+  // Tags come in the bytes or, as often, were taken off by a device.
+  void inject_tagged(std::vector<std::byte> frame) {
+    if (vlan_.empty()) return host_->inject(frame);
+    taken_off_ = !taken_off_;
+    if (!taken_off_) return host_->inject(tagged(std::move(frame), vlan_));
+    const RxFrame received{.data = frame.data(),
+                           .length = static_cast<uint32_t>(frame.size()),
+                           .vlan = *Vlan::parse(vlan_)};
+    host_->shard().receive(host_->now(), {&received, 1});
+    host_->set_time(host_->now());
+  }
 
   [[nodiscard]] Endpoint endpoint(const Endpoint& given) const {
     return v6_ ? Endpoint{to_v6(given.address), given.port} : given;
@@ -106,6 +131,8 @@ class TestHost {
 
   std::unique_ptr<Host> host_;
   bool v6_;
+  std::string vlan_;
+  bool taken_off_ = false;
 };
 
 }  // namespace millrace::test

@@ -113,6 +113,51 @@ class IpAddress {
   std::array<uint32_t, 4> parts_{};
 };
 
+// One of the virtual LANs that share a link, or what is not tagged at all. Frames of a VLAN carry
+// one tag (IEEE 802.1Q) or two ("QinQ", IEEE 802.1ad).
+class Vlan {
+ public:
+  static constexpr uint16_t kIdMax = 4094;  // from 1
+
+  constexpr Vlan() = default;  // no tag
+  // Requires: ids below 4096. A tag of id 0 says a priority and names no VLAN: it counts as none.
+  constexpr explicit Vlan(uint16_t outer, uint16_t inner = 0)
+      : bits_(outer == 0 ? uint32_t{inner} << 12 : uint32_t{outer} << 12 | inner) {}
+  // Of whatever VLAN; no frame's.
+  static constexpr Vlan any() { return Vlan(4095, 4095); }
+
+  [[nodiscard]] constexpr bool tagged() const { return bits_ != 0; }
+  [[nodiscard]] constexpr uint16_t outer() const { return bits_ >> 12 & 0xfff; }
+  [[nodiscard]] constexpr uint16_t inner() const { return bits_ & 0xfff; }  // 0: one tag at most
+  [[nodiscard]] constexpr size_t tag_bytes() const {
+    if (!tagged()) [[likely]]
+      return 0;
+    return inner() == 0 ? 4 : 8;
+  }
+
+  // How the outer of two tags is written: 0x88a8 (802.1ad), or 0x8100 as the inner one (802.1Q).
+  // Not a part of the name: both are read.
+  [[nodiscard]] constexpr bool outer_is_8021q() const { return (bits_ & kOuter8021q) != 0; }
+  constexpr void set_outer_8021q() {
+    if (inner() != 0) bits_ |= kOuter8021q;
+  }
+
+  friend constexpr bool operator==(const Vlan& a, const Vlan& b) {
+    return ((a.bits_ ^ b.bits_) & ~kOuter8021q) == 0;
+  }
+  // For hashing.
+  [[nodiscard]] constexpr uint32_t name() const { return bits_ & ~kOuter8021q; }
+
+  // "100", or "100.200": the outer id first.
+  static Result<Vlan> parse(std::string_view text);
+  // "" when untagged.
+  [[nodiscard]] std::string to_string() const;
+
+ private:
+  static constexpr uint32_t kOuter8021q = 1u << 31;
+  uint32_t bits_ = 0;
+};
+
 // An address with the length of its network's prefix: "10.0.0.1/24". For IPv4, `length` counts
 // bits of the 32, for IPv6 of the 128.
 struct Prefix {
@@ -152,6 +197,22 @@ struct AddressRange {
   // "10.0.0.2", "10.0.0.2-10.0.3.254", "10.0.0.0/22" (its hosts); IPv6 likewise.
   static Result<AddressRange> parse(std::string_view text);
   // As one address, or both ends.
+  [[nodiscard]] std::string to_string() const;
+};
+
+// An address of ours, with its on-link network, and the VLAN that both are on: what is for it has
+// to come there, and what it sends leaves there. "10.0.0.1/24", "10.1.0.1/24@100",
+// "2001:db8::1/64@100.200".
+struct InterfaceAddress : Prefix {
+  Vlan vlan;
+
+  InterfaceAddress() = default;
+  InterfaceAddress(const Prefix& prefix, Vlan on = {}) : Prefix(prefix), vlan(on) {}
+  InterfaceAddress(const IpAddress& ours, uint8_t bits, Vlan on = {})
+      : Prefix{ours, bits}, vlan(on) {}
+
+  friend bool operator==(const InterfaceAddress&, const InterfaceAddress&) = default;
+  static Result<InterfaceAddress> parse(std::string_view text);
   [[nodiscard]] std::string to_string() const;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "millrace/address.h"
@@ -96,10 +97,19 @@ struct TcpOptions {
   friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
 
+// How the outer of two VLAN tags is written; either is read.
+enum class Qinq : uint8_t {
+  k8021ad,  // 0x88a8
+  k8021q,   // 0x8100, as the inner one
+};
+
 // A network that is reached through a gateway, or directly when `gateway` is unspecified.
 struct Route {
   Prefix destination;
   IpAddress gateway;
+  // Where the gateway is; nothing: on the VLAN of the address whose network it is in. Packets from
+  // addresses on other VLANs do not go this way.
+  std::optional<Vlan> vlan = {};
 
   friend bool operator==(const Route&, const Route&) = default;
 };
@@ -130,11 +140,14 @@ struct InterfaceConfig {
   MacAddress mac;
   uint16_t mtu = 1500;  // IP packet bytes, 576..9000; at least 1280 where there is any IPv6
   // Ours, of both families, each with its on-link network. Where there is an IPv6 one, or
-  // `autoconfigure`, there is a link-local one too: formed of `mac` unless it is given (RFC 4291).
-  std::vector<Prefix> addresses;
+  // `autoconfigure`, there is a link-local one too, on each VLAN: formed of `mac` unless it is
+  // given (RFC 4291). An address is on one VLAN only.
+  std::vector<InterfaceAddress> addresses;
   // Further addresses of ours, on no network of their own: answered for and connected from like
-  // `addresses`, at no cost for each. They may touch or overlap; 65,536 at most.
+  // `addresses`, at no cost for each, on the VLAN of the network that each is in. They may touch or
+  // overlap; 65,536 at most.
   std::vector<AddressRange> ranges;
+  Qinq qinq = Qinq::k8021ad;
   // Static. A default gateway is 0.0.0.0/0 or ::/0. Where several have the same destination, the
   // first that answers is used.
   std::vector<Route> routes;
@@ -150,6 +163,13 @@ struct InterfaceConfig {
   Autoconfigure autoconfigure = Autoconfigure::kOff;
   Redirects redirects = Redirects::kIpv6;
 
+  // Whether any network of ours is tagged.
+  [[nodiscard]] bool has_vlans() const {
+    for (const InterfaceAddress& own : addresses) {
+      if (own.vlan.tagged()) return true;
+    }
+    return false;
+  }
   // Whether there is any IPv6 on it.
   [[nodiscard]] bool speaks_ipv6() const {
     if (autoconfigure != Autoconfigure::kOff) return true;
@@ -161,6 +181,12 @@ struct InterfaceConfig {
     }
     return false;
   }
+};
+
+// What becomes of IP fragments.
+enum class FragmentHandling : uint8_t {
+  kReassemble,
+  kDrop,
 };
 
 // When a SYN is answered without storing anything (RFC 4987 section 3.6).
@@ -207,6 +233,13 @@ struct ShardConfig {
   uint32_t large_blocks_max = 1u << 16;  // 4096-byte buffers
   uint32_t flight_runs_max = 1u << 20;   // 16-byte records of what is in flight, beyond one each
   uint32_t control_frames_max = 1024;    // RST, ARP, ICMP and SYN-ACK frames waiting to be sent
+
+  // Datagrams of which fragments are kept, each in 64 KiB of room; past it the oldest is given up.
+  FragmentHandling fragments = FragmentHandling::kReassemble;
+  uint32_t fragmented_max = 64;
+  uint32_t fragmented_per_source_max = 16;       // past it fragments of others are dropped
+  Duration reassembly_timeout = seconds(30);     // RFC 791 section 3.2, RFC 1122 section 3.3.2
+  Duration reassembly_timeout_v6 = seconds(60);  // RFC 8200 section 4.5
 
   // Budgets per turn (design, decision 11).
   uint32_t timers_per_turn = 1024;

@@ -30,6 +30,7 @@ enum class Counter : uint8_t {
   kIcmpInParmProbs,
   kIcmpInSrcQuenchs,
   kIcmpInRedirects,
+  kIcmpOutTimeExcds,
   kIcmpIgnored,
   // ICMPv6 (RFC 4293, RFC 4443) and neighbour discovery (RFC 4861), as Linux's snmp6 has them.
   kIcmp6InMsgs,
@@ -46,6 +47,7 @@ enum class Counter : uint8_t {
   kIcmp6InRedirects,
   kIcmp6InGroupMembQueries,
   kIcmp6OutDestUnreachs,
+  kIcmp6OutTimeExcds,
   kIcmp6OutParmProblems,
   kIcmp6OutEchoReplies,
   kIcmp6OutRouterSolicits,
@@ -60,6 +62,20 @@ enum class Counter : uint8_t {
   kRedirectsFollowed,           // of both families
   kPathMtuLowered,              // ICMP claims that made segments smaller
   kPathMtuBlackHoles,           // connections whose full segments timed out in a row
+  // Fragments (RFC 4293): those that came, datagrams put together, given up for any reason, and of
+  // those for their time; and what we sent in fragments.
+  kIpReasmReqds,
+  kIpReasmOKs,
+  kIpReasmFails,
+  kIpReasmTimeout,
+  kIpFragOKs,
+  kIpFragCreates,
+  kIp6ReasmReqds,
+  kIp6ReasmOKs,
+  kIp6ReasmFails,
+  kIp6ReasmTimeout,
+  kIp6FragOKs,
+  kIp6FragCreates,
   // TCP segments by the ECN field of their IP header, in the order of its values (RFC 3168
   // section 5).
   kIpExtInECT1Pkts,
@@ -123,6 +139,9 @@ enum class Counter : uint8_t {
   // Drops: every reason a frame is not used. Each frame is counted under one at most.
   kDropRunt,
   kDropEthertype,
+  kDropVlanMalformed,  // tags that are cut short, or a provider's alone
+  kDropVlanUnknown,    // of a VLAN, or without a tag, where we have no network
+  kDropVlanMismatch,   // to an address of ours that is on another VLAN
   kDropNotForUsL2,
   kDropSourceMacInvalid,
   kDropArpMalformed,
@@ -130,7 +149,7 @@ enum class Counter : uint8_t {
   kDropIpVersion,
   kDropIpChecksum,
   kDropIpTruncated,
-  kDropIpFragment,
+  kDropIpFragment,   // by choice, or not sound, or of a datagram that is refused
   kDropIpExtension,  // an IPv6 extension header that is not sound, or asks for it
   kDropIpNotForUs,
   kDropIpSourceInvalid,

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <span>
 
+#include "millrace/address.h"
+
 namespace millrace {
 
 // What the device says of a received frame's checksum.
@@ -18,28 +20,31 @@ enum class ChecksumVerdict : uint8_t {
 };
 
 // One received Ethernet frame, in one piece, without the frame check sequence. The bytes must
-// stay valid and unchanged until Shard::receive() returns.
+// stay valid and unchanged until Shard::receive() returns. Of VLAN tags, the device or the driver
+// may have taken off the first one or both; those are in `vlan` and not in the bytes.
 struct RxFrame {
   const std::byte* data = nullptr;
   uint32_t length = 0;
   uint32_t rss_hash = 0;  // as the device computed it; 0 when it did not
   ChecksumVerdict ip_checksum = ChecksumVerdict::kUnknown;
   ChecksumVerdict l4_checksum = ChecksumVerdict::kUnknown;
+  Vlan vlan;
 };
 
-// One frame to send: headers in full, payload as up to kMaxPayloadSpans spans. The spans point
-// into the shard's memory and are valid until the next call on that shard, so the driver copies
-// them (or lets the device fetch them within that time).
+// One frame to send: headers in full but for VLAN tags, which the driver, or the device, puts
+// behind the MAC addresses; payload as up to kMaxPayloadSpans spans. The spans point into the
+// shard's memory and are valid until the next call on that shard, so the driver copies them (or
+// lets the device fetch them within that time).
 struct TxFrame {
   static constexpr size_t kMaxHeaderBytes = 128;
   static constexpr size_t kMaxPayloadSpans = 4;
 
   std::array<std::byte, kMaxHeaderBytes> header;
   std::array<std::span<const std::byte>, kMaxPayloadSpans> payload;
-  uint16_t header_bytes;   // Ethernet + IP + L4 headers
+  uint16_t header_bytes;   // Ethernet + IP + L4 headers, without tags
   uint16_t payload_bytes;  // sum of the spans
   uint8_t payload_spans;
-  uint8_t l2_bytes;  // 14, or 18 with a VLAN tag
+  uint8_t l2_bytes;  // 14
   uint8_t l3_bytes;  // 0: not IP, nothing to compute
   uint8_t l4_bytes;
   // The TCP checksum field holds the folded pseudo-header sum (not complemented), as devices
@@ -51,9 +56,12 @@ struct TxFrame {
   // shard describe such. Sequence number: the first one's; FIN and PSH: the last one's; the
   // checksum field's sum leaves out the length; everything else holds for each.
   uint16_t segment_bytes;
+  Vlan vlan;
 
-  // Without what each further segment of several has in headers.
-  [[nodiscard]] size_t total_bytes() const { return size_t{header_bytes} + payload_bytes; }
+  // Tags included; without what each further segment of several has in headers.
+  [[nodiscard]] size_t total_bytes() const {
+    return size_t{header_bytes} + payload_bytes + vlan.tag_bytes();
+  }
   // Frames on the wire.
   [[nodiscard]] size_t segments() const {
     return segment_bytes == 0 ? 1 : (size_t{payload_bytes} + segment_bytes - 1) / segment_bytes;
@@ -64,7 +72,7 @@ struct TxFrame {
 // one already. Requires: index < frame.segments().
 TxFrame cut_segment(const TxFrame& frame, size_t index);
 
-// Writes the whole frame, with its TCP checksum completed in software.
+// Writes the whole frame, with its tags, and its TCP checksum completed in software.
 // Requires: frame.segment_bytes == 0, out.size() >= frame.total_bytes(). Returns the frame's
 // length; what of `out` lies behind it may be overwritten.
 size_t write_frame(const TxFrame& frame, std::span<std::byte> out);

@@ -47,6 +47,7 @@ struct RawSegment {
 struct RawPath {
   std::array<std::byte, 14> ethernet{};
   uint8_t ttl = 64;
+  Vlan vlan;
 };
 
 // A frame with that segment, and no payload. Requires: both addresses of one family.

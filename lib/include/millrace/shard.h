@@ -50,6 +50,11 @@ class Shard {
   static constexpr size_t kBurstMax = 64;
   void receive(Instant now, std::span<const RxFrame> burst);
 
+  // Of several shards: a datagram that this one has put together of fragments and another owns, to
+  // be handed there; false: none. Valid until the next call of this function or receive(). Ask
+  // behind each receive().
+  [[nodiscard]] bool take_whole(RxFrame& frame);
+
   // Once per turn, behind its last receive(): whether the device had no more frames. When it has
   // more for turns on end, and not of SYNs alone, SYNs that would begin a connection are dropped
   // (DropTcpOverload) until it has not. Who never calls this is never overloaded.
@@ -130,9 +135,10 @@ class Shard {
 
   // --- Segments without connections (millrace/raw.h) --------------------------------------------
 
-  // How frames reach `peer`; nothing as long as its next hop has not answered ARP: ask again. How
-  // long to do that is for the caller to say. Errors: no route, no room for another neighbour.
-  Result<std::optional<RawPath>> raw_path(const IpAddress& peer);
+  // How frames reach `peer`, from `local` where its VLAN decides; nothing as long as its next hop
+  // has not answered ARP: ask again. How long to do that is for the caller to say. Errors: no
+  // route, no room for another neighbour.
+  Result<std::optional<RawPath>> raw_path(const IpAddress& peer, const IpAddress& local = {});
   // Who gets and sends such segments; nullptr: nobody. It must outlive the shard.
   void set_raw_handler(RawHandler* handler);
 

@@ -86,7 +86,7 @@ TEST(ConfigFile, AddressesAndGatewaysOfBothFamiliesAreLists) {
   ASSERT_EQ(p.common.addresses.size(), 2u);
   EXPECT_EQ(p.common.addresses[1].to_string(), "2001:db8::1/64");
   ASSERT_EQ(p.common.gateways.size(), 2u);
-  EXPECT_EQ(p.common.gateways[1].to_string(), "fe80::1");
+  EXPECT_EQ(p.common.gateways[1].gateway.to_string(), "fe80::1");
   EXPECT_EQ(p.common.autoconfigure, Autoconfigure::kRouters);
   EXPECT_EQ(p.common.address_check, AddressCheck::kFirst);
   EXPECT_TRUE(p.common.arp_probe);

@@ -47,7 +47,7 @@ std::vector<std::string> due(Interface& interface, int64_t ms) {
       at(ms),
       [&](const OwnAddress& own) { words.push_back("probe " + own.prefix.address.to_string()); },
       [&](const OwnAddress& own) { words.push_back("announce " + own.prefix.address.to_string()); },
-      [&] { words.push_back("solicit"); });
+      [&](Vlan) { words.push_back("solicit"); });
   return words;
 }
 using Words = std::vector<std::string>;

@@ -48,8 +48,8 @@ TEST(NetReachability, AnAnswerMakesItReachableWithFramesOfIpv6) {
   EXPECT_EQ(cache.said({.mac = kPeer, .solicited = true}, 5).index, n);
   EXPECT_EQ(cache.neighbors[n].state, NeighborState::kReachable);
   EXPECT_EQ(cache.neighbors[n].mac(), kPeer);
-  EXPECT_EQ(cache.neighbors[n].ethernet[12], std::byte{0x86});
-  EXPECT_EQ(cache.neighbors[n].ethernet[13], std::byte{0xdd});
+  EXPECT_EQ(cache.neighbors[n].ethernet.bytes[12], std::byte{0x86});
+  EXPECT_EQ(cache.neighbors[n].ethernet.bytes[13], std::byte{0xdd});
 }
 
 TEST(NetReachability, AnAnswerThatNamesNoAddressIsNone) {

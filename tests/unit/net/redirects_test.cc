@@ -27,7 +27,7 @@ Interface with_gateways() {
 
 void pass(Interface& interface, Instant now) {
   interface.advance(
-      now, [](const auto&) {}, [](const auto&) {}, [] {});
+      now, [](const auto&) {}, [](const auto&) {}, [](Vlan) {});
 }
 
 TEST(NetRedirects, TheGatewayInUseMayNameAnotherOnTheLink) {
@@ -113,11 +113,11 @@ TEST(NetRedirects, OfTooManyTheOldestIsForgotten) {
   }
   table.learn(base, ip("10.0.0.252"), at(100));  // the oldest no more
   table.learn(ip("12.0.0.1"), ip("10.0.0.253"), at(101));
-  EXPECT_EQ(table.find(base.plus(1)), nullptr);
-  ASSERT_NE(table.find(base), nullptr);
-  EXPECT_EQ(*table.find(base), ip("10.0.0.252"));
-  EXPECT_NE(table.find(base.plus(2)), nullptr);
-  EXPECT_NE(table.find(ip("12.0.0.1")), nullptr);
+  EXPECT_EQ(table.find(base.plus(1), {}), nullptr);
+  ASSERT_NE(table.find(base, {}), nullptr);
+  EXPECT_EQ(*table.find(base, {}), ip("10.0.0.252"));
+  EXPECT_NE(table.find(base.plus(2), {}), nullptr);
+  EXPECT_NE(table.find(ip("12.0.0.1"), {}), nullptr);
   EXPECT_EQ(table.next_deadline(), at(600'002));
 }
 

@@ -41,15 +41,45 @@ TEST(Offloads, SegmentsAreCutByADeviceThatTakesChains) {
 
   EXPECT_FALSE(negotiate("net_ice", kRxAll, kTxAll).tso) << "one mbuf holds no such frame";
   EXPECT_FALSE(negotiate("net_tap", kRxAll, kTxAll | kCut).tso);
-  const Offloads unwanted = negotiate("net_ice", kRxAll, kTxAll | kCut, false);
+  const Offloads unwanted = negotiate("net_ice", kRxAll, kTxAll | kCut, {.segmentation = false});
   EXPECT_FALSE(unwanted.tso);
   EXPECT_EQ(unwanted.tx_flags & kCut, 0u);
+}
+
+TEST(Offloads, TagsAreTakenOffAndPutInByADeviceThatCan) {
+  constexpr uint64_t kRx = RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+  constexpr uint64_t kTx = RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+  const Offloads offloads = negotiate("net_ice", kRx, kTx, {.tags = true});
+  EXPECT_EQ(offloads.rx_flags, kRx);
+  EXPECT_EQ(offloads.tx_flags, kTx);
+  EXPECT_EQ(describe(offloads),
+            "rx checksum in software, tx checksum in software, VLAN stripped, VLAN inserted");
+  EXPECT_EQ(negotiate("net_ice", kRx, kTx).rx_flags, 0u) << "where there are none";
+  EXPECT_EQ(negotiate("net_memif", 0, 0, {.tags = true}).tx_flags, 0u);
+}
+
+TEST(Offloads, ATagThatADeviceTookOffIsInTheMbuf) {
+  rte_mbuf mbuf{};
+  const auto vlan = [&](uint64_t flags) {
+    mbuf.ol_flags = flags;
+    RxFrame frame;
+    read_vlan(frame, mbuf);
+    return frame.vlan;
+  };
+  mbuf.vlan_tci = 0xe064;  // priority 7, VLAN 100
+  mbuf.vlan_tci_outer = 0x00c8;
+  EXPECT_EQ(vlan(0), Vlan());
+  EXPECT_EQ(vlan(RTE_MBUF_F_RX_VLAN), Vlan()) << "it is told, and left in the frame";
+  EXPECT_EQ(vlan(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED), Vlan(100));
+  EXPECT_EQ(vlan(RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED), Vlan(200, 100));
 }
 
 TEST(Offloads, OnlyVirtioUsersPeerMayLeaveSegmentsUncut) {
   constexpr uint64_t kRx = kRxAll | RTE_ETH_RX_OFFLOAD_TCP_LRO;
   EXPECT_NE(negotiate("net_virtio_user", kRx, 0).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
-  EXPECT_EQ(negotiate("net_virtio_user", kRx, 0, false).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
+  EXPECT_EQ(negotiate("net_virtio_user", kRx, 0, {.segmentation = false}).rx_flags &
+                RTE_ETH_RX_OFFLOAD_TCP_LRO,
+            0u);
   EXPECT_EQ(negotiate("net_ice", kRx, kTxAll).rx_flags & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0u);
 }
 

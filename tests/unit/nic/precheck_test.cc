@@ -151,6 +151,11 @@ TEST_F(Precheck, AnInterfaceMustBeThereAndAllowed) {
 TEST_F(Precheck, OnlyAKernelInterfacesOwnMtuLimitsOurs) {
   EXPECT_TRUE(check_mtu(DeviceUri::parse("af_packet:lo").value(), 9000)) << "lo carries 65536";
   EXPECT_TRUE(check_mtu(DeviceUri::parse("memif:/x.sock").value(), 9000));
+  const DeviceUri lo = DeviceUri::parse("af_packet:lo").value();
+  EXPECT_TRUE(check_mtu(lo, 65535, 4)) << "one tag passes beside the MTU";
+  const Result<void> refused = check_mtu(lo, 65535, 8);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("second VLAN tag takes 4 more"), std::string::npos);
 }
 
 TEST_F(Precheck, ATapNeedsTheTunDeviceARightAndAFreeName) {

@@ -164,6 +164,30 @@ struct Office {
   std::vector<std::unique_ptr<Post>> posts;
 };
 
+TEST(Steerer, WhatWasPutTogetherOfFragmentsIsCopiedToItsOwner) {
+  Office office;
+  uint16_t port = 1000;
+  while (office.owner_of(port) != 2) ++port;
+  for (uint32_t seq = 0; seq < Steerer::kWholes + 3; ++seq) {
+    Bytes whole = segment(port, seq);
+    office.posts[0]->steerer.pass_on(
+        {.data = whole.data(), .length = static_cast<uint32_t>(whole.size())});
+    std::fill(whole.begin(), whole.end(), std::byte{0xee});
+  }
+  office.posts[2]->turn();
+  ASSERT_EQ(office.posts[2]->got.size(), Steerer::kWholes);
+  for (uint32_t seq = 0; seq < Steerer::kWholes; ++seq) {
+    EXPECT_EQ(office.posts[2]->got[seq].seq, seq);
+  }
+  EXPECT_EQ(office.posts[0]->steerer.tallies().dropped.get(), 3u) << "there are so many copies";
+  office.expect_all_returned();
+  const Bytes again = segment(port, 77);
+  office.posts[0]->steerer.pass_on(
+      {.data = again.data(), .length = static_cast<uint32_t>(again.size())});
+  office.posts[2]->turn();
+  EXPECT_EQ(office.posts[2]->got.size(), Steerer::kWholes + 1);
+}
+
 TEST(Steerer, EachFlowReachesItsOwnerWholeAndInOrder) {
   Office office;
   base::Random random(3);

@@ -173,6 +173,34 @@ TEST(StackConfig, AGatewayMustBeOnOneOfOurNetworks) {
   EXPECT_NE(said_of("10.0.0.1").find("another host"), std::string::npos);  // ourselves
 }
 
+TEST(StackConfig, AnAddressIsOnOneVlan) {
+  ShardConfig config = good();
+  config.interface.addresses = {InterfaceAddress::parse("10.1.0.1/24@100").value(),
+                                InterfaceAddress::parse("10.2.0.1/24@100.200").value()};
+  EXPECT_EQ(complaint(config), "");
+  config.interface.addresses.push_back(InterfaceAddress::parse("10.1.0.1/24@200").value());
+  EXPECT_EQ(complaint(config), "address 10.1.0.1 is on two VLANs; give it to one of them");
+  config.interface.addresses.back() = {IpAddress::v4(0x0a030001), 24, Vlan(4095)};
+  EXPECT_NE(complaint(config).find("a VLAN's id is from 1 to 4094"), std::string::npos);
+}
+
+TEST(StackConfig, AGatewayIsOnAVlanWhereWeHaveItsNetwork) {
+  ShardConfig config = good();
+  config.interface.addresses = {InterfaceAddress::parse("10.1.0.1/24@100").value(),
+                                InterfaceAddress::parse("2001:db8::1/64@200").value()};
+  const auto said_of = [&](const char* gateway, std::optional<Vlan> vlan) {
+    const IpAddress address = IpAddress::parse(gateway).value();
+    const IpAddress all = address.is_v4() ? IpAddress::v4(0) : IpAddress{};
+    config.interface.routes = {{{all, 0}, address, vlan}};
+    return complaint(config);
+  };
+  EXPECT_EQ(said_of("10.1.0.254", {}), "");
+  EXPECT_EQ(said_of("10.1.0.254", Vlan(100)), "");
+  EXPECT_NE(said_of("10.1.0.254", Vlan(200)).find("on VLAN 200"), std::string::npos);
+  EXPECT_EQ(said_of("fe80::1", Vlan(200)), "");
+  EXPECT_NE(said_of("fe80::1", Vlan(100)), "") << "no IPv6 there";
+}
+
 TEST(StackConfig, TheDeviceAddressMustBeOneOfASingleDevice) {
   ShardConfig config = good();
   config.interface.mac = {};

@@ -193,6 +193,23 @@ TEST(StackPlainSyn, AnySynIsAnsweredAsTheLongWayDoes) {
   }
 }
 
+TEST(StackPlainSyn, AFloodFromNeighboursNobodyKnowsLeavesRoomForOthers) {
+  Pair pair({});
+  introduce(pair, kPeerIp);
+  std::vector<Bytes> burst;
+  for (uint32_t i = 0; i < 40; ++i) burst.push_back(syn(linux_header(), 0x0a000080 + i % 20));
+  burst.push_back(syn(linux_header(), kPeerIp));
+  size_t questions = 0;
+  size_t answers = 0;
+  for (const Bytes& frame : pair.play(burst)) {
+    const test::NaiveFrame seen = test::decode(frame);
+    questions += seen.arp.has_value();
+    answers += seen.tcp && seen.tcp->destination_ip == kPeerIp;
+  }
+  EXPECT_EQ(answers, 1u);
+  EXPECT_GE(questions, 4u) << "a neighbour that is never asked for never answers";
+}
+
 TEST(StackPlainSyn, WhatIsPreparedEndsWithItsListener) {
   Pair pair({});
   introduce(pair, kPeerIp);

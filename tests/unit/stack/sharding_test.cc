@@ -11,6 +11,7 @@
 #include "flow/rss.h"
 #include "millrace/shard.h"
 #include "support/naive_frame.h"
+#include "support/pieces.h"
 
 namespace millrace {
 namespace {
@@ -105,6 +106,40 @@ TEST_F(ShardGroup, WhatAShardOpensIsAnsweredToIt) {
       ASSERT_EQ(rss_->owner_of(key), i);
       ASSERT_TRUE(ports.insert(key.local_port).second) << "a port of two connections";
     }
+  }
+}
+
+TEST_F(ShardGroup, WhatTheFirstPutsTogetherOfFragmentsGoesToItsOwner) {
+  make();
+  for (uint16_t owner = 0; owner < kShards; ++owner) {
+    test::NaiveTcp syn{.destination_mac = kOurMac,
+                       .source_mac = kPeerMac,
+                       .source_ip = kPeerIp,
+                       .destination_ip = kOurIp,
+                       .source_port = 1000,
+                       .destination_port = 81,
+                       .flags = test::kSyn,
+                       .payload = test::Bytes(20)};
+    const auto key = [&] {
+      return FlowKey{IpAddress::v4(kOurIp), IpAddress::v4(kPeerIp), 81, syn.source_port};
+    };
+    while (rss_->owner_of(key()) != owner) ++syn.source_port;
+    give(owner, test::build(arp_of_peer(1)));
+    (void)sent_by(owner);
+    const test::Bytes whole = test::build(syn);
+    give(0, test::piece_of(whole, owner, 24, 99));
+    RxFrame frame;
+    ASSERT_FALSE(shards_[0]->take_whole(frame));
+    give(0, test::piece_of(whole, owner, 0, 24));
+    ASSERT_EQ(shards_[0]->take_whole(frame), owner != 0);
+    if (owner != 0) {
+      ASSERT_EQ(frame.length, whole.size());
+      shards_[owner]->receive(now_, {&frame, 1});
+      ASSERT_FALSE(shards_[0]->take_whole(frame));
+    }
+    const auto sent = sent_by(owner);
+    ASSERT_EQ(sent.size(), 1u) << "nobody listens there";
+    EXPECT_NE(sent[0].tcp->flags & test::kRst, 0);
   }
 }
 

@@ -138,16 +138,6 @@ TEST(WireFrame, EveryWayToBeWrongHasItsOwnName) {
          test::fix_ip_checksum(b);
          test::put8(b, kIp + 21, 0x77);
        }},
-      {"a first fragment", Counter::kDropIpFragment,
-       [](Bytes& b) {
-         test::put16(b, kIp + 6, 0x2000);
-         test::fix_ip_checksum(b);
-       }},
-      {"a later fragment", Counter::kDropIpFragment,
-       [](Bytes& b) {
-         test::put16(b, kIp + 6, 0x0001);
-         test::fix_ip_checksum(b);
-       }},
       {"a multicast source", Counter::kDropIpSourceInvalid, source(0xe0000001)},
       {"a broadcast source", Counter::kDropIpSourceInvalid, source(0xffffffff)},
       {"a loopback source", Counter::kDropIpSourceInvalid, source(0x7f000001)},
