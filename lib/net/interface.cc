@@ -350,7 +350,8 @@ bool Interface::on_redirect(const Station& gateway, const IpAddress& destination
            !is_broadcast(address) && !is_ours(address);
   };
   const bool v4 = destination.is_v4();
-  if (target.is_v4() != v4 || gateway.address.is_v4() != v4 || !host(destination) || !host(target)) {
+  if (target.is_v4() != v4 || gateway.address.is_v4() != v4 || !host(destination) ||
+      !host(target)) {
     return false;
   }
   // Another router, or the destination itself as a neighbour.

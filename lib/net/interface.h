@@ -131,8 +131,8 @@ class Interface {
   bool on_gateway(const Station& station, bool lost);
   [[nodiscard]] std::span<const Station> lost_gateways() const { return lost_; }
   // `gateway` says that packets to `destination` better go to `target`, on the same VLAN. True when
-  // they do, from now on or already. To be believed it has to be the next hop now, and the target on
-  // the link (RFC 4861 section 8.1, RFC 1122 section 3.2.2.2).
+  // they do, from now on or already. To be believed it has to be the next hop now, and the target
+  // on the link (RFC 4861 section 8.1, RFC 1122 section 3.2.2.2).
   bool on_redirect(const Station& gateway, const IpAddress& destination, const IpAddress& target,
                    Instant now);
   // Nobody answers at `station`: what was redirected to it goes its old way.

@@ -173,18 +173,24 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
        "02:00:00:00:00:01" +
            see},
       {serve_with({"--gateway", "router"}),
-       "--gateway \"router\": give an IP address, such as 10.0.0.1 or 2001:db8::1" + see},
+       "--gateway \"router\": give an IP address, such as 10.0.0.254, and where that does not "
+       "tell, "
+       "its VLAN: fe80::1@100" +
+           see},
       {serve_with({"--route", "10.1.0.0/16"}),
-       "--route \"10.1.0.0/16\": give a network and its gateway, such as 10.1.0.0/16=10.0.0.254" +
+       "--route \"10.1.0.0/16\": give a network and its gateway, such as 10.1.0.0/16=10.0.0.254, "
+       "and where the gateway's address does not tell, its VLAN: 10.1.0.0/16=10.0.0.254@100" +
            see},
       {serve_with({"--cpu", "x"}), "--cpu \"x\": give the number of a CPU, from 0" + see},
       {{"serve", "--address", "10.0.0/24"},
        "--address \"10.0.0/24\": give an address with its prefix length, such as 10.0.0.1/24 or "
-       "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24" +
+       "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24, and their VLAN if they are on "
+       "one: 10.0.0.1/24@100 or @100.200" +
            see},
       {serve_with({"--address", "2001:db8::1"}),
        "--address \"2001:db8::1\": give an address with its prefix length, such as 10.0.0.1/24 or "
-       "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24" +
+       "2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24, and their VLAN if they are on "
+       "one: 10.0.0.1/24@100 or @100.200" +
            see},
       {serve_with({"--autoconfigure", "on"}),
        "--autoconfigure \"on\": give off, routers or addresses" + see},

@@ -169,7 +169,8 @@ TEST(ConfigFile, NamesFileLineAndColumnOfWhatIsWrong) {
        "f.toml:1:8: unknown key 'inner'; millrace serve --help lists all"},
       {"address = \"10.77.0.300/24\"\n",
        "f.toml:1:11: --address \"10.77.0.300/24\": give an address with its prefix length, such as "
-       "10.0.0.1/24 or 2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24"},
+       "10.0.0.1/24 or 2001:db8::1/64, or several as 10.0.0.1-10.0.0.99/24, and their VLAN if they "
+       "are on one: 10.0.0.1/24@100 or @100.200"},
   };
   for (const Row& row : table) {
     Program p;

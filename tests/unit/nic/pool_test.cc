@@ -26,8 +26,8 @@ TEST(PoolPlan, FollowsTheRings) {
 TEST(PoolPlan, AFrameFitsIntoOneMbuf) {
   EXPECT_EQ(plan_pool({.mtu = 576})->frame_bytes, 2048);
   EXPECT_EQ(plan_pool({.mtu = 1500})->frame_bytes, 2048);
-  EXPECT_EQ(plan_pool({.mtu = 2030})->frame_bytes, 2048);
-  EXPECT_EQ(plan_pool({.mtu = 2031})->frame_bytes, 3072);
+  EXPECT_EQ(plan_pool({.mtu = 2026})->frame_bytes, 2048);
+  EXPECT_EQ(plan_pool({.mtu = 2027})->frame_bytes, 3072);
   EXPECT_EQ(plan_pool({.mtu = 9000})->frame_bytes, 9216);
   EXPECT_EQ(plan_pool({.kind = DeviceKind::kAfPacket, .mtu = 1935})->frame_bytes, 3072)
       << "and what the kernel writes in front of it";
