@@ -284,5 +284,13 @@ TEST(SceneVlan, RoutersAreAskedForOnEach) {
       .silence();
 }
 
+TEST(SceneVlan, GroupsAreReportedOnEach) {
+  Scene s(vlans_v6(server()));
+  s.at(0).silence();
+  s.on("100").in("mld query ff02::1:ff00:1");
+  s.out("mld has ff02::1:ff00:1");
+  s.on("200").out("mld has ff02::1:ff00:1").silence();
+}
+
 }  // namespace
 }  // namespace millrace::test

@@ -41,6 +41,25 @@ TEST(VlanRoutes, AGatewayThatTwoNetworksHaveIsNamedWithItsVlan) {
   EXPECT_EQ(interface.next_hop(ip("8.8.8.8"), Vlan(100)), std::nullopt);
 }
 
+TEST(VlanRedirects, HoldOnTheVlanOfTheGatewayThatSaysSo) {
+  InterfaceConfig config = with({"10.1.0.1/24@100", "10.2.0.1/24@200"});
+  const Prefix all{IpAddress::v4(0), 0};
+  config.routes = {{all, ip("10.1.0.254")}, {all, ip("10.2.0.254")}};
+  Interface interface(config, {});
+  const IpAddress far = ip("8.8.8.8");
+  EXPECT_FALSE(interface.on_redirect({ip("10.1.0.254"), Vlan(200)}, far, ip("10.1.0.253"), {}))
+      << "no gateway on that VLAN";
+  EXPECT_FALSE(interface.on_redirect({ip("10.1.0.254"), Vlan(100)}, far, ip("10.2.0.253"), {}))
+      << "to a network of another VLAN";
+  EXPECT_TRUE(interface.on_redirect({ip("10.1.0.254"), Vlan(100)}, far, ip("10.1.0.253"), {}));
+  EXPECT_EQ(interface.next_hop(far, Vlan(100)), Station(ip("10.1.0.253"), Vlan(100)));
+  EXPECT_EQ(interface.next_hop(far, Vlan(200)), Station(ip("10.2.0.254"), Vlan(200)));
+  interface.on_unreachable({ip("10.1.0.253"), Vlan(200)});
+  EXPECT_EQ(interface.next_hop(far, Vlan(100)), Station(ip("10.1.0.253"), Vlan(100)));
+  interface.on_unreachable({ip("10.1.0.253"), Vlan(100)});
+  EXPECT_EQ(interface.next_hop(far, Vlan(100)), Station(ip("10.1.0.254"), Vlan(100)));
+}
+
 TEST(VlanSources, AreOnTheVlanThatLeadsThere) {
   InterfaceConfig config = with({"10.0.0.1/24", "10.1.0.1/24@100", "10.2.0.1/24@200"});
   config.routes = {{{IpAddress::v4(0), 0}, ip("10.2.0.254")}};
