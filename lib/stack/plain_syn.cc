@@ -37,14 +37,14 @@ bool Shard::Impl::prepare_syn_answers(const wire::PlainSyn& syn) {
     frame.payload_bytes = 0;
     const auto tos = static_cast<uint8_t>(h.dscp << 2 | h.ecn);
     wire::build_tcp(frame, {}, {config_.interface.ttl, tos}, key, h);
+    constexpr size_t kTcpAt = wire::kEthernetHeaderBytes + wire::kIpv4HeaderBytes;
     const std::byte* ip = frame.header.data() + wire::kEthernetHeaderBytes;
-    const std::byte* tcp = ip + wire::kIpv4HeaderBytes;
+    const std::byte* tcp = frame.header.data() + kTcpAt;
     answer.ip_sum = static_cast<uint16_t>(~wire::load16(ip + 10));
     answer.tcp_sum = wire::load16(tcp + wire::kTcpChecksumAt);
     // Behind the MSS, and a kind and length each of SACK-permitted and timestamps.
-    constexpr size_t kValueAt = wire::kTcpHeaderBytes + 8;
-    answer.timestamps_at =
-        h.has_timestamps ? static_cast<uint16_t>(tcp - frame.header.data() + kValueAt) : 0;
+    constexpr uint16_t kValueAt = kTcpAt + wire::kTcpHeaderBytes + 8;
+    answer.timestamps_at = h.has_timestamps ? kValueAt : 0;
   }
   return true;
 }

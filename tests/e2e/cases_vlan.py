@@ -128,7 +128,8 @@ def loaded(lab):
                                    ns=site.kernels[which], status=None).popen.returncode == 0,
                    10, "the server is there")
         client = site.start("load", "cps", "--target", f"{theirs}:{HTTP}", "--count", 50,
-                            "--concurrency", 4, "--duration", "10s", "--json")
+                            "--concurrency", 4, "--duration", "10s", "--close", "server",
+                            "--json")
         expect_equal(client.wait(20), 0, "the generator's exit status")
         report = json.loads(client.out())
         expect_equal(failures(report), 0, f"failed connections to {theirs}")
