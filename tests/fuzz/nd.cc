@@ -60,7 +60,7 @@ struct Frame {
     constexpr size_t kOptionsBytes = 8;
     options = options && message.size() >= kOptionsBytes;
     const EthernetHeader ethernet = make_ethernet(kOurs, kTheirs, kEthertypeIpv6);
-    std::copy(ethernet.begin(), ethernet.end(), memory.get());
+    wire::write_ethernet(memory.get(), ethernet);
     std::byte* packet = memory.get() + kEthernetHeaderBytes;
     const auto bytes = static_cast<uint16_t>(message.size());
     write_ipv6_header(packet, {.ttl = a.hop_limit}, a.source, a.destination,
@@ -154,7 +154,7 @@ class Host {
     now_ = now_ + seconds(seconds_later);
     const auto tick = static_cast<uint32_t>(now_.ns / 1'000'000);
     interface_.advance(
-        now_, [](const auto&) {}, [](const auto&) {}, [] {});
+        now_, [](const auto&) {}, [](const auto&) {}, [](Vlan) {});
     neighbors_.advance(
         tick, [](uint32_t) { return true; },
         [&](uint32_t index) { interface_.on_unreachable(neighbors_[index].address); });
@@ -190,7 +190,7 @@ class Host {
       });
     }
     interface_.advance(
-        now_, [](const auto&) {}, [](const auto&) {}, [] {});
+        now_, [](const auto&) {}, [](const auto&) {}, [](Vlan) {});
   }
 
   static InterfaceConfig config() {
