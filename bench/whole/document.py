@@ -89,7 +89,8 @@ def lwip_part(lwip, titles, columns):
 
 def profile_part(text):
     """What `--functions` printed of the server, in a burst."""
-    found = re.search(r"^\w+, server, burst 32: .*?(?=\n\n|\Z)", text, re.DOTALL | re.MULTILINE)
+    found = re.search(r"^\w+, server, burst 32: \d+ instructions, of which.*?(?=\n\n|\Z)", text,
+                      re.DOTALL | re.MULTILINE)
     return f"```\n{found.group(0).strip()}\n```"
 
 
