@@ -265,7 +265,7 @@ void Interface::advance(Instant now, Probe&& probe, Announce&& announce, Solicit
     for (uint32_t i = 0; i < kAnnouncedAtOnce; ++i) {
       const std::optional<IpAddress> address = next_announced();
       if (!address) break;
-      announce(OwnAddress{.prefix = {*address, 0}});
+      announce(OwnAddress{.prefix = {*address, 0}, .vlan = vlan_of(*address)});
     }
     next_announcement_ = announced_left_ == 0 ? Instant::never() : now + kAnnouncementPause;
   }

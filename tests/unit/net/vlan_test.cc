@@ -2,6 +2,9 @@
 // Networks on VLANs: which routes and which addresses serve on which.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "net/interface.h"
 #include "net/neighbor.h"
 
@@ -77,6 +80,20 @@ TEST(VlanSources, ARangeIsWhereItsNetworkIs) {
   const Interface interface(config, {});
   EXPECT_EQ(interface.vlan_of(ip("10.2.8.77")), Vlan(100, 200));
   EXPECT_EQ(interface.vlan_of(ip("10.9.0.7")), Vlan()) << "of none: where our first address is";
+}
+
+TEST(VlanSources, ARangeIsAnnouncedWhereItIs) {
+  InterfaceConfig config = with({"10.0.0.1/24", "10.2.0.1/16@100.200"});
+  config.ranges = {{ip("10.2.8.1"), ip("10.2.8.3")}};
+  Interface interface(config, {});
+  std::vector<Station> announced;
+  interface.advance(
+      {}, [](const auto&) {},
+      [&](const OwnAddress& own) { announced.emplace_back(own.prefix.address, own.vlan); },
+      [](Vlan) {});
+  for (const char* one : {"10.2.8.1", "10.2.8.2", "10.2.8.3"}) {
+    EXPECT_EQ(std::count(announced.begin(), announced.end(), Station(ip(one), Vlan(100, 200))), 1);
+  }
 }
 
 TEST(VlanLinkLocal, EachVlanHasOneOfItsOwn) {
