@@ -39,11 +39,16 @@ size_t fragment_header_bytes(const IpAddress& source) {
 bool has_bit(const auto& map, size_t at) { return (map[at / 64] >> at % 64 & 1) != 0; }
 void set_bit(auto& map, size_t at) { map[at / 64] |= uint64_t{1} << at % 64; }
 
-// A word of `units` bits at most that begin at `first`, as far as they lie in one word of a map.
-uint64_t mask_of(size_t first, size_t units) {
-  const size_t here = std::min(units, 64 - first % 64);
-  const uint64_t ones = here == 64 ? UINT64_MAX : (uint64_t{1} << here) - 1;
-  return ones << first % 64;
+// visit(word, mask) for each word of a map in which some of the `units` bits from `first` on lie.
+template <class Visit>
+void for_words(size_t first, size_t units, Visit&& visit) {
+  for (size_t at = first, left = units; left != 0;) {
+    const size_t here = std::min(left, 64 - at % 64);
+    const uint64_t ones = here == 64 ? UINT64_MAX : (uint64_t{1} << here) - 1;
+    visit(at / 64, ones << at % 64);
+    at += here;
+    left -= here;
+  }
 }
 
 }  // namespace
@@ -161,12 +166,8 @@ Fragments::Verdict Fragments::add(Datagram& d, std::byte* room, const Fragment& 
   const size_t first = f.offset / kFragmentUnit;
   const size_t units = (bytes + kFragmentUnit - 1) / kFragmentUnit;
   bool taken = false;
-  for (size_t at = first, left = units; left != 0;) {
-    const size_t here = std::min(left, 64 - at % 64);
-    taken = taken || (d.received[at / 64] & mask_of(at, here)) != 0;
-    at += here;
-    left -= here;
-  }
+  for_words(first, units,
+            [&](size_t word, uint64_t mask) { taken = taken || (d.received[word] & mask) != 0; });
   const bool says_other_end = f.more         ? d.total != 0 && end > d.total
                               : d.total != 0 ? end != d.total
                                              : end < d.end;
@@ -176,12 +177,7 @@ Fragments::Verdict Fragments::add(Datagram& d, std::byte* room, const Fragment& 
   d.marks = static_cast<uint8_t>(d.marks | 1u << f.ecn);
   if (!marks_agree(d)) return Verdict::kFailed;
 
-  for (size_t at = first, left = units; left != 0;) {
-    const size_t here = std::min(left, 64 - at % 64);
-    d.received[at / 64] |= mask_of(at, here);
-    at += here;
-    left -= here;
-  }
+  for_words(first, units, [&](size_t word, uint64_t mask) { d.received[word] |= mask; });
   set_bit(d.starts, first);
   std::memcpy(room + kPayloadAt + f.offset, f.payload.data(), bytes);
   d.bytes += bytes;
