@@ -46,7 +46,8 @@ def whole_part(results):
     limits = listed(wire_lines(results))
     skipped = "".join(f"\n\n{device}: not measured, {why}."
                       for device, why in results["skipped"].items())
-    return f"{machine()}; {results['seconds']} s a row.\n\n{markdown(HEADS, rows, LEFT)}\n\n" \
+    return f"{machine()}; {results['seconds']} s a row; " \
+        f"{results['memory']}.\n\n{markdown(HEADS, rows, LEFT)}\n\n" \
         f"The bare wire carries:\n\n{limits}\n\n" \
         f"The kernel's TCP at both ends:\n\n{listed(linux_lines(results))}{skipped}"
 

@@ -13,10 +13,12 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 from wires import (START_SECONDS, Failure, Labs, Wire, expect_equal, load_report, serve_report)
+import hugepages
 import kernel
 import latency
 import overload
@@ -47,6 +49,16 @@ def bare(lab, program, wire, options, seconds):
         served = json.loads(server.out())
         received = served["received"] + (told["received"] if "--send" in options else 0)
     return received / seconds, told["tsc_hz"]
+
+
+def line_ns(program):
+    """The time of a cache line between the first two CPUs; None where there is but one."""
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        return None
+    told = subprocess.run([program, *map(str, cpus[:2])], capture_output=True, check=True,
+                          text=True, timeout=30)
+    return float(told.stdout)
 
 
 def pick(report, path):
@@ -122,7 +134,7 @@ def number(value, digits=0):
 
 
 HEADS = ("device", "load", "bar", "stretch", "figure", "of bar", "failed", "frames",
-         "cycles client", "cycles server", "cycles allow", "of wire", "of Linux", "late")
+         "cycles client", "cycles server", "cycles allow", "of wire", "of Linux", "late", "line ns")
 LEFT = 2  # columns that are text
 
 
@@ -140,7 +152,8 @@ def cells(row, results):
             number(row["frames_per_unit"], 2), number(row["client_cycles_per_unit"]),
             number(row["server_cycles_per_unit"]), rate(row["cycles_allow"], row["unit"]),
             "-" if share is None else f"{share:.0%}",
-            f"{row['figure'] / linux:.1f}" if linux else "-", number(row["late_turns"]))
+            f"{row['figure'] / linux:.1f}" if linux else "-", number(row["late_turns"]),
+            "-".join(dict.fromkeys(number(value) for value in row["line_ns"])))
 
 
 def linux_lines(results):
@@ -182,7 +195,7 @@ def text(results):
 
 # ---- the run ------------------------------------------------------------------------------------
 
-def run(options, program):
+def run(options, program, cache_line):
     results = {"seconds": options.seconds, "wires": {}, "rows": [], "linux": {}, "latency": [],
                "overload": [], "paused": [], "skipped": {}}
     labs = Labs(options.build)
@@ -218,8 +231,10 @@ def run(options, program):
         hz = max([told for _, told in limits.values()] + [0]) or hz
         results["wires"][device] = {key: value for key, (value, _) in limits.items()}
         for row in rows:
+            before = line_ns(cache_line)
             with labs.one() as lab:
                 result = measured(Wire(lab, device), row, options.seconds, hz)
+            result["line_ns"] = sorted(ns for ns in (before, line_ns(cache_line)) if ns)
             results["rows"].append(result)
             say(f"{device}, {row[1].title}: {rate(result['figure'], result['unit'])}")
     results["tsc_hz"] = hz
@@ -253,16 +268,20 @@ def main():
     options = parser.parse_args()
     build = pathlib.Path(options.build)
     programs = [(build / path).resolve() for path in
-                ("bench/wire/bare_wire", "bench/kernel/kernel_peer", "app/millrace")]
+                ("bench/wire/bare_wire", "bench/wire/cache_line", "bench/kernel/kernel_peer",
+                 "app/millrace")]
     for path in programs:
         if not os.access(path, os.X_OK):
             parser.error(f"{path} was not built")
     try:
-        results = run(options, programs[0])
+        with hugepages.reserved() as memory:
+            results = run(options, *programs[:2])
+            results["memory"] = memory
     except Failure as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     print(text(results))
+    print(f"\nmemory: {results['memory']}")
     for device, why in results["skipped"].items():
         print(f"{device}: skipped, {why}")
     if options.json:
