@@ -299,6 +299,12 @@ void add_run_options(CLI::App& command, CommonOptions& o) {
   add_flag(command, "--verbose", o.verbose, "let DPDK and its drivers talk");
   command.add_option("--config", o.config_path, "TOML file with any of these options")
       ->type_name("FILE");
+  command
+      .add_option("--control", o.control,
+                  "where to listen for ss, stats, top and the like: a socket that only we may use, "
+                  "or off; unless given, PID.sock in /run/millrace (root), "
+                  "$XDG_RUNTIME_DIR/millrace or /tmp/millrace-UID")
+      ->type_name("FILE");
   add_flag(command, "--print-config", o.print_config,
            "print the options in force as TOML, and end");
 }

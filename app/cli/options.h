@@ -90,6 +90,7 @@ struct CommonOptions {
   bool verbose = false;  // let EAL and drivers talk
   bool print_config = false;
   std::string config_path;
+  std::string control;  // path of the control socket; empty: the usual place; "off": none
 };
 
 // Declares all of them on `command`. `options` must outlive it.

@@ -11,6 +11,8 @@
 #include "cli/format.h"
 #include "cli/print.h"
 #include "cli/signals.h"
+#include "control/server.h"
+#include "control/verbs.h"
 
 namespace millrace::load {
 namespace {
@@ -197,11 +199,16 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
     if (!created) return created.error();
     engine = std::move(*created);
   }
+  control::Verbs verbs("load", common.device);
+  auto control = control::open_control(common.control, std::move(verbs));
+  if (!control) return control.error();
   if (Result<void> started = engine->start(); !started) return started.error();
   if (!common.quiet && !common.json && !watching.quiet) cli::say(engine->describe() + "\n");
   IntervalLog log(watching.interval);
   watch(common, *engine, watching, signals, log);
   engine->stop();
+  while (engine->running()) signals.sleep(milliseconds(5));
+  control->reset();
   Ended ended;
   ended.engine = engine->finish();
   ended.leaked = cli::leaked(ended.engine, ended.complaints);

@@ -17,6 +17,8 @@
 #include "cli/print.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "control/server.h"
+#include "control/verbs.h"
 #include "reap/outlive.h"
 #include "serve/ready_file.h"
 #include "serve/serve_program.h"
@@ -180,6 +182,9 @@ class ServeCommand final : public cli::Command {
     }
     Result<std::unique_ptr<Engine>> engine = Engine::create(engine_config, programs);
     if (!engine) return cli::fail(engine.error());
+    control::Verbs verbs("serve", common_.device);
+    auto control = control::open_control(common_.control, std::move(verbs));
+    if (!control) return cli::fail(control.error());
     if (Result<void> started = (*engine)->start(); !started) return cli::fail(started.error());
     say_hello(**engine);
     ReadyFile ready_file;
@@ -187,6 +192,8 @@ class ServeCommand final : public cli::Command {
     const Instant began = cli::monotonic_now();
     if (ready) serve_until_told(**engine, servers, signals, began);
     (*engine)->stop();
+    while ((*engine)->running()) signals.sleep(milliseconds(5));
+    control->reset();
     const EngineReport report = (*engine)->finish();
     const Duration took = cli::monotonic_now() - began;
     if (!ready) return cli::fail(ready.error());
