@@ -17,6 +17,7 @@
 #include "load/command.h"
 #include "load/files_command.h"
 #include "serve/command.h"
+#include "trace/command.h"
 
 namespace {
 
@@ -56,6 +57,7 @@ int run(int argc, char** argv) {
   commands.push_back(millrace::load::add_merge_command(root));
   commands.push_back(millrace::load::add_compare_command(root));
   commands.push_back(millrace::inspect::add_explain_command(root));
+  commands.push_back(millrace::trace::add_trace_command(root));
   return millrace::cli::run_commands(root, commands,
                                      std::vector<std::string>(argv + 1, argv + argc));
 }
