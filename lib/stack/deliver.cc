@@ -41,13 +41,19 @@ void Shard::Impl::apply(uint32_t index, const tcp::Effects& fx, const wire::Pars
     end_after_reading(index, tcp::Inbox::kEndTimeWait);
     return;
   }
-  if (fx.acked && c.has(tcp::kWantsWritable) && !c.has(tcp::kAborting) &&
-      tcp::send_space(c, ctx_) >= tcp::send_limit(c, ctx_) / 3) {
-    c.clear(tcp::kWantsWritable);
-    app_of(c).on_writable(*facade_, ref(index));
+  if (fx.acked && c.has(tcp::kWantsWritable)) {
+    offer_room(index);
     if (c.state == State::kClosed) return;  // it read the last bytes that it waited for
   }
   if (fx.dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
+}
+
+// Requires: the application wants to know when it may send.
+void Shard::Impl::offer_room(uint32_t index) {
+  Connection& c = connections_[index];
+  if (c.has(tcp::kAborting) || tcp::send_space(c, ctx_) < tcp::send_limit(c, ctx_) / 3) return;
+  c.clear(tcp::kWantsWritable);
+  app_of(c).on_writable(*facade_, ref(index));
 }
 
 // Offers bytes at rcv_nxt; false when some could neither be taken nor kept.

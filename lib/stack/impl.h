@@ -219,6 +219,7 @@ class Shard::Impl {
 
   // --- deliver.cc: what a segment meant, to the application.
   void apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause);
+  void offer_room(uint32_t index);
   bool deliver(uint32_t index, std::span<const std::byte> data);
   // A device may join several segments to one.
   void note_rcv_mss(Connection& c, size_t payload_bytes) const {

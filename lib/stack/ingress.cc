@@ -224,6 +224,8 @@ bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
     tcp::note_received(c, ctx_, s.seq, s.ts_echo);
   }
   if (s.has(wire::kFin)) on_peer_fin(index);
+  if (taken.acked && c.has(tcp::kWantsWritable)) [[unlikely]]
+    offer_room(index);  // it wanted more than there was from within an event
   if (c.state == State::kClosed) return true;
   if (taken.dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
   return true;

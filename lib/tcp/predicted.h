@@ -37,6 +37,7 @@ inline constexpr uint32_t kUnpredictable =
 
 // What became of a segment.
 struct Taken {
+  bool acked = false;      // something new was acknowledged
   bool dirty = false;      // the flush has something to do
   bool fin_acked = false;  // on_fin_acknowledged() is due
 };
@@ -46,6 +47,7 @@ struct Taken {
                                                       Taken& taken) {
   const uint32_t flight = c.flight();
   const uint32_t acked = ack - c.snd_una;
+  taken.acked = true;
   taken.fin_acked = c.has(kFinSent) && ack == c.snd_nxt;
   note_progress(c, ctx, ack);
   c.duplicate_acks = 0;
