@@ -18,18 +18,6 @@ namespace millrace::stack {
 
 using base::kNil;
 
-// What of `from` matters where it has no payload.
-inline void copy_headers(TxFrame& to, const TxFrame& from) {
-  constexpr size_t kMostlyEnough = 96;
-  std::memcpy(to.header.data(), from.header.data(), kMostlyEnough);
-  if (from.header_bytes > kMostlyEnough) [[unlikely]]
-    to.header = from.header;
-  constexpr size_t kBehindPayload = offsetof(TxFrame, header_bytes);
-  std::memcpy(reinterpret_cast<std::byte*>(&to) + kBehindPayload,
-              reinterpret_cast<const std::byte*>(&from) + kBehindPayload,
-              sizeof(TxFrame) - kBehindPayload);
-}
-
 struct ControlFrame {
   TxFrame frame;
   uint32_t body_block;  // holds the payload, given back after the frame was sent; or kNil

@@ -48,7 +48,7 @@ size_t Shard::Impl::transmit(std::span<TxFrame> out) {
       const uint32_t control = control_.pop();
       if (control == kNil) break;
       if (control_[control].body_block == kNil) {
-        stack::copy_headers(out[filled++], control_[control].frame);
+        wire::copy_headers(out[filled++], control_[control].frame);
         control_.free(control, blocks_);
       } else {  // its payload is looked at after we return
         out[filled++] = control_[control].frame;
@@ -122,6 +122,7 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
   // The short way of a connection that has nothing but new text, FIN or an acknowledgement to send.
   const wire::IpFields ip{config_.interface.ttl, static_cast<uint8_t>(ctx_.options(c).dscp << 2)};
   const size_t limit = std::min<size_t>(out.size(), config_.frames_per_connection_per_turn);
+  wire::PlainHeader header;
   for (size_t filled = 0; filled < limit; ++filled) {
     if (!tcp::has_plain_output(c)) {
       c.clear(tcp::kDirty);
@@ -129,12 +130,17 @@ size_t Shard::Impl::flush(uint32_t index, std::span<TxFrame> out) {
       counters_.add(Counter::kTcpOutSegs, filled);
       return filled;
     }
-    wire::PlainHeader header;
+    TxFrame& frame = out[filled];
     // A Sender: what is in flight was sent at different times.
-    if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, out[filled])) {
+    if (c.sender != kNil || !tcp::next_plain(c, ctx_, header, frame)) {
       return flush_any(index, out, filled);
     }
-    wire::build_plain(out[filled], neighbor.ethernet, ip, c.key, header);
+    if (filled == 0) tcp::say_plain_ack(c, ctx_, header);
+    if (filled != 0 && frame.payload_bytes == out[filled - 1].payload_bytes) {
+      wire::build_plain_next(frame, out[filled - 1], header);
+    } else {
+      wire::build_plain(frame, neighbor.ethernet, ip, c.key, header);
+    }
   }
   counters_.add(Counter::kTcpOutSegs, limit);
   push(dirty_, index);  // there may be more: next time, behind the others

@@ -134,6 +134,8 @@ class Shard::Impl {
   void on_counted_segment(uint32_t index, const wire::Segment& s, tcp::Effects& fx);
   void on_no_flow(const wire::ParsedFrame& p, uint64_t hash);
   bool on_plain(const RxFrame& frame, size_t i);
+  [[gnu::noinline]] size_t take_train(std::span<const RxFrame> burst, size_t first);
+  bool take_text(uint32_t index, const wire::Plain& s);
   bool end_by_acknowledgement(uint32_t index);
   bool on_unpredicted(const RxFrame& frame, size_t i);
   uint32_t find_flow(const FlowKey& key, uint64_t hash) const;

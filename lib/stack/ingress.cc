@@ -145,7 +145,13 @@ void Shard::Impl::receive(std::span<const RxFrame> burst) {
   for (size_t i = 0; i < burst.size(); ++i) {
     switch (parsed_[i].kind) {
       case FrameKind::kPlain:
-        predicted += on_plain(burst[i], i);
+        if (!on_plain(burst[i], i)) break;
+        ++predicted;
+        if (i + 1 < burst.size() && candidates_[i + 1] == candidates_[i]) {
+          const size_t more = take_train(burst, i);
+          predicted += more;
+          i += more;
+        }
         break;
       case FrameKind::kPlainSyn:
         if (answer_plain_syn(burst[i], i)) break;
@@ -200,6 +206,18 @@ void Shard::Impl::on_parsed(size_t i) {
   }
 }
 
+// Text of a predicted segment. False when no more can be done for it, or for the connection.
+[[gnu::always_inline]] inline bool Shard::Impl::take_text(uint32_t index, const wire::Plain& s) {
+  Connection& c = connections_[index];
+  note_rcv_mss(c, s.payload_bytes);
+  if (!deliver(index, {s.payload, s.payload_bytes}) || c.has(tcp::kAborting)) [[unlikely]] {
+    if (c.state != State::kClosed) mark_dirty(index);
+    return false;
+  }
+  tcp::note_received(c, ctx_, s.seq, s.ts_echo);
+  return true;
+}
+
 // The short way of a segment in order: to its connection, without being parsed. Returns whether it
 // was as predicted. The candidate was found before the burst's other segments were looked at: but a
 // connection that has the key and is open has been in the table all the time.
@@ -215,20 +233,33 @@ bool Shard::Impl::on_plain(const RxFrame& frame, size_t i) {
 
   const tcp::Taken taken = tcp::take_predicted(c, s, ctx_);
   if (taken.fin_acked && end_by_acknowledgement(index)) return true;
-  if (s.payload_bytes != 0) {
-    note_rcv_mss(c, s.payload_bytes);
-    if (!deliver(index, {s.payload, s.payload_bytes}) || c.has(tcp::kAborting)) [[unlikely]] {
-      if (c.state != State::kClosed) mark_dirty(index);
-      return true;
-    }
-    tcp::note_received(c, ctx_, s.seq, s.ts_echo);
-  }
+  if (s.payload_bytes != 0 && !take_text(index, s)) return true;
   if (s.has(wire::kFin)) on_peer_fin(index);
+  constexpr uint32_t kAckDue = tcp::kAckNow | tcp::kAckDelayed;
+  if (!taken.dirty && !c.has(kAckDue | tcp::kWantsWritable)) return true;
   if (taken.acked && c.has(tcp::kWantsWritable)) [[unlikely]]
     offer_room(index);  // it wanted more than there was from within an event
   if (c.state == State::kClosed) return true;
-  if (taken.dirty || c.has(tcp::kAckNow | tcp::kAckDelayed)) mark_dirty(index);
+  if (taken.dirty || c.has(kAckDue)) mark_dirty(index);
   return true;
+}
+
+// Frames of the burst that carry on where `first` ends, whose checks hold for them, too. Returns
+// how many. Requires: on_plain() took `first`; the next is of the same candidate.
+size_t Shard::Impl::take_train(std::span<const RxFrame> burst, size_t first) {
+  const uint32_t index = candidates_[first];
+  Connection& c = connections_[index];
+  size_t next = first + 1;
+  for (; next < burst.size(); ++next) {
+    if (parsed_[next].kind != FrameKind::kPlain || candidates_[next] != index) break;
+    const RxFrame& frame = burst[next];
+    if (!wire::says_the_same(frame, burst[first]) || frame.vlan != burst[first].vlan) break;
+    const wire::Plain s = wire::read_plain(frame);
+    if (!tcp::predicted_next(c, s)) break;
+    c.snd_wl1 = s.seq;
+    if (take_text(index, s)) mark_dirty(index);
+  }
+  return next - first - 1;
 }
 
 // Our FIN was acknowledged by a plain segment. True when that ends the connection.

@@ -56,7 +56,7 @@ void Shard::Impl::complete_syn_answer(const stack::SynAnswer& answer, const wire
   const bool timestamps = answer.timestamps_at != 0;
   const uint16_t mss = syn.mss == 0 ? tcp::default_mss(key.peer) : syn.mss;
   const wire::SeqNum iss = tcp::make_cookie(cookie_secret_, key, syn.seq, mss, timestamps, now_);
-  stack::copy_headers(out, answer.frame);
+  wire::copy_headers(out, answer.frame);
   std::byte* ip = out.header.data() + wire::kEthernetHeaderBytes;
   std::byte* tcp = ip + wire::kIpv4HeaderBytes;
   wire::store16(ip + 10, static_cast<uint16_t>(~wire::fold(uint64_t{answer.ip_sum} + peer)));

@@ -32,8 +32,9 @@ inline bool sends_plainly(const Connection& c) {
 // Whether there may be anything to send at all.
 inline bool has_plain_output(const Connection& c) { return c.has(kAckNow) || c.has_unsent(); }
 
-// One segment. Requires: sends_plainly(); out is whole but for Ethernet and IP. False, and nothing
-// is sent, when there is nothing to send or next_segment() must decide.
+// The text, FIN or nothing of one segment: all of `h` but what say_plain_ack() says. Requires:
+// sends_plainly(); out is whole but for Ethernet and IP. False, and nothing is sent, when there is
+// nothing to send or next_segment() must decide.
 [[gnu::always_inline]] inline bool next_plain(Connection& c, Context& ctx, wire::PlainHeader& h,
                                               TxFrame& out) {
   const uint32_t unsent = c.unsent();
@@ -42,37 +43,40 @@ inline bool has_plain_output(const Connection& c) { return c.has(kAckNow) || c.h
   h.seq = c.snd_nxt;
   out.payload_spans = 0;
   out.payload_bytes = 0;
-  if (unsent != 0 || fin_queued) {
-    const uint32_t flight = c.flight();
-    const uint32_t bytes = std::min<uint32_t>(unsent, c.snd_mss);
-    const bool last = bytes == unsent;
-    const bool fin = last && fin_queued;
-    const uint32_t end = flight + bytes + fin;
-    const TcpOptions& options = ctx.options(c);
-    if (end > c.snd_wnd || options.cork) return false;
-    if (bytes != c.snd_mss && flight != 0 && !fin_queued && !options.nodelay) return false;
-    if (bytes != 0) {
-      if (flight == 0 && c.cwnd > initial_window(c, options)) restart_if_idle(c, ctx);
-      if (flight + bytes > c.cwnd || gather_new(c, ctx, bytes, out) != bytes) return false;
-      if (last) h.flags |= wire::kPsh;
-    }
-    if (fin) {
-      h.flags |= wire::kFin;
-      c.set(kFinSent);
-    }
-    note_new_text(c, ctx);
-    c.snd_nxt += bytes + fin;
-    time_segment(c, ctx, c.snd_nxt);
-    if (end >= 2u * c.snd_mss) {
-      arm_retransmit(c, ctx);
-    } else if (!c.has(kRetransmitArmed)) {
-      c.set(kRetransmitArmed);
-      c.retransmit_deadline =
-          ctx.tick + (c.backoff == 0 ? rto_base_ticks(c, options) : rto_ticks(c, ctx));
-    }
-  } else if (!c.has(kAckNow) || c.flight() > c.snd_wnd) {
-    return false;
+  if (unsent == 0 && !fin_queued) return c.has(kAckNow) && c.flight() <= c.snd_wnd;
+  const uint32_t flight = c.flight();
+  const uint32_t bytes = std::min<uint32_t>(unsent, c.snd_mss);
+  const bool last = bytes == unsent;
+  const bool fin = last && fin_queued;
+  const uint32_t end = flight + bytes + fin;
+  const TcpOptions& options = ctx.options(c);
+  if (end > c.snd_wnd || options.cork) return false;
+  if (bytes != c.snd_mss && flight != 0 && !fin_queued && !options.nodelay) return false;
+  if (bytes != 0) {
+    if (flight == 0 && c.cwnd > initial_window(c, options)) restart_if_idle(c, ctx);
+    if (flight + bytes > c.cwnd || gather_new(c, ctx, bytes, out) != bytes) return false;
+    if (last) h.flags |= wire::kPsh;
   }
+  if (fin) {
+    h.flags |= wire::kFin;
+    c.set(kFinSent);
+  }
+  note_new_text(c, ctx);
+  c.snd_nxt += bytes + fin;
+  time_segment(c, ctx, c.snd_nxt);
+  if (end >= 2u * c.snd_mss) {
+    arm_retransmit(c, ctx);
+  } else if (!c.has(kRetransmitArmed)) {
+    c.set(kRetransmitArmed);
+    c.retransmit_deadline =
+        ctx.tick + (c.backoff == 0 ? rto_base_ticks(c, options) : rto_ticks(c, ctx));
+  }
+  return true;
+}
+
+// What all segments that leave together say of the other direction.
+[[gnu::always_inline]] inline void say_plain_ack(Connection& c, Context& ctx,
+                                                 wire::PlainHeader& h) {
   h.ack = c.rcv_nxt;
   h.window = announce_window(c, ctx);
   h.has_timestamps = c.has(kTimestamps);
@@ -80,7 +84,6 @@ inline bool has_plain_output(const Connection& c) { return c.has(kAckNow) || c.h
   h.ts_echo = c.ts_recent;
   c.last_ack_sent = c.rcv_nxt;
   c.clear(kAckNow | kAckDelayed);
-  return true;
 }
 
 }  // namespace millrace::tcp

@@ -35,6 +35,14 @@ inline constexpr uint32_t kUnpredictable =
          (c.has(kSack) || s.ack != c.snd_una || text);
 }
 
+// The same of a segment that says what the one said that was just taken: what is left to ask is
+// whether it is the next in order, whether there is room, and what the application may have done.
+[[gnu::always_inline]] inline bool predicted_next(const Connection& c, const wire::Plain& s) {
+  return is_open(c.state) && !c.has(kUnpredictable | kNoReader) && !peer_has_closed(c.state) &&
+         (c.inbox & c.sender) == kNil && s.seq == c.rcv_nxt && s.payload_bytes != 0 &&
+         s.payload_bytes <= c.rcv_adv - c.rcv_nxt;
+}
+
 // What became of a segment.
 struct Taken {
   bool acked = false;      // something new was acknowledged

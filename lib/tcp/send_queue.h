@@ -4,6 +4,7 @@
 // touches memory that a device may still own.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -55,20 +56,31 @@ uint32_t gather(Connection& c, Context& ctx, SeqNum seq, uint32_t bytes, TxFrame
 // Adds `bytes` of new text to what out.payload points at. False, and `out` is as before, when its
 // pieces are too many. Requires: it points at something.
 bool gather_more(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out);
-// As gather(), for new text.
+// As gather(), for new text, which lies in one block or two as a rule.
 inline uint32_t gather_new(Connection& c, Context& ctx, uint32_t bytes, TxFrame& out) {
-  const uint32_t block = c.send_cursor;
-  if (block != kNil) {
-    const BlockHeader& header = (*ctx.blocks)[block];
-    const uint32_t skip = c.snd_nxt - header.seq;  // huge when the block lies behind
-    if (skip < header.bytes && bytes <= header.bytes - skip) [[likely]] {
-      out.payload[0] = ctx.blocks->data(block).subspan(skip, bytes);
-      out.payload_spans = 1;
-      out.payload_bytes = static_cast<uint16_t>(bytes);
-      return bytes;
-    }
+  if (c.send_cursor == kNil) [[unlikely]]
+    return gather(c, ctx, c.snd_nxt, bytes, out);
+  Blocks& blocks = *ctx.blocks;
+  const BlockHeader* header = &blocks[c.send_cursor];
+  uint32_t skip = c.snd_nxt - header->seq;  // huge when the block lies behind
+  if (skip == header->bytes && header->next != kNil) {
+    c.send_cursor = header->next;
+    header = &blocks[c.send_cursor];
+    skip = 0;
   }
-  return gather(c, ctx, c.snd_nxt, bytes, out);
+  if (skip >= header->bytes) [[unlikely]]
+    return gather(c, ctx, c.snd_nxt, bytes, out);
+  const uint32_t here = std::min(bytes, header->bytes - skip);
+  if (here != bytes) {
+    const uint32_t next = header->next;
+    if (next == kNil || blocks[next].bytes < bytes - here) [[unlikely]]
+      return gather(c, ctx, c.snd_nxt, bytes, out);
+    out.payload[1] = blocks.data(next).first(bytes - here);
+  }
+  out.payload[0] = blocks.data(c.send_cursor).subspan(skip, here);
+  out.payload_spans = here == bytes ? 1 : 2;
+  out.payload_bytes = static_cast<uint16_t>(bytes);
+  return bytes;
 }
 
 void clear_send_queue(Connection& c, Context& ctx);

@@ -52,6 +52,18 @@ size_t tcp_header_bytes(const SegmentHeader& header);
 void build_tcp(TxFrame& out, const EthernetHeader& ethernet, const IpFields& ip, const FlowKey& key,
                const SegmentHeader& header);
 
+// What of `from` matters where it has no payload.
+inline void copy_headers(TxFrame& to, const TxFrame& from) {
+  constexpr size_t kMostlyEnough = 96;
+  std::memcpy(to.header.data(), from.header.data(), kMostlyEnough);
+  if (from.header_bytes > kMostlyEnough) [[unlikely]]
+    to.header = from.header;
+  constexpr size_t kBehindPayload = offsetof(TxFrame, header_bytes);
+  std::memcpy(reinterpret_cast<std::byte*>(&to) + kBehindPayload,
+              reinterpret_cast<const std::byte*>(&from) + kBehindPayload,
+              sizeof(TxFrame) - kBehindPayload);
+}
+
 // Makes a frame that build_tcp() wrote stand for segments of `bytes` of payload each (frame.h).
 void set_segment_bytes(TxFrame& out, uint16_t bytes);
 

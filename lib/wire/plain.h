@@ -113,6 +113,22 @@ inline Plain read_plain(const RxFrame& frame) {
           .payload = ip + headers};
 }
 
+// Whether two plain frames differ in nothing but what they carry, where that lies in the stream,
+// and PSH. Of both the layout is known, so that few words are left to compare.
+inline bool says_the_same(const RxFrame& one, const RxFrame& other) {
+  const std::byte* a = one.data + kEthernetHeaderBytes + 12;
+  const std::byte* b = other.data + kEthernetHeaderBytes + 12;
+  constexpr size_t kPortsAt = 8;
+  constexpr size_t kAckAt = 16;
+  constexpr size_t kFlagsAt = 21;
+  constexpr size_t kTimestampsAt = 32;
+  const uint64_t push = uint64_t{kPsh} << 8 * (kFlagsAt - kAckAt);
+  const bool timestamps = load8(a + kFlagsAt - 1) != 0x50;
+  return ((load64(a) ^ load64(b)) | (load32(a + kPortsAt) ^ load32(b + kPortsAt)) |
+          ((load64(a + kAckAt) ^ load64(b + kAckAt)) & ~push) |
+          (timestamps ? load64(a + kTimestampsAt) ^ load64(b + kTimestampsAt) : 0)) == 0;
+}
+
 // Addresses and ports as Plain has them.
 inline FlowKey flow_of(uint64_t addresses, uint32_t ports) {
   const uint32_t numbers = swap_bytes(ports);
@@ -169,6 +185,17 @@ inline void build_plain(TxFrame& out, const EthernetHeader& ethernet, const IpFi
   } else {
     build_plain_of<true>(out, ethernet, ip, key, h);
   }
+}
+
+// The segment behind `before`, which build_plain() wrote from the same but for `h.seq` and
+// `h.flags`. Requires: as many bytes of payload.
+inline void build_plain_next(TxFrame& out, const TxFrame& before, const PlainHeader& h) {
+  const uint8_t spans = out.payload_spans;
+  copy_headers(out, before);
+  out.payload_spans = spans;
+  std::byte* const tcp = out.header.data() + out.l2_bytes + out.l3_bytes;
+  store_be32(tcp + 4, h.seq.raw());
+  tcp[13] = static_cast<std::byte>(h.flags);
 }
 
 }  // namespace millrace::wire
