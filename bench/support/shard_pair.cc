@@ -64,6 +64,10 @@ Endpoint other_endpoint(uint32_t i) {
           static_cast<uint16_t>(kIdlePortFirst + i % kIdlePerAddress)};
 }
 
+bool is_bulk(Pair::Round round) {
+  return round == Pair::Round::kBulk || round == Pair::Round::kStaticBulk;
+}
+
 Habits habits_of(Pair::Round round) {
   switch (round) {
     case Pair::Round::kServerCloses:
@@ -77,6 +81,7 @@ Habits habits_of(Pair::Round round) {
     case Pair::Round::kSyn:
     case Pair::Round::kSynCookie:
     case Pair::Round::kBulk:
+    case Pair::Round::kStaticBulk:
       return {};
   }
   return {};
@@ -170,6 +175,14 @@ void Station::send(std::span<const std::byte> data) {
   });
 }
 
+void Station::send_static(std::span<const std::byte> data) {
+  act([&] {
+    for (const ConnectionId id : established_) {
+      if (shard_->send_static(id, data) != data.size()) give_up("the send buffer is full");
+    }
+  });
+}
+
 void Station::abort_all() {
   for (const ConnectionId id : established_) shard_->abort(id);
   established_.clear();
@@ -204,7 +217,7 @@ Pair::Pair(Round round, uint32_t burst, const Crowd& crowd)
     : round_(round),
       burst_(burst),
       records_stay_(crowd.time_wait_max != 0),
-      payload_(round == Round::kBulk ? size_t{kSegmentBytes} * burst : kSmallBytes),
+      payload_(is_bulk(round) ? size_t{kSegmentBytes} * burst : kSmallBytes),
       client_(std::make_unique<Station>(config_of(false, round, crowd), habits_of(round), false)),
       server_(std::make_unique<Station>(config_of(true, round, crowd), habits_of(round), true)) {
   server_->listen_idle(kIdlePort);
@@ -299,6 +312,11 @@ void Pair::play(End measured) {
       client_turn();
       server_turn();
       break;
+    case Round::kStaticBulk:
+      client_->send_static(payload_);
+      client_turn();
+      server_turn();
+      break;
   }
   client_->measure(false);
   server_->measure(false);
@@ -322,6 +340,7 @@ bool Pair::consistent() const {
     case Round::kSynCookie:
       return server_->shard().counters().get(Counter::kTcpExtSyncookiesSent) == all + 1;
     case Round::kBulk:
+    case Round::kStaticBulk:
       return server_->bytes_taken() == all * kSegmentBytes &&
              client_->shard().counters().get(Counter::kTcpRetransSegs) == 0;
   }

@@ -56,6 +56,7 @@ class Station final : private App {
   void connect_idle(const Endpoint& peer, const Endpoint& local);
   void listen_idle(uint16_t port);
   void send(std::span<const std::byte> data);  // on every connection that is established
+  void send_static(std::span<const std::byte> data);
   void abort_all();
   void measure(bool on) { measured_ = on; }
   // What measured calls have taken since the last time it was asked for.
@@ -114,6 +115,7 @@ class Pair {
     kSyn,           // SYN and SYN-ACK are measured, the end of the connection is not
     kSynCookie,     // the same, answered by a SYN cookie instead of being remembered
     kBulk,          // `burst` segments of full size on one connection, and what acknowledges them
+    kStaticBulk,    // the same of bytes that are not copied
   };
 
   Pair(Round round, uint32_t burst, const Crowd& crowd = {});
@@ -127,7 +129,7 @@ class Pair {
   [[nodiscard]] const Shard& client() const { return client_->shard(); }
   [[nodiscard]] const Shard& server() const { return server_->shard(); }
 
-  // Rounds, or segments for kBulk, that one play() is.
+  // Rounds, or segments of the last two, that one play() is.
   [[nodiscard]] uint32_t burst() const { return burst_; }
   [[nodiscard]] uint32_t segment_bytes() const { return kSegmentBytes; }
   // Whether the rounds did what they say: asked once, at the end.

@@ -56,17 +56,14 @@ void Shard::Impl::offer_room(uint32_t index) {
   app_of(c).on_writable(*facade_, ref(index));
 }
 
-// Offers bytes at rcv_nxt; false when some could neither be taken nor kept.
 bool Shard::Impl::deliver(uint32_t index, std::span<const std::byte> data) {
+  const bool paused = connections_[index].has(tcp::kPaused);
+  return deliver_rest(index, data, paused ? 0 : offer(index, data));
+}
+
+// Of `data` the application took the first `taken`.
+bool Shard::Impl::deliver_rest(uint32_t index, std::span<const std::byte> data, size_t taken) {
   Connection& c = connections_[index];
-  size_t taken = 0;
-  if (!c.has(tcp::kPaused)) {
-    const uint32_t outer = std::exchange(delivering_, index);
-    taken = app_of(c).on_data(*facade_, ref(index), data);
-    delivering_ = outer;
-    MR_ASSERT(taken <= data.size());
-    if (taken < data.size()) c.set(tcp::kPaused);
-  }
   if (taken < data.size() && !c.has(tcp::kAborting | tcp::kNoReader)) {
     taken += tcp::keep_unread(c, ctx_, data.subspan(taken));
   }
@@ -146,11 +143,7 @@ void Shard::Impl::resume(ConnectionId id) {
   while (!c.has(tcp::kPaused | tcp::kAborting)) {
     const std::span<const std::byte> data = tcp::front_unread(c, ctx_);
     if (data.empty()) break;
-    const uint32_t outer = std::exchange(delivering_, id.index);
-    const size_t taken = app_of(c).on_data(*facade_, ref(id.index), data);
-    delivering_ = outer;
-    MR_ASSERT(taken <= data.size());
-    if (taken < data.size()) c.set(tcp::kPaused);
+    const size_t taken = offer(id.index, data);
     const bool announce = inboxes_[c.inbox].announce_fin;
     const uint8_t end = inboxes_[c.inbox].end;
     tcp::pop_unread(c, ctx_, taken);

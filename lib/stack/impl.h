@@ -222,7 +222,19 @@ class Shard::Impl {
   // --- deliver.cc: what a segment meant, to the application.
   void apply(uint32_t index, const tcp::Effects& fx, const wire::ParsedFrame* cause);
   void offer_room(uint32_t index);
+  // Offers bytes at rcv_nxt; false when some could neither be taken nor kept.
   bool deliver(uint32_t index, std::span<const std::byte> data);
+  bool deliver_rest(uint32_t index, std::span<const std::byte> data, size_t taken);
+  // Asks the application, which is paused when it takes less than all. Requires: it is not.
+  size_t offer(uint32_t index, std::span<const std::byte> data) {
+    Connection& c = connections_[index];
+    const uint32_t outer = std::exchange(delivering_, index);
+    const size_t taken = app_of(c).on_data(*facade_, ref(index), data);
+    delivering_ = outer;
+    MR_ASSERT(taken <= data.size());
+    if (taken < data.size()) c.set(tcp::kPaused);
+    return taken;
+  }
   // A device may join several segments to one.
   void note_rcv_mss(Connection& c, size_t payload_bytes) const {
     const size_t bytes = std::min<size_t>(payload_bytes, ctx_.local_mss);

@@ -210,7 +210,15 @@ void Shard::Impl::on_parsed(size_t i) {
 [[gnu::always_inline]] inline bool Shard::Impl::take_text(uint32_t index, const wire::Plain& s) {
   Connection& c = connections_[index];
   note_rcv_mss(c, s.payload_bytes);
-  if (!deliver(index, {s.payload, s.payload_bytes}) || c.has(tcp::kAborting)) [[unlikely]] {
+  const std::span text(s.payload, s.payload_bytes);
+  const size_t taken = offer(index, text);
+  bool all = true;
+  if (taken == text.size()) [[likely]] {
+    tcp::received(c, ctx_, s.payload_bytes);
+  } else {
+    all = deliver_rest(index, text, taken);
+  }
+  if (!all || c.has(tcp::kAborting)) [[unlikely]] {
     if (c.state != State::kClosed) mark_dirty(index);
     return false;
   }
