@@ -73,6 +73,12 @@ class Fifo {
     return elements_[(tail_ - 1) & mask_];
   }
 
+  // The one that is so many places behind the oldest. Requires: place < size().
+  [[nodiscard]] const T& operator[](uint32_t place) const {
+    MR_DCHECK(place < size());
+    return elements_[(head_ + place) & mask_];
+  }
+
   // Drops the oldest element. Requires: not empty().
   void pop() {
     MR_DCHECK(!empty());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "flow/rss.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -77,6 +78,11 @@ Rss::Rss(const Sharding& sharding)
     : toeplitz_(sharding.rss_key),
       table_(sharding.rss_table),
       mask_(std::has_single_bit(table_.size()) ? static_cast<uint32_t>(table_.size() - 1) : 0) {}
+
+void Rss::set_table(std::span<const uint16_t> table) {
+  MR_ASSERT(table.size() == table_.size());
+  std::copy(table.begin(), table.end(), table_.begin());
+}
 
 std::vector<uint8_t> random_key(uint64_t random) {
   base::Random bits(random);

@@ -63,8 +63,14 @@ class Rss {
 
   [[nodiscard]] const Toeplitz& toeplitz() const { return toeplitz_; }
   [[nodiscard]] std::span<const uint16_t> table() const { return table_; }
-  [[nodiscard]] uint16_t owner_of_hash(uint32_t hash) const {
-    return table_[mask_ != 0 ? hash & mask_ : hash % static_cast<uint32_t>(table_.size())];
+  // Requires: as many entries as before.
+  void set_table(std::span<const uint16_t> table);
+  [[nodiscard]] uint32_t entry_of_hash(uint32_t hash) const {
+    return mask_ != 0 ? hash & mask_ : hash % static_cast<uint32_t>(table_.size());
+  }
+  [[nodiscard]] uint16_t owner_of_hash(uint32_t hash) const { return table_[entry_of_hash(hash)]; }
+  [[nodiscard]] uint32_t entry_of(const FlowKey& key) const {
+    return entry_of_hash(toeplitz_.hash(key));
   }
   [[nodiscard]] uint16_t owner_of(const FlowKey& key) const {
     return owner_of_hash(toeplitz_.hash(key));

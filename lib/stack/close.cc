@@ -67,12 +67,7 @@ void Shard::Impl::destroy(uint32_t index, CloseReason reason) {
 // and then the application hears of it: a connect() from within that call finds the slot free.
 void Shard::Impl::release(uint32_t index, CloseReason reason) {
   Connection& c = connections_[index];
-  if (c.timer.linked()) wheel_.disarm(index);
-  if (c.opened_fast()) end_fast_open(index, reason == CloseReason::kPeerReset);
-  tcp::clear_send_queue(c, ctx_);
-  tcp::clear_inbox(c, ctx_);
-  tcp::close_sender(c, ctx_);
-  --neighbors_[c.neighbor].references;
+  give_back(index, reason == CloseReason::kPeerReset);
   if (c.state == State::kSynSent || c.state == State::kSynReceived) {
     counters_.add(Counter::kTcpAttemptFails);
   } else if (c.state == State::kEstablished || c.state == State::kCloseWait) {
@@ -80,10 +75,26 @@ void Shard::Impl::release(uint32_t index, CloseReason reason) {
   }
   App& app = app_of(c);
   const ConnectionRef closed = ref(index);
-  c.state = State::kClosed;
-  // A connection that is on a list of the flush is freed when it is taken off that.
-  if (!c.has(tcp::kDirty)) connections_.free(index);
+  forget(index);
   app.on_closed(*facade_, closed, reason);
+}
+
+// What a connection holds, beside its slot.
+void Shard::Impl::give_back(uint32_t index, bool reset) {
+  Connection& c = connections_[index];
+  if (c.timer.linked()) wheel_.disarm(index);
+  if (c.opened_fast()) end_fast_open(index, reset);
+  tcp::clear_send_queue(c, ctx_);
+  tcp::clear_inbox(c, ctx_);
+  tcp::close_sender(c, ctx_);
+  --neighbors_[c.neighbor].references;
+}
+
+// Its slot. A connection that is on a list of the flush is freed when it is taken off that.
+void Shard::Impl::forget(uint32_t index) {
+  Connection& c = connections_[index];
+  c.state = State::kClosed;
+  if (!c.has(tcp::kDirty)) connections_.free(index);
 }
 
 // Ends a connection that the flush has just taken off its list, but not within the flush: the

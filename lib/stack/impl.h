@@ -22,6 +22,7 @@
 #include "net/neighbor.h"
 #include "net/path_cache.h"
 #include "stack/control_queue.h"
+#include "stack/move_record.h"
 #include "stack/rate_limit.h"
 #include "stack/shedding.h"
 #include "stack/statistics.h"
@@ -86,6 +87,24 @@ struct alignas(64) Way {
   uint32_t neighbor = kNil;  // of the next hop
   uint32_t epoch = 0;        // ways_epoch() when it was looked up
   bool host = false;         // not we, not many: one can connect to it
+};
+
+// What is leaving for other shards, and how far the walk over it has come.
+struct Leaving {
+  enum class Stage : uint8_t {
+    kConnections,
+    kHalfOpen,
+    kTimeWaitV4,
+    kTimeWaitV6,
+    kUsedCookies,
+    kUsedSyns,
+    kLast,
+    kDone,
+  };
+  Shard::Entries entries;
+  Stage stage = Stage::kDone;
+  uint64_t next = 0;                  // where this stage goes on
+  std::optional<uint16_t> announced;  // the profile of what is packed next is in the parcel
 };
 
 // A singly linked list of connections through Connection::dirty_next.
@@ -313,6 +332,8 @@ class Shard::Impl {
   // --- close.cc: endings.
   void destroy(uint32_t index, CloseReason reason);
   void release(uint32_t index, CloseReason reason);
+  void give_back(uint32_t index, bool reset);
+  void forget(uint32_t index);
   void doom(uint32_t index, CloseReason reason);
   void reap();
   void enter_time_wait(uint32_t index);
@@ -325,6 +346,28 @@ class Shard::Impl {
   void close(ConnectionId id);
   void abort(ConnectionId id);
   void abort_if_unread(uint32_t index);
+
+  // --- move_out.cc: to another shard.
+  void set_table(std::span<const uint16_t> table);
+  bool may_move() const;
+  void begin_leaving(const Entries& entries);
+  bool pack(Parcel& parcel, uint32_t budget);
+  bool leaves(const FlowKey& key) const {
+    return leaving_.entries[rss_ ? rss_->entry_of(key) : 0];
+  }
+  void pack_options(uint16_t profile, Parcel& parcel);
+  bool pack_connection(uint32_t index, Parcel& parcel);
+  bool pack_half_open(uint32_t index, Parcel& parcel);
+  bool accepts_fast_open() const;
+  // --- move_in.cc: from another.
+  bool unpack(Parcel& parcel);
+  bool unpack_record(Parcel& parcel);
+  bool unpack_connection(Parcel& parcel);
+  uint32_t next_hop_of(const stack::PackedConnection& packed);
+  void begin_here(uint32_t index);
+  uint16_t app_for_arrival(const FlowKey& key, bool accepted);
+  bool unpack_half_open(Parcel& parcel);
+  bool unpack_time_wait(Parcel& parcel);
 
   // --- expire.cc: timers.
   void advance();
@@ -507,6 +550,9 @@ class Shard::Impl {
   stack::RateLimit resets_;
   stack::RateLimit icmp_;
   std::optional<Instant> drain_deadline_;
+  stack::Leaving leaving_;
+  uint16_t arriving_profile_ = 0;     // of what is unpacked next
+  std::optional<uint16_t> arrivals_;  // the application of what connect() made elsewhere
 
   std::array<wire::ParsedFrame, kBurstMax> parsed_;
   std::array<uint64_t, kBurstMax> hashes_{};

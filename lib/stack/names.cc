@@ -59,6 +59,8 @@ constexpr std::array<std::string_view, kCounterCount> kCounterNames = {
     "RedirectsFollowed",
     "PathMtuLowered",
     "PathMtuBlackHoles",
+    "ConnectionsMovedIn",
+    "ConnectionsMovedOut",
     "IpReasmReqds",
     "IpReasmOKs",
     "IpReasmFails",

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.h"
 #include "base/random.h"
 #include "stack/impl.h"
 #include "tcp/autotune.h"
@@ -417,6 +418,27 @@ std::optional<TcpInfo> Shard::info(ConnectionId connection) const {
 bool Shard::owns(const FlowKey& key) const { return impl_->owns(key); }
 size_t Shard::take_news(std::span<PathNews> out) { return impl_->take_news(out); }
 void Shard::learn(const PathNews& news) { impl_->paths_.learn(news.peer, news.mtu, impl_->now_); }
+
+void Shard::set_table(std::span<const uint16_t> table) { impl_->set_table(table); }
+bool Shard::may_move() const { return impl_->may_move(); }
+void Shard::set_arrivals(App& app) {
+  const Result<uint16_t> index = impl_->app_for(app);
+  MR_ASSERT(index.ok());
+  impl_->arrivals_ = *index;
+}
+void Shard::begin_leaving(const Entries& entries) { impl_->begin_leaving(entries); }
+
+bool Shard::pack(Instant now, Parcel& parcel, uint32_t budget) {
+  impl_->set_time(now);
+  impl_->reap();
+  return impl_->pack(parcel, budget);
+}
+
+bool Shard::unpack(Instant now, Parcel& parcel) {
+  impl_->set_time(now);
+  impl_->reap();
+  return impl_->unpack(parcel);
+}
 
 const Counters& Shard::counters() const { return impl_->counters_; }
 ShardUse Shard::use() const { return impl_->use(); }

@@ -47,8 +47,14 @@ class TimeWaitQueue {
 
   // Requires: not full().
   uint32_t push(const Record& record, bool timestamps, uint32_t now) {
+    return push_until(record, timestamps, now + lifetime_);
+  }
+  // The same for one that began elsewhere: it lives until `deadline`, or as long as the last one.
+  uint32_t push_until(const Record& record, bool timestamps, uint32_t deadline) {
     MR_DCHECK(!full());
-    const uint32_t deadline = now + lifetime_;
+    if (!deadlines_.empty() && static_cast<int32_t>(deadlines_.back().tick - deadline) > 0) {
+      deadline = deadlines_.back().tick;
+    }
     if (deadlines_.empty() || deadlines_.back().tick != deadline) {
       // Without room for one more deadline the last ones live a little longer.
       if (deadlines_.full()) {
@@ -101,8 +107,29 @@ class TimeWaitQueue {
     MR_DCHECK(!empty());
     head_ = after(head_);
     --used_;
+    ++popped_;
     if (--deadlines_.front().count == 0) deadlines_.pop();
   }
+
+  // Records have numbers in the order in which they came. Calls visit(index, deadline) for those
+  // that are live, from number `from` on, as long as it returns true. Returns the number of the
+  // first that it was not called for, or for which it said no.
+  template <class Visit>
+  uint64_t walk(uint64_t from, Visit&& visit) const {
+    uint64_t number = std::max(from, popped_);
+    auto place = static_cast<uint32_t>(number - popped_);
+    uint32_t passed = 0;  // records up to the end of deadlines_[d]
+    for (uint32_t d = 0; d < deadlines_.size(); ++d) {
+      passed += deadlines_[d].count;
+      for (; place < passed; ++place, ++number) {
+        const uint32_t index = static_cast<uint32_t>((uint64_t{head_} + place) % capacity_);
+        if (!erased(index) && !visit(index, deadlines_[d].tick)) return number;
+      }
+    }
+    return number;
+  }
+  // The number that the next record is going to have.
+  [[nodiscard]] uint64_t next_number() const { return popped_ + used_; }
 
  private:
   struct Deadline {
@@ -134,6 +161,7 @@ class TimeWaitQueue {
   uint32_t tail_ = 0;
   uint32_t used_ = 0;
   uint32_t live_ = 0;
+  uint64_t popped_ = 0;  // ever
 };
 
 }  // namespace millrace::stack

@@ -33,6 +33,22 @@ class TimeWaits {
     if (key.peer.is_v4()) return v4_.push({key, state}, timestamps, now);
     return v6_.push({key, state}, timestamps, now) | kV6;
   }
+  uint32_t push_until(const FlowKey& key, const tcp::TimeWait& state, bool timestamps,
+                      uint32_t deadline) {
+    if (key.peer.is_v4()) return v4_.push_until({key, state}, timestamps, deadline);
+    return v6_.push_until({key, state}, timestamps, deadline) | kV6;
+  }
+  // Of one family, as TimeWaitQueue's; visit() gets places.
+  template <class Visit>
+  uint64_t walk(bool v6, uint64_t from, Visit&& visit) const {
+    if (!v6) return v4_.walk(from, visit);
+    return v6_.walk(from, [&](uint32_t index, uint32_t deadline) {
+      return visit(index | kV6, deadline);
+    });
+  }
+  [[nodiscard]] uint64_t next_number(bool v6) const {
+    return v6 ? v6_.next_number() : v4_.next_number();
+  }
   // Requires of these: the place is live, or was popped and nothing was pushed since.
   void erase(uint32_t place) { is_v6(place) ? v6_.erase(place & kIndex) : v4_.erase(place); }
   [[nodiscard]] const tcp::TimeWait& operator[](uint32_t place) const {

@@ -36,17 +36,26 @@ class UsedCookies {
   }
   void insert(const tcp::Cookie& cookie) { slot(cookie) = {cookie.flow_tag, cookie.tag}; }
 
- private:
-  UsedCookies(base::Region region, uint32_t mask) : region_(std::move(region)), mask_(mask) {}
-
+  // What is remembered, slot by slot, for another shard with as many slots; a flow_tag of 0: nothing.
   struct Slot {
     uint64_t flow_tag;
     uint64_t tag;
   };
+  [[nodiscard]] uint32_t slots() const { return mask_ + 1; }
+  [[nodiscard]] const Slot& operator[](uint32_t i) const { return all()[i]; }
+  // What was there stays: it is as likely to be asked for.
+  void merge(const Slot& other) {
+    Slot& own = all()[(other.flow_tag >> 32) & mask_];
+    if (own.flow_tag == 0) own = other;
+  }
 
+ private:
+  UsedCookies(base::Region region, uint32_t mask) : region_(std::move(region)), mask_(mask) {}
+
+  [[nodiscard]] Slot* all() const { return reinterpret_cast<Slot*>(region_.data()); }
   // The upper half of the tag was never on the wire.
   [[nodiscard]] Slot& slot(const tcp::Cookie& cookie) const {
-    return reinterpret_cast<Slot*>(region_.data())[(cookie.flow_tag >> 32) & mask_];
+    return all()[(cookie.flow_tag >> 32) & mask_];
   }
 
   base::Region region_;

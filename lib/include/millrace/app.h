@@ -11,6 +11,7 @@
 
 namespace millrace {
 
+class Parcel;
 class Shard;
 
 // Names a connection for as long as it lives. A stale id is detected (generation), never followed:
@@ -74,6 +75,16 @@ class App {
   // The peer sent FIN and all its bytes have been delivered. Sending is still possible; the
   // default answers with our own FIN.
   virtual void on_peer_closed(Shard& shard, ConnectionRef connection);
+
+  // --- Connections that go on at another shard, when workers come or go (Engine::set_workers()).
+  // Whether those of this application may: then the two events below are its.
+  [[nodiscard]] virtual bool may_move() const { return false; }
+  // The connection leaves this shard. Its id is dead afterwards, and no on_closed() follows here.
+  // What the application there has to know, beside the cookie, goes into `luggage`. No verbs.
+  virtual void on_leave(Shard& /*shard*/, ConnectionRef /*connection*/, Parcel& /*luggage*/) {}
+  // It goes on at this one, with another id and the same cookie; `luggage` is as on_leave() left
+  // it. Which events have been and which have not stays as it was. Verbs may be called.
+  virtual void on_arrive(Shard& /*shard*/, ConnectionRef /*connection*/, Parcel& /*luggage*/) {}
 
   // The last event of a connection; its id is dead afterwards.
   virtual void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) = 0;

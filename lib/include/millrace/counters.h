@@ -62,6 +62,8 @@ enum class Counter : uint8_t {
   kRedirectsFollowed,           // of both families
   kPathMtuLowered,              // ICMP claims that made segments smaller
   kPathMtuBlackHoles,           // connections whose full segments timed out in a row
+  kConnectionsMovedIn,          // from another shard, while both were at work; and to one
+  kConnectionsMovedOut,
   // Fragments (RFC 4293): those that came, datagrams put together, given up for any reason, and of
   // those for their time; and what we sent in fragments.
   kIpReasmReqds,

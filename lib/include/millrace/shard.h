@@ -10,9 +10,11 @@
 //       device.send(frames, n);
 //
 // Threading: none. Every call on a shard comes from one thread; counters() may be read by others.
-// Memory: all of it is reserved by create(); nothing is allocated from the system afterwards.
+// Memory: all of it is reserved by create(); nothing is allocated from the system afterwards, but
+// for what a Parcel takes.
 #pragma once
 
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -23,6 +25,7 @@
 #include "millrace/config.h"
 #include "millrace/counters.h"
 #include "millrace/frame.h"
+#include "millrace/parcel.h"
 #include "millrace/raw.h"
 #include "millrace/tcp_info.h"
 #include "millrace/time.h"
@@ -100,7 +103,8 @@ class Shard {
   // SEND. Copies what fits into the send buffer and returns how much that was; when it was less
   // than offered, on_writable follows. 0 on a stale id or after shutdown().
   size_t send(ConnectionId connection, std::span<const std::byte> data);
-  // The same without a copy: `data` must stay as it is for as long as the shard lives.
+  // The same without a copy: `data` must stay as it is for as long as the shard lives, and those to
+  // which its connections may move.
   size_t send_static(ConnectionId connection, std::span<const std::byte> data);
   [[nodiscard]] size_t send_space(ConnectionId connection) const;
   // Asks for on_writable as if a send() had taken less than it was offered: for an application
@@ -148,6 +152,38 @@ class Shard {
   // believed; returns how many. For the others, whose new connections begin with it.
   size_t take_news(std::span<PathNews> out);
   void learn(const PathNews& news);
+
+  // --- Moving to another shard ------------------------------------------------------------------
+  //
+  // Of several shards: entries of the redirection table change hands while connections are open.
+  // What belongs to them goes from one shard to another by parcel, and on from there as if nothing
+  // had happened (docs/decisions/0005-workers-come-and-go.md):
+  //
+  //     there: begin_leaving(entries)      here: keep back frames of these entries
+  //            pack(), until all is packed       unpack(), until all is taken
+  //                                              set_table(), and the frames that were kept back
+  //
+  // Both shards have the same ShardConfig but for Sharding::index, the same listeners, and the same
+  // process around them.
+
+  using Entries = std::bitset<Sharding::kTableMax>;  // of the table; of a single shard the first
+  // The table that is in force from now on; connect() chooses ports by it.
+  // Requires: of several shards, a table of the same size.
+  void set_table(std::span<const uint16_t> table);
+  // Whether every application of this shard's agrees to it (App::may_move()).
+  [[nodiscard]] bool may_move() const;
+  // Who gets connections that come from elsewhere and were made by connect(). It must outlive the
+  // shard.
+  void set_arrivals(App& app);
+  // Requires: may_move(); the table gives these entries to others; no frame of theirs comes any
+  // more; what left before is packed.
+  void begin_leaving(const Entries& entries);
+  // Puts up to `budget` connections and records of what leaves into the parcel, or looks at some
+  // times as many; false: that was all. Between two turns.
+  bool pack(Instant now, Parcel& parcel, uint32_t budget);
+  // Takes them out; false: there is no room yet for what comes next in the parcel.
+  // Requires: listeners for what the other shard's listeners accepted, open or not any more.
+  [[nodiscard]] bool unpack(Instant now, Parcel& parcel);
 
   // --- The whole ------------------------------------------------------------------------------
 
