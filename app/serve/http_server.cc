@@ -177,6 +177,37 @@ void HttpServer::on_closed(Shard&, ConnectionRef connection, CloseReason reason)
   counts_.on_closed(reason);
 }
 
+void HttpServer::on_leave(Shard&, ConnectionRef connection, Parcel& luggage) {
+  Session& s = sessions_[connection.id.index];
+  luggage.put(s);
+  if (s.head != kNone) {
+    const Head& head = heads_[s.head];
+    luggage.put(static_cast<uint32_t>(head.bytes.size()));
+    luggage.put_bytes(as_bytes(head.bytes));
+  }
+  release_head(s);
+  counts_.on_leave();
+}
+
+void HttpServer::on_arrive(Shard& shard, ConnectionRef connection, Parcel& luggage) {
+  Session& s = sessions_[connection.id.index];
+  s = luggage.take<Session>();
+  if (s.head != kNone) {
+    s.head = kNone;
+    const std::span<const std::byte> held = luggage.take_bytes(luggage.take<uint32_t>());
+    const std::string_view bytes(reinterpret_cast<const char*>(held.data()), held.size());
+    http::RequestReader reader;
+    reader.read(bytes);  // as far as before: there is more to come
+    hold_head(shard, connection.id, bytes, reader);
+  }
+  if (s.refusing && closing_ == Closing::kReset) {
+    resets_.add(shard, connection.id);
+  } else if (s.refusing) {
+    linger(shard, connection.id);
+  }
+  counts_.on_arrive();
+}
+
 void HttpServer::turn(Shard& shard) {
   resets_.turn(shard);
   while (lingering_count_ != 0 && lingering_[lingering_first_].until <= shard.now()) {

@@ -53,6 +53,11 @@ class HttpServer final : public App {
   void on_writable(Shard& shard, ConnectionRef connection) override;
   void on_peer_closed(Shard& shard, ConnectionRef connection) override;
   void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
+  // What goes along is the session, and of a head that has arrived in part its bytes. Who lingers
+  // begins to do so anew.
+  [[nodiscard]] bool may_move() const override { return true; }
+  void on_leave(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
+  void on_arrive(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
 
   // Partly arrived heads held at a time; for one more, the oldest is refused with 408.
   static constexpr size_t kHeadsMax = 16384;

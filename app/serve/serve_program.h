@@ -35,6 +35,7 @@ class ServeProgram final : public Program {
   [[nodiscard]] Instant next_turn() const override {
     return echo_.waits() ? Instant{} : http_.next_turn();
   }
+  [[nodiscard]] bool may_move() const override { return true; }
   void stopping(Shard& shard) override;
 
   // May be read from any thread.

@@ -25,6 +25,9 @@ struct ServiceCounts {
     accepted.add();
     open.add();
   }
+  // To another worker's services, and from them.
+  void on_leave() { open.subtract(); }
+  void on_arrive() { open.add(); }
   void on_closed(CloseReason reason) {
     open.subtract();
     ended[static_cast<size_t>(reason)].add();

@@ -12,6 +12,15 @@ void SimpleService::on_closed(Shard&, ConnectionRef, CloseReason reason) {
   counts_.on_closed(reason);
 }
 
+void SimpleService::on_leave(Shard&, ConnectionRef, Parcel&) { counts_.on_leave(); }
+
+void SimpleService::on_arrive(Shard&, ConnectionRef, Parcel&) { counts_.on_arrive(); }
+
+void EchoServer::on_arrive(Shard& shard, ConnectionRef connection, Parcel& luggage) {
+  SimpleService::on_arrive(shard, connection, luggage);
+  if (connection.cookie == kResetDue) resets_.add(shard, connection.id);
+}
+
 size_t EchoServer::on_data(Shard& shard, ConnectionRef connection,
                            std::span<const std::byte> data) {
   if (work_.ns != 0) {
@@ -25,7 +34,7 @@ size_t EchoServer::on_data(Shard& shard, ConnectionRef connection,
   counts_.bytes_in.add(taken);
   counts_.bytes_out.add(sent);
   if (sent != 0 && closing_ == Closing::kFin) shard.shutdown(connection.id);
-  if (sent != 0 && closing_ == Closing::kReset) resets_.add(shard, connection.id);
+  if (sent != 0 && closing_ == Closing::kReset) reset_later(shard, connection.id);
   return taken;
 }
 

@@ -25,6 +25,10 @@ class SimpleService : public App {
 
   void on_established(Shard& shard, ConnectionRef connection) override;
   void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
+  // All that is known of a connection is its cookie, which goes along.
+  [[nodiscard]] bool may_move() const override { return true; }
+  void on_leave(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
+  void on_arrive(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
 
  protected:
   ServiceCounts& counts_;
@@ -46,8 +50,16 @@ class EchoServer final : public SimpleService {
 
   size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override;
   void on_writable(Shard& shard, ConnectionRef connection) override;
+  void on_arrive(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
 
  private:
+  static constexpr uint64_t kResetDue = 1;  // the cookie of one in resets_
+
+  void reset_later(Shard& shard, ConnectionId id) {
+    shard.set_cookie(id, kResetDue);
+    resets_.add(shard, id);
+  }
+
   bool stopping_ = false;
   Closing closing_ = Closing::kPeer;
   ResetList resets_;

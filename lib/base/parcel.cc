@@ -7,7 +7,8 @@ namespace millrace {
 
 std::span<const std::byte> Parcel::take_bytes(size_t bytes) {
   MR_ASSERT(bytes <= bytes_.size() - taken_);
-  const std::span<const std::byte> taken = std::span<const std::byte>(bytes_).subspan(taken_, bytes);
+  const std::span<const std::byte> taken =
+      std::span<const std::byte>(bytes_).subspan(taken_, bytes);
   taken_ += bytes;
   return taken;
 }

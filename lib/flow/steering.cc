@@ -139,6 +139,15 @@ uint16_t Steering::recipient_of(const RxFrame& frame) const {
   return kAny;
 }
 
+std::optional<uint32_t> Steering::entry_of(const RxFrame& frame) const {
+  const Found found = find(frame);
+  if (found.kind == Kind::kTcp) {
+    return rss_.entry_of_hash(hash_as_sent(rss_.toeplitz(), found));
+  }
+  if (found.kind == Kind::kQuote) return rss_.entry_of_hash(hash_turned(rss_.toeplitz(), found));
+  return std::nullopt;
+}
+
 std::optional<uint32_t> Steering::hash_of(const RxFrame& frame) const {
   const Found found = find(frame);
   if (found.kind != Kind::kTcp) return std::nullopt;

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "flow/rss.h"
 #include "millrace/frame.h"
@@ -30,6 +31,12 @@ class Steering {
   [[nodiscard]] uint16_t recipient_of(const RxFrame& frame) const;
   // Toeplitz's hash, as a device computes it; nothing for what is no TCP segment in one piece.
   [[nodiscard]] std::optional<uint32_t> hash_of(const RxFrame& frame) const;
+
+  // The entry of the table that decides about it; nothing where none does.
+  [[nodiscard]] std::optional<uint32_t> entry_of(const RxFrame& frame) const;
+
+  // Requires: as many entries as before.
+  void set_table(std::span<const uint16_t> table) { rss_.set_table(table); }
 
   [[nodiscard]] const Rss& rss() const { return rss_; }
   [[nodiscard]] uint16_t shard_count() const { return count_; }

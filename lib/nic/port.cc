@@ -464,6 +464,11 @@ Wire& Port::wire(size_t index) {
   return *branches_[index - queues_.size()];
 }
 
+bool Port::set_table(const std::vector<uint16_t>& table) {
+  rss_.table = table;
+  return !rss_.by_device || apply_rss(id_, rss_, queue_count_);
+}
+
 Sharding Port::sharding() const {
   return {.index = 0, .count = wish_.workers, .rss_key = rss_.key, .rss_table = rss_.table};
 }

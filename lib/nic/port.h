@@ -64,6 +64,10 @@ class Port {
   [[nodiscard]] uint16_t queues() const { return queue_count_; }
   // Which worker owns which tuple; of index 0.
   [[nodiscard]] Sharding sharding() const;
+  // Which worker owns which entry from now on; a device that spreads frames by the table gets it.
+  // From the thread that opened the port. False: the device did not take it, and steering in
+  // software has more to do.
+  bool set_table(const std::vector<uint16_t>& table);
   // Whether the device spreads frames by that key and table.
   [[nodiscard]] bool device_steers() const { return rss_.by_device; }
   [[nodiscard]] MacAddress mac() const { return mac_; }

@@ -12,16 +12,12 @@
 
 #include "flow/rss.h"
 #include "flow/steering.h"
-#include "nic/eal.h"
 #include "nic/loopback.h"
 #include "nic/pool.h"
-#include "nic/port.h"
 #include "nic/precheck.h"
 #include "runtime/clock.h"
+#include "runtime/engine_impl.h"
 #include "runtime/entropy.h"
-#include "runtime/exchange.h"
-#include "runtime/steerer.h"
-#include "runtime/worker.h"
 
 namespace millrace {
 namespace {
@@ -54,7 +50,18 @@ Result<void> check_workers(const EngineConfig& config, size_t workers) {
     return Error{fmt::format("{} CPUs were named for {} workers: name one for each, or none",
                              config.cpus.size(), workers)};
   }
+  if (config.workers > workers) {
+    return Error{
+        fmt::format("{} workers are to begin, of {} that there may be", config.workers, workers)};
+  }
   return {};
+}
+
+// mbufs that workers may hold of each other, or keep back for what moves to them.
+uint32_t handed_over(uint32_t queues, uint32_t workers) {
+  if (workers == 1) return 0;
+  return queues * ((workers - 1) * runtime::Exchange::kLaneFrames +
+                   static_cast<uint32_t>(runtime::Steerer::kKeptMax));
 }
 
 // How many queue pairs to ask a device for.
@@ -71,33 +78,6 @@ Result<uint16_t> choose_queues(const EngineConfig& config, uint16_t workers) {
 
 }  // namespace
 
-class Engine::Impl {
- public:
-  // Members are destroyed from the last to the first.
-  nic::Eal eal;
-  std::unique_ptr<nic::Port> port;  // none on a loopback
-  std::vector<std::unique_ptr<nic::Wire>> loopback_ends;
-  MacAddress mac;
-  std::string description;
-  // With more than one worker.
-  std::unique_ptr<flow::Steering> steering;
-  std::unique_ptr<runtime::Exchange> exchange;
-  std::vector<std::unique_ptr<runtime::Steerer>> steerers;
-
-  std::unique_ptr<runtime::Company> company;
-  std::vector<std::unique_ptr<Shard>> shards;
-  std::vector<std::unique_ptr<runtime::Worker>> workers;
-  bool started = false;
-
-  static Result<std::unique_ptr<Impl>> open(const EngineConfig& config, uint16_t workers);
-  static Result<std::unique_ptr<Impl>> attach(const EngineConfig& config,
-                                              std::vector<std::unique_ptr<nic::Wire>> ends);
-  Result<void> add_shards(const EngineConfig& config, std::span<Program* const> programs);
-  void make_steering(const Sharding& sharding, size_t givers);
-  [[nodiscard]] Sharding sharding(const EngineConfig& config) const;
-  [[nodiscard]] nic::Wire& wire(size_t i) const { return port ? port->wire(i) : *loopback_ends[i]; }
-};
-
 Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& config,
                                                          uint16_t workers) {
   // Before anything is opened; the device's MAC, that is not known yet, is none of the user's
@@ -109,16 +89,15 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::open(const EngineConfig& con
   const Result<uint16_t> queues = choose_queues(config, workers);
   if (!queues) return queues.error();
   const uint16_t mtu = config.shard.interface.mtu;
-  const auto plan =
-      nic::plan_pool({.kind = config.device.kind,
-                      .mtu = mtu,
-                      .rx_descriptors = config.rx_descriptors,
-                      .tx_descriptors = config.tx_descriptors,
-                      .mbufs = config.mbufs,
-                      .memory_mb = config.memory_mb,
-                      .workers = workers,
-                      .queues = *queues,
-                      .handed_over = *queues * (workers - 1u) * runtime::Exchange::kLaneFrames});
+  const auto plan = nic::plan_pool({.kind = config.device.kind,
+                                    .mtu = mtu,
+                                    .rx_descriptors = config.rx_descriptors,
+                                    .tx_descriptors = config.tx_descriptors,
+                                    .mbufs = config.mbufs,
+                                    .memory_mb = config.memory_mb,
+                                    .workers = workers,
+                                    .queues = *queues,
+                                    .handed_over = handed_over(*queues, workers)});
   if (!plan) return plan.error();
   if (auto ok = nic::check_device(config.device, nic::Privileges::of_this_process()); !ok) {
     return ok.error();
@@ -189,21 +168,30 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::attach(
 
 // Which tuples are whose.
 Sharding Engine::Impl::sharding(const EngineConfig& config) const {
-  if (port) return port->sharding();
+  if (port) {
+    Sharding sharding = port->sharding();
+    sharding.rss_table = flow::even_table(sharding.rss_table.size(), active);
+    if (active != sharding.count) port->set_table(sharding.rss_table);
+    return sharding;
+  }
   const auto count = static_cast<uint16_t>(loopback_ends.size());
   return {
       .index = 0,
       .count = count,
       .rss_key = config.rss_key.empty() ? flow::random_key(runtime::draw_seed()) : config.rss_key,
-      .rss_table = flow::even_table(Sharding::kTableMax, count)};
+      .rss_table = flow::even_table(Sharding::kTableMax, active)};
 }
 
 void Engine::Impl::make_steering(const Sharding& sharding, size_t givers) {
   if (sharding.count == 1) return;
-  steering = std::make_unique<flow::Steering>(sharding);
+  const flow::Steering steering(sharding);
   exchange = std::make_unique<runtime::Exchange>(sharding.count, givers);
+  moving = std::make_unique<runtime::Moving>(
+      sharding.count, runtime::MovePlan{.table = sharding.rss_table, .active = active});
   for (uint16_t i = 0; i < sharding.count; ++i) {
-    steerers.push_back(std::make_unique<runtime::Steerer>(*steering, *exchange, i, wire(i)));
+    steerers.push_back(
+        std::make_unique<runtime::Steerer>(steering, *exchange, i, wire(i), moving.get()));
+    steerers[i]->set_table(sharding.rss_table, active);
   }
 }
 
@@ -216,9 +204,14 @@ Result<void> Engine::Impl::add_shards(const EngineConfig& config,
   shard_config.tso_bytes_max = port ? port->tso_bytes_max() : 0;
   // One for all: each shard has to know the cookies that another has given.
   if (shard_config.seed == 0) shard_config.seed = runtime::draw_seed();
+  active = static_cast<uint16_t>(config.workers != 0 ? config.workers : programs.size());
   shard_config.sharding = sharding(config);
   make_steering(shard_config.sharding, port ? port->queues() : programs.size());
-  company = std::make_unique<runtime::Company>(programs.size());
+  this->programs.assign(programs.begin(), programs.end());
+  autoconfigures = config.shard.interface.autoconfigure != Autoconfigure::kOff;
+  size_t running = 0;
+  for (size_t i = 0; i < programs.size(); ++i) running += runs_always(i) ? 1 : 0;
+  company = std::make_unique<runtime::Company>(running);
   for (size_t i = 0; i < programs.size(); ++i) {
     shard_config.sharding.index = static_cast<uint16_t>(i);
     if (i < config.connections_files.size()) {
@@ -227,14 +220,18 @@ Result<void> Engine::Impl::add_shards(const EngineConfig& config,
     auto created = Shard::create(shard_config, runtime::Clock::system().now());
     if (!created) return created.error();
     shards.push_back(std::move(*created));
+    if (exchange) {
+      movers.push_back(std::make_unique<runtime::Mover>(*moving, *steerers[i], *shards[i],
+                                                        static_cast<uint16_t>(i)));
+    }
     const runtime::WorkerConfig worker_config{.index = i,
                                               .cpu = i < config.cpus.size() ? config.cpus[i] : -1,
                                               .dpdk = port != nullptr,
                                               .idling = config.idling,
                                               .drain_timeout = config.drain_timeout};
-    workers.push_back(std::make_unique<runtime::Worker>(worker_config, *shards[i], *programs[i],
-                                                        wire(i), *company,
-                                                        steering ? steerers[i].get() : nullptr));
+    workers.push_back(std::make_unique<runtime::Worker>(
+        worker_config, *shards[i], *programs[i], wire(i), *company,
+        exchange ? steerers[i].get() : nullptr, exchange ? movers[i].get() : nullptr));
   }
   return {};
 }
@@ -289,8 +286,9 @@ Engine::~Engine() {
 }
 
 Result<void> Engine::start() {
-  for (auto& worker : impl_->workers) {
-    const Result<void> outcome = worker->start();
+  for (size_t i = 0; i < impl_->workers.size(); ++i) {
+    if (!impl_->runs_always(i)) continue;
+    const Result<void> outcome = impl_->workers[i]->start();
     if (outcome) continue;
     for (auto& other : impl_->workers) other->quit();
     for (auto& other : impl_->workers) other->join();

@@ -33,11 +33,13 @@ namespace millrace::runtime {
 struct Handed {
   RxFrame frame;
   void* token = nullptr;
+  [[nodiscard]] bool is_mark() const { return token == nullptr; }
 };
 
 class Lane {
  public:
-  explicit Lane(uint32_t capacity) : capacity_(capacity), there_(capacity), back_(capacity) {}
+  // One place more than for frames: that of a mark.
+  explicit Lane(uint32_t capacity) : capacity_(capacity), there_(capacity + 1), back_(capacity) {}
 
   // --- The giver's thread -----------------------------------------------------------------------
   // How many frames may be given now.
@@ -48,6 +50,9 @@ class Lane {
     MR_ASSERT(there_.push(frames.data(), frames.size()) == frames.size());
     under_way_ += static_cast<uint32_t>(frames.size());
   }
+  // What lies between frames that were steered by one table and by the next; no frame, and not
+  // given back. One at a time: the next one when the taker has seen it.
+  void mark() { MR_ASSERT(there_.push(Handed{})); }
   // Tokens of frames that the taker is done with; 0: none now.
   size_t take_back(std::span<void*> tokens) {
     const size_t count = back_.pop(tokens.data(), tokens.size());

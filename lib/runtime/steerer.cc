@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "wire/bytes.h"
 
@@ -26,12 +27,16 @@ bool is_ordinary_tcp(const RxFrame& frame) {
 
 }  // namespace
 
-Steerer::Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t self, nic::Wire& wire)
+Steerer::Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t self, nic::Wire& wire,
+                 const Moving* moving)
     : steering_(steering),
       exchange_(exchange),
       self_(self),
       wire_(wire),
-      gives_(self < exchange.givers()) {
+      moving_(moving),
+      gives_(self < exchange.givers()),
+      active_(exchange.workers()) {
+  kept_.reserve(kKeptMax);
   if (gives_) {
     batches_.resize(exchange.workers());
     touched_.reserve(exchange.workers());
@@ -56,13 +61,14 @@ Steerer::Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t se
 // --- Giving -------------------------------------------------------------------------------------
 
 size_t Steerer::keep_own(std::span<RxFrame> burst) {
+  if (alone_ && keeping_ == nullptr) return burst.size();
   size_t ours = 0;
   for (size_t i = 0; i < burst.size(); ++i) {
     const uint16_t to = recipient_of(burst[i]);
     if (to == flow::Steering::kAll) hand_to_all(burst[i]);
     if (to < flow::Steering::kAny && to != self_) {
       hand(to, burst[i], i);
-    } else {
+    } else if (keeping_ == nullptr || !keep_own_frame(burst[i], i)) [[likely]] {
       burst[ours++] = burst[i];
     }
   }
@@ -113,10 +119,10 @@ void Steerer::hand_to_all(const RxFrame& frame) {
   RxFrame same = frame;
   Copy* const copied = copy(copies_, same);
   if (copied == nullptr) {
-    tallies_.dropped.add(exchange_.workers() - 1);
+    tallies_.dropped.add(active_ - 1);
     return;
   }
-  for (uint16_t to = 0; to < exchange_.workers(); ++to) {
+  for (uint16_t to = 0; to < active_; ++to) {
     if (to == self_) continue;
     if (has_room(to)) {
       stage_copy(to, same, *copied);
@@ -199,13 +205,17 @@ void Steerer::give_back(std::span<void* const> tokens) {
 }
 
 void Steerer::reclaim() {
+  std::array<RxFrame, nic::Wire::kBurstMax> kept;
+  while (take_kept(kept) != 0) release_kept();
   if (!gives_) return;
   for (size_t to = 0; to < exchange_.workers(); ++to) {
     if (to == self_) continue;
     Lane& lane = exchange_.lane(self_, to);
     std::array<Handed, nic::Wire::kBurstMax> frames;
     while (const size_t count = lane.take(frames)) {
-      for (const Handed& handed : std::span(frames).first(count)) lane.done({&handed.token, 1});
+      for (const Handed& handed : std::span(frames).first(count)) {
+        if (!handed.is_mark()) lane.done({&handed.token, 1});
+      }
     }
   }
   collect();
@@ -226,22 +236,110 @@ size_t Steerer::take(std::span<RxFrame> frames) {
   for (size_t i = 0; i < incoming_.size(); ++i) {
     Lane* lane = incoming_[next_incoming_];
     next_incoming_ = next_incoming_ + 1 == incoming_.size() ? 0 : next_incoming_ + 1;
-    taken_ = lane->take(std::span(handed).first(wanted));
-    if (taken_ == 0) continue;
+    const size_t count = lane->take(std::span(handed).first(wanted));
+    if (count == 0) continue;
     taken_from_ = lane;
-    for (size_t n = 0; n < taken_; ++n) {
-      frames[n] = handed[n].frame;
-      taken_tokens_[n] = handed[n].token;
-    }
+    taken_ = sort_taken(std::span(handed).first(count), *lane, frames);
+    if (taken_ == 0) continue;
     tallies_.handed_in.add(taken_);
     return taken_;
   }
   return 0;
 }
 
+// Marks are none of the shard's business, nor are frames that it may not see yet.
+size_t Steerer::sort_taken(std::span<const Handed> handed, Lane& lane, std::span<RxFrame> frames) {
+  size_t count = 0;
+  for (const Handed& one : handed) {
+    if (one.is_mark()) [[unlikely]] {
+      on_mark();
+    } else if (keeping_ == nullptr || !is_to_be_kept(one.frame)) [[likely]] {
+      frames[count] = one.frame;
+      taken_tokens_[count++] = one.token;
+    } else if (kept_.size() < kKeptMax) {
+      kept_.push_back({one, &lane});
+      tallies_.kept.add(1);
+    } else {
+      tallies_.dropped.add(1);
+      lane.done({&one.token, 1});
+    }
+  }
+  return count;
+}
+
 void Steerer::release() {
   taken_from_->done(std::span(taken_tokens_).first(taken_));
   taken_ = 0;
+}
+
+// --- Entries that change hands ------------------------------------------------------------------
+
+void Steerer::set_table(std::span<const uint16_t> table, size_t active) {
+  steering_.set_table(table);
+  active_ = active;
+  alone_ = active == 1 &&
+           std::all_of(table.begin(), table.end(), [&](uint16_t owner) { return owner == self_; });
+}
+
+void Steerer::adopt(const MovePlan& plan) {
+  set_table(plan.table, plan.active);
+  marks_missing_ = incoming_.size() - std::exchange(marks_early_, 0);
+  if (plan.to == self_ && plan.entries.any()) keeping_ = &plan;
+  if (!gives_) return;
+  const size_t members = std::max<size_t>(plan.members, exchange_.givers());
+  for (size_t to = 0; to < members; ++to) {
+    if (to != self_) exchange_.lane(self_, to).mark();
+  }
+}
+
+// Whoever put it there has adopted a plan, and frames of its entries follow. We may not have seen
+// that plan yet: then this is how we hear of it.
+void Steerer::on_mark() {
+  if (marks_missing_ != 0) {
+    --marks_missing_;
+    return;
+  }
+  ++marks_early_;
+  const MovePlan& plan = moving_->plan();
+  if (plan.to == self_ && plan.entries.any()) keeping_ = &plan;
+}
+
+bool Steerer::is_to_be_kept(const RxFrame& frame) const {
+  const auto entry = steering_.entry_of(frame);
+  return entry && keeping_->entries[*entry];
+}
+
+// Of our own wire: true when the shard does not get it now.
+bool Steerer::keep_own_frame(const RxFrame& frame, size_t index) {
+  if (!is_to_be_kept(frame)) return false;
+  Handed handed{frame, nullptr};
+  if (kept_.size() < kKeptMax) handed.token = wire_.keep(index, handed.frame);
+  if (handed.token == nullptr) {
+    tallies_.dropped.add(1);
+  } else {
+    kept_.push_back({handed, nullptr});
+    tallies_.kept.add(1);
+  }
+  return true;
+}
+
+size_t Steerer::take_kept(std::span<RxFrame> frames) {
+  kept_taken_ = std::min({frames.size(), kept_.size() - kept_first_, nic::Wire::kBurstMax});
+  for (size_t i = 0; i < kept_taken_; ++i) frames[i] = kept_[kept_first_ + i].handed.frame;
+  if (kept_taken_ == 0) {
+    kept_.clear();
+    kept_first_ = 0;
+    keeping_ = nullptr;
+  }
+  return kept_taken_;
+}
+
+void Steerer::release_kept() {
+  for (; kept_taken_ != 0; --kept_taken_) {
+    const Kept& kept = kept_[kept_first_++];
+    const std::span<void* const> token(&kept.handed.token, 1);
+    kept.lane != nullptr ? kept.lane->done(token) : give_back(token);
+  }
 }
 
 }  // namespace millrace::runtime

@@ -20,6 +20,7 @@
 #include "millrace/frame.h"
 #include "nic/wire.h"
 #include "runtime/exchange.h"
+#include "runtime/moving.h"
 
 namespace millrace::runtime {
 
@@ -27,6 +28,7 @@ struct SteeringTallies {
   nic::Tally handed_out;  // frames given to other workers, those for all once for each
   nic::Tally handed_in;   // frames taken from other workers
   nic::Tally dropped;     // frames for which a lane, or memory for copies, had no room
+  nic::Tally kept;        // frames kept back until what they belong to had moved here
   nic::Tally hashes_checked;
   nic::Tally hashes_wrong;  // after the first of them the device's hash is not used any more
 };
@@ -42,8 +44,12 @@ class Steerer {
   static constexpr uint32_t kChecksAtFirst = 64;
   static constexpr uint32_t kCheckEvery = 1024;
 
-  // All of them must outlive the steerer.
-  Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t self, nic::Wire& wire);
+  // Frames kept back while what they belong to moves here; one more is dropped.
+  static constexpr size_t kKeptMax = 1024;
+
+  // `exchange`, `wire` and `moving`, which may be null, must outlive the steerer.
+  Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t self, nic::Wire& wire,
+          const Moving* moving = nullptr);
 
   // Of a burst that the wire has just received: hands over what is others', and moves what is ours
   // to the front; returns how many that are. Before wire.release().
@@ -63,6 +69,18 @@ class Steerer {
   // The same with what nobody has taken. Requires: no worker runs any more.
   void reclaim();
 
+  // --- Entries that change hands (moving.h) -----------------------------------------------------
+  // The table, and how many workers hear what is for all.
+  void set_table(std::span<const uint16_t> table, size_t active);
+  // From now on by the plan's table, and whoever takes its entries keeps their frames back.
+  void adopt(const MovePlan& plan);
+  // Everything that comes from now on was steered by the plan's table.
+  [[nodiscard]] bool all_marked() const { return marks_missing_ == 0; }
+  // What was kept back, in the order in which it came; 0: that was all, and nothing is kept back
+  // any more. Valid until release_kept(), which must follow.
+  size_t take_kept(std::span<RxFrame> frames);
+  void release_kept();
+
   [[nodiscard]] const SteeringTallies& tallies() const { return tallies_; }
 
  private:
@@ -75,7 +93,16 @@ class Steerer {
     std::span<std::byte> bytes;
   };
 
+  struct Kept {
+    Handed handed;
+    Lane* lane = nullptr;  // null: of our own wire
+  };
+
   [[nodiscard]] uint16_t recipient_of(const RxFrame& frame);
+  [[nodiscard]] bool is_to_be_kept(const RxFrame& frame) const;
+  bool keep_own_frame(const RxFrame& frame, size_t index);
+  size_t sort_taken(std::span<const Handed> handed, Lane& lane, std::span<RxFrame> frames);
+  void on_mark();
   void check(const RxFrame& frame);
   void hand(uint16_t to, const RxFrame& frame, size_t index);
   void hand_to_all(const RxFrame& frame);
@@ -86,11 +113,14 @@ class Steerer {
   void flush();
   void give_back(std::span<void* const> tokens);
 
-  const flow::Steering& steering_;
+  flow::Steering steering_;
   Exchange& exchange_;
   uint16_t self_;
   nic::Wire& wire_;
+  const Moving* moving_;
   bool gives_;
+  size_t active_;       // workers that hear what is for all
+  bool alone_ = false;  // every frame is ours
   bool trusts_ = true;  // the device's hash
   uint32_t checks_left_ = kChecksAtFirst;
   uint32_t until_check_ = 1;
@@ -105,6 +135,12 @@ class Steerer {
   Lane* taken_from_ = nullptr;
   size_t taken_ = 0;
   std::array<void*, nic::Wire::kBurstMax> taken_tokens_{};
+  const MovePlan* keeping_ = nullptr;  // whose entries' frames are kept back
+  std::vector<Kept> kept_;             // from kept_first_ on
+  size_t kept_first_ = 0;
+  size_t kept_taken_ = 0;     // of these, by the last take_kept()
+  size_t marks_missing_ = 0;  // of the plan that was adopted last
+  size_t marks_early_ = 0;    // of the next one
   SteeringTallies tallies_;
 };
 

@@ -37,6 +37,11 @@ Worker::~Worker() {
 }
 
 Result<void> Worker::start() {
+  outcome_.reset();
+  retire_asked_.store(false, std::memory_order_relaxed);
+  draining_ = done_ = false;
+  last_turn_ = Instant::never();
+  idle_ = IdlePolicy(config_.idling);
   running_.store(true, std::memory_order_release);
   thread_ = std::thread([this] { run(); });
   std::unique_lock lock(mutex_);
@@ -53,7 +58,8 @@ void Worker::join() {
 
 void Worker::run() {
   Result<void> outcome = prepare();
-  if (outcome) outcome = program_.start(shard_);
+  if (outcome && !program_started_) outcome = program_.start(shard_);
+  program_started_ = true;
   const bool started = outcome.ok();
   report(std::move(outcome));
   if (started) {
@@ -104,6 +110,9 @@ bool Worker::turn() {
   if (now >= link_look_) look_at_link(now);
 
   const size_t frames_in = receive(now);
+  const bool moves = mover_ != nullptr && mover_->due();
+  if (moves) [[unlikely]]
+    mover_->turn(now);
   shard_.advance(now);
   program_.turn(shard_);
   const size_t frames_out = transmit(now);
@@ -112,11 +121,16 @@ bool Worker::turn() {
   was_busy_ = frames_in + frames_out != 0;
   if (was_busy_) busy_turns_.add(1);
   // What the device has not taken yet is offered again at once.
-  rest(now, idle_.after_turn(now, was_busy_ || wire_.pending()));
+  rest(now, idle_.after_turn(now, was_busy_ || moves || wire_.pending()));
 
   if (quit_.load(std::memory_order_relaxed)) return false;
   if (!draining_) {
-    if (stop_asked_.load(std::memory_order_relaxed) || program_.finished()) begin_drain(now);
+    if (stop_asked_.load(std::memory_order_relaxed) || program_.finished()) {
+      begin_drain(now);
+    } else if (retire_asked_.load(std::memory_order_relaxed) && is_empty()) {
+      company_.leave();
+      return false;
+    }
     return true;
   }
   if (!done_ && drain_is_over(now)) {
@@ -221,8 +235,13 @@ void Worker::begin_drain(Instant now) {
   shard_.drain(drain_deadline_);
 }
 
+bool Worker::is_empty() const {
+  const bool moves = mover_ != nullptr && mover_->due();
+  return !moves && shard_.drained() && !shard_.has_output() && !wire_.pending();
+}
+
 bool Worker::drain_is_over(Instant now) {
-  if (shard_.drained() && !wire_.pending()) return true;
+  if (shard_.drained() && !wire_.pending() && (mover_ == nullptr || !mover_->due())) return true;
   if (now < drain_deadline_) return false;
   drained_ = false;
   return now >= drain_deadline_ + kDrainGrace;

@@ -24,6 +24,7 @@
 #include "nic/wire.h"
 #include "runtime/clock.h"
 #include "runtime/idling.h"
+#include "runtime/mover.h"
 #include "runtime/steerer.h"
 
 namespace millrace::runtime {
@@ -43,6 +44,8 @@ struct WorkerConfig {
 class Company {
  public:
   explicit Company(size_t workers) : working_(workers) {}
+  // One more, before its thread starts.
+  void join() { working_.fetch_add(1, std::memory_order_relaxed); }
   void leave() { working_.fetch_sub(1, std::memory_order_release); }
   [[nodiscard]] bool all_left() const { return working_.load(std::memory_order_acquire) == 0; }
 
@@ -52,24 +55,28 @@ class Company {
 
 class Worker {
  public:
-  // `steerer`: nullptr where there is one worker only.
+  // `steerer`: nullptr where there is one worker only; `mover`: where entries stay where they are.
   Worker(const WorkerConfig& config, Shard& shard, Program& program, nic::Wire& wire,
-         Company& company, Steerer* steerer)
+         Company& company, Steerer* steerer, Mover* mover = nullptr)
       : config_(config),
         shard_(shard),
         program_(program),
         wire_(wire),
         company_(company),
         steerer_(steerer),
+        mover_(mover),
         idle_(config.idling) {}
   // Stops at once and waits.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Starts the thread; returns when the program's start() has. Errors: the program's own, or the
-  // CPU cannot be had; the thread has ended then.
+  // Starts the thread; returns when the program's start() has, which is called the first time only.
+  // Errors: the program's own, or the CPU cannot be had; the thread has ended then.
   Result<void> start();
+  // Asks for its end once its shard has nothing left, while others go on. Requires: nothing that
+  // comes is for it any more.
+  void retire() { retire_asked_.store(true, std::memory_order_relaxed); }
   // Asks for a drain; async-signal-safe.
   void stop() { stop_asked_.store(true, std::memory_order_relaxed); }
   // Ends without a drain, whatever the others do.
@@ -98,6 +105,7 @@ class Worker {
   void look_at_link(Instant now);
   void begin_drain(Instant now);
   bool drain_is_over(Instant now);
+  [[nodiscard]] bool is_empty() const;
   void measure(Instant now);
   void rest(Instant now, const Rest& rest);
   [[nodiscard]] Duration wait_length(Duration nap, Instant now) const;
@@ -108,17 +116,20 @@ class Worker {
   nic::Wire& wire_;
   Company& company_;
   Steerer* steerer_;
+  Mover* mover_;
   const Clock& clock_ = Clock::system();
 
   std::thread thread_;
   std::atomic<bool> stop_asked_{false};
   std::atomic<bool> quit_{false};  // ends without a drain
+  std::atomic<bool> retire_asked_{false};
   std::atomic<bool> running_{false};
   std::mutex mutex_;  // of outcome_
   std::condition_variable reported_;
   std::optional<Result<void>> outcome_;
 
-  // The thread's own.
+  // The thread's own, or of nobody while it does not run.
+  bool program_started_ = false;
   bool link_up_ = false;
   Instant link_look_{};  // when to look at the link again
   Instant last_turn_ = Instant::never();

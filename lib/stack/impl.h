@@ -352,9 +352,7 @@ class Shard::Impl {
   bool may_move() const;
   void begin_leaving(const Entries& entries);
   bool pack(Parcel& parcel, uint32_t budget);
-  bool leaves(const FlowKey& key) const {
-    return leaving_.entries[rss_ ? rss_->entry_of(key) : 0];
-  }
+  bool leaves(const FlowKey& key) const { return leaving_.entries[rss_ ? rss_->entry_of(key) : 0]; }
   void pack_options(uint16_t profile, Parcel& parcel);
   bool pack_connection(uint32_t index, Parcel& parcel);
   bool pack_half_open(uint32_t index, Parcel& parcel);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From another shard: what move_out.cc has packed begins here where it ended there. All shards of a
-// group have the same secrets, and one clock, so numbers and deadlines mean the same. Nothing is sent
-// by it: what was due is marked, and timers are armed for when they would have fired.
+// group have the same secrets, and one clock, so numbers and deadlines mean the same. Nothing is
+// sent by it: what was due is marked, and timers are armed for when they would have fired.
 #include "base/check.h"
 #include "stack/impl.h"
 #include "tcp/pack.h"
@@ -90,8 +90,7 @@ uint32_t Shard::Impl::next_hop_of(const stack::PackedConnection& packed) {
 // The slot has all of the connection; the shard learns of it.
 void Shard::Impl::begin_here(uint32_t index) {
   Connection& c = connections_[index];
-  const bool inserted =
-      flows_.insert(flow_hash(c.key), flow_value(FlowKind::kConnection, index));
+  const bool inserted = flows_.insert(flow_hash(c.key), flow_value(FlowKind::kConnection, index));
   MR_ASSERT(inserted);
   if (c.opened_fast()) {
     ++fast_open_pending_;
@@ -130,8 +129,7 @@ bool Shard::Impl::unpack_half_open(Parcel& parcel) {
   half.timer = {};
   half_open_[index] = half;
   ++listener->half_open;
-  const bool inserted =
-      flows_.insert(flow_hash(half.key), flow_value(FlowKind::kHalfOpen, index));
+  const bool inserted = flows_.insert(flow_hash(half.key), flow_value(FlowKind::kHalfOpen, index));
   MR_ASSERT(inserted);
   half_open_wheel_.arm(index, deadline);
   return true;
@@ -142,7 +140,8 @@ bool Shard::Impl::unpack_time_wait(Parcel& parcel) {
   if (time_wait_.full()) drop_oldest_time_wait();
   const uint32_t place =
       time_wait_.push_until(packed.key, packed.state, packed.timestamps, packed.deadline);
-  const bool inserted = flows_.insert(flow_hash(packed.key), flow_value(FlowKind::kTimeWait, place));
+  const bool inserted =
+      flows_.insert(flow_hash(packed.key), flow_value(FlowKind::kTimeWait, place));
   MR_ASSERT(inserted);
   return true;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // To another shard: everything that the hash puts into entries of the redirection table that are
-// others' from now on. In: the entries. Out: parcels, some records at a time, while the rest goes on
-// here. In the order in which one becomes the other: connections, half-open, TIME-WAIT; so nothing
-// is missed, as frames of these entries come no more. Then what is remembered of cookies.
+// others' from now on. In: the entries. Out: parcels, some records at a time, while the rest goes
+// on here. In the order in which one becomes the other: connections, half-open, TIME-WAIT; so
+// nothing is missed, as frames of these entries come no more. Then what is remembered of cookies.
 #include <algorithm>
 
 #include "base/check.h"
@@ -65,8 +65,8 @@ bool Shard::Impl::pack(Parcel& parcel, uint32_t budget) {
       const FlowKey key = time_wait_.key(place);
       if (!leaves(key)) return true;
       parcel.put(MoveRecord::kTimeWait);
-      parcel.put(stack::PackedTimeWait{key, time_wait_[place], time_wait_.timestamps(place),
-                                       deadline});
+      parcel.put(
+          stack::PackedTimeWait{key, time_wait_[place], time_wait_.timestamps(place), deadline});
       erase_time_wait(place, flow_hash(key));
       --budget;
       return true;
@@ -159,8 +159,7 @@ bool Shard::Impl::pack_half_open(uint32_t index, Parcel& parcel) {
   if (!half_open_wheel_.armed(index) || !leaves(half.key)) return false;
   parcel.put(MoveRecord::kHalfOpen);
   parcel.put(half);
-  const bool erased =
-      flows_.erase(flow_hash(half.key), flow_value(FlowKind::kHalfOpen, index));
+  const bool erased = flows_.erase(flow_hash(half.key), flow_value(FlowKind::kHalfOpen, index));
   MR_ASSERT(erased);
   free_half_open(index, *listener_for(half.key));
   return true;

@@ -42,9 +42,8 @@ class TimeWaits {
   template <class Visit>
   uint64_t walk(bool v6, uint64_t from, Visit&& visit) const {
     if (!v6) return v4_.walk(from, visit);
-    return v6_.walk(from, [&](uint32_t index, uint32_t deadline) {
-      return visit(index | kV6, deadline);
-    });
+    return v6_.walk(
+        from, [&](uint32_t index, uint32_t deadline) { return visit(index | kV6, deadline); });
   }
   [[nodiscard]] uint64_t next_number(bool v6) const {
     return v6 ? v6_.next_number() : v4_.next_number();

@@ -36,7 +36,8 @@ class UsedCookies {
   }
   void insert(const tcp::Cookie& cookie) { slot(cookie) = {cookie.flow_tag, cookie.tag}; }
 
-  // What is remembered, slot by slot, for another shard with as many slots; a flow_tag of 0: nothing.
+  // What is remembered, slot by slot, for another shard with as many slots; a flow_tag of 0:
+  // nothing.
   struct Slot {
     uint64_t flow_tag;
     uint64_t tag;

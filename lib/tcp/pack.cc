@@ -15,7 +15,8 @@ namespace {
 static_assert(std::is_trivially_copyable_v<Connection> && std::is_trivially_copyable_v<Inbox> &&
               std::is_trivially_copyable_v<Sender>);
 
-// --- Chains of blocks -----------------------------------------------------------------------------
+// --- Chains of blocks
+// -----------------------------------------------------------------------------
 
 enum class Kind : uint32_t { kSmall, kLarge, kExternal };
 
@@ -52,7 +53,9 @@ void pack_chain(Blocks& blocks, uint32_t head, Parcel& parcel) {
     const bool external = header.link == kExternal;
     const bool large = !external && Blocks::capacity(block) == LargeBlock::kDataBytes;
     parcel.put(PackedBlock{header.seq, header.bytes,
-                           external ? Kind::kExternal : large ? Kind::kLarge : Kind::kSmall});
+                           external ? Kind::kExternal
+                           : large  ? Kind::kLarge
+                                    : Kind::kSmall});
     const std::span<const std::byte> data = blocks.data(block);
     if (external) {
       parcel.put(reinterpret_cast<uintptr_t>(data.data()));
@@ -90,7 +93,8 @@ bool unpack_chain(Blocks& blocks, Parcel& parcel, uint32_t& head, uint32_t& tail
   return true;
 }
 
-// --- Send queue -----------------------------------------------------------------------------------
+// --- Send queue
+// -----------------------------------------------------------------------------------
 
 void pack_send_queue(const Connection& c, Blocks& blocks, Parcel& parcel) {
   parcel.put(place_in(blocks, c.send_head, c.send_cursor));
@@ -105,7 +109,8 @@ bool unpack_send_queue(Connection& c, Blocks& blocks, Parcel& parcel) {
   return true;
 }
 
-// --- Inbox ----------------------------------------------------------------------------------------
+// --- Inbox
+// ----------------------------------------------------------------------------------------
 
 void pack_inbox(const Inbox& inbox, Blocks& blocks, Parcel& parcel) {
   parcel.put(inbox);
@@ -146,11 +151,12 @@ bool unpack_inbox(Connection& c, Context& ctx, Parcel& parcel) {
   return true;
 }
 
-// --- Sender ---------------------------------------------------------------------------------------
+// --- Sender
+// ---------------------------------------------------------------------------------------
 
 // The indices of a Sender that name runs.
-constexpr uint32_t Sender::* kRunIndices[] = {&Sender::tail, &Sender::lost_cursor,
-                                              &Sender::lost_previous, &Sender::sack_hint};
+constexpr uint32_t Sender::*kRunIndices[] = {&Sender::tail, &Sender::lost_cursor,
+                                             &Sender::lost_previous, &Sender::sack_hint};
 
 void pack_sender(const Sender& r, const base::Slab<Run>& runs, Parcel& parcel) {
   Sender packed = r;
@@ -201,7 +207,8 @@ bool unpack_sender(Connection& c, Context& ctx, Parcel& parcel) {
 
 }  // namespace
 
-// --- The connection -------------------------------------------------------------------------------
+// --- The connection
+// -------------------------------------------------------------------------------
 
 void pack(const Connection& c, const Context& ctx, Parcel& parcel) {
   parcel.put(c);

@@ -4,9 +4,9 @@
 //
 //     connection | its Ace and Autotune | send queue | inbox: unread, ahead of a gap | sender, runs
 //
-// Must hold: nothing but indices differs afterwards. Deadlines are points in time, which is the same
-// everywhere, so no timer has to be translated, only armed anew. What an index says to others than
-// TCP (neighbour, profile, application, the lists of a flush) is for the caller to set.
+// Must hold: nothing but indices differs afterwards. Deadlines are points in time, which is the
+// same everywhere, so no timer has to be translated, only armed anew. What an index says to others
+// than TCP (neighbour, profile, application, the lists of a flush) is for the caller to set.
 #pragma once
 
 #include "millrace/parcel.h"

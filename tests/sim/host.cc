@@ -34,12 +34,14 @@ SimHost::SimHost(World& world, size_t index, const HostPlan& plan, Random random
       return;
     }
     shards_.push_back(std::move(*shard));
+    shards_[n]->set_arrivals(*this);
     for (size_t i = 0; i < plan.listeners.size(); ++i) {
       const uint16_t port = static_cast<uint16_t>(kFirstListenPort + i);
       const auto listener = shards_[n]->listen({IpAddress{}, port}, *this, plan.listeners[i]);
       if (!listener) world.fail("listen: " + listener.error().message);
     }
   }
+  if (steering_) mover_.emplace(plan.move, shards_, *steering_, random_.fork(1));
   turn_at_ = world.now();  // gratuitous ARP
 }
 
@@ -60,6 +62,7 @@ Instant SimHost::next() const {
 
 void SimHost::turn(Instant now) {
   turn_at_ = Instant::never();
+  if (mover_) move_entries(now);
   receive(now);
   for (auto& shard : shards_) shard->advance(now);
   act(now);
@@ -68,7 +71,9 @@ void SimHost::turn(Instant now) {
     return;
   }
   transmit(now);
-  if (has_output()) turn_at_ = std::min(turn_at_, now + kSoon);
+  if (has_output() || (mover_ && mover_->under_way())) {
+    turn_at_ = std::min(turn_at_, now + kSoon);
+  }
   if (!world_.failed()) check_ends();
 }
 
@@ -111,13 +116,14 @@ void SimHost::receive(Instant now) {
 
 // The queues of a device that spreads frames by nothing at all: whoever has one, it is steered from
 // there. What is nobody's in particular stays with the first.
-std::vector<RxFrame> SimHost::frames_of(size_t shard, const std::vector<RxFrame>& burst) const {
+std::vector<RxFrame> SimHost::frames_of(size_t shard, const std::vector<RxFrame>& burst) {
   if (!steering_) return burst;
   std::vector<RxFrame> own;
   for (const RxFrame& frame : burst) {
     const uint16_t recipient = steering_->recipient_of(frame);
     const bool nobodys = recipient == flow::Steering::kAny && shard == 0;
-    if (recipient == shard || recipient == flow::Steering::kAll || nobodys) own.push_back(frame);
+    if (recipient != shard && recipient != flow::Steering::kAll && !nobodys) continue;
+    if (!mover_->keep(shard, frame)) own.push_back(frame);
   }
   return own;
 }
@@ -200,6 +206,7 @@ void SimHost::schedule(Instant when, End& end, Action action) {
 // --- What the applications do -------------------------------------------------------------------
 
 void SimHost::perform(End& end, Action action) {
+  if (end.away) return schedule(world_.now() + kSoon, end, action);
   switch (action) {
     case Action::kOpen:
       open(end);
@@ -237,10 +244,9 @@ void SimHost::open(End& end) {
     local.address = test::to_v6(local.address);
   }
   if (steering_) {
-    end.shard =
-        plan.simultaneous
-            ? steering_->rss().owner_of({local.address, peer.address, local.port, peer.port})
-            : static_cast<uint16_t>(random_.below(shards_.size()));
+    const auto shard = shard_to_open_at(plan, local, peer);
+    if (!shard) return schedule(world_.now() + milliseconds(1), end, Action::kOpen);
+    end.shard = *shard;
   }
   const auto id = shard_of(end).connect(peer, *this, World::cookie_of(end), plan.options, local);
   if (!id && (world_.scenario().ports_scarce || world_.scenario().tight_tables)) {
@@ -567,6 +573,7 @@ void SimHost::check_ends() {
 }
 
 void SimHost::check_end(End& end) {
+  if (end.away) return;
   const auto info = shard_of(end).info(end.id);
   if (!info || !shard_of(end).alive(end.id)) return world_.fail(end, "gone without on_closed");
   ++world_.coverage().states[static_cast<size_t>(info->state)];
@@ -588,7 +595,7 @@ void SimHost::check_end(End& end) {
   must(queued <= end.options.send_buffer_bytes || end.plan->send_static, "queue <= send buffer");
   must(queued <= end.sending.accepted_bytes, "queued <= accepted");
   must(info->rto.ns > 0 && info->rto <= end.options.rto_max, "0 < rto <= rto_max");
-  if (queued <= end.sending.accepted_bytes && peer.alive()) {
+  if (queued <= end.sending.accepted_bytes && peer.alive() && !peer.away) {
     const uint64_t acked = end.sending.accepted_bytes - queued;
     Shard& other = world_.shard_of(peer);
     must(acked <= peer.taken + other.unread(peer.id) || peer.broke_off,
@@ -616,6 +623,7 @@ void SimHost::check_end(End& end) {
 std::string SimHost::left_over() const {
   std::string text;
   for (const auto& shard : shards_) text += left_over(*shard);
+  if (mover_ && mover_->under_way()) text += " moving";
   return text;
 }
 

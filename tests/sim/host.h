@@ -14,6 +14,7 @@
 
 #include "flow/steering.h"
 #include "millrace/shard.h"
+#include "mover.h"
 #include "observer.h"
 #include "random.h"
 #include "scenario.h"
@@ -28,6 +29,7 @@ struct Course {
 
   ConnectionId id;
   uint16_t shard = 0;   // of the host's
+  bool away = false;    // between two of them
   bool opened = false;  // has an id: connect() was called, or it was accepted
   bool established = false;
   bool peer_closed = false;
@@ -114,9 +116,11 @@ class SimHost final : private App {
   void act(Instant now);
   void transmit(Instant now);
   void transmit(Shard& shard, Instant now);
-  [[nodiscard]] std::vector<RxFrame> frames_of(size_t shard,
-                                               const std::vector<RxFrame>& burst) const;
+  [[nodiscard]] std::vector<RxFrame> frames_of(size_t shard, const std::vector<RxFrame>& burst);
   void spread_news();
+  void move_entries(Instant now);
+  std::optional<uint16_t> shard_to_open_at(const ConnectionPlan& plan, const Endpoint& local,
+                                           const Endpoint& peer);
   [[nodiscard]] bool has_output() const;
   [[nodiscard]] static std::string left_over(const Shard& shard);
   void check_ends();
@@ -140,6 +144,9 @@ class SimHost final : private App {
   void on_writable(Shard& shard, ConnectionRef connection) override;
   void on_peer_closed(Shard& shard, ConnectionRef connection) override;
   void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
+  [[nodiscard]] bool may_move() const override { return true; }
+  void on_leave(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
+  void on_arrive(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
 
   World& world_;
   const size_t index_;
@@ -148,6 +155,7 @@ class SimHost final : private App {
   Random random_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::optional<flow::Steering> steering_;  // with more than one
+  std::optional<Mover> mover_;              // the same
   std::vector<Arrival> inbox_;
   Instant turn_at_ = Instant::never();
   std::vector<Timer> timers_;  // heap, earliest first

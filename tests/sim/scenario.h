@@ -71,6 +71,7 @@ struct HostPlan {
   size_t transmit_max = 32;           // frames per transmit()
   Duration turn_delay;                // a frame waits up to this long for the next turn
   double transmit_stall = 0;          // chance that the device takes nothing this turn
+  double move = 0;                    // chance, per turn, that entries begin to change shards
 };
 
 struct Scenario {

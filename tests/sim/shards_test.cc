@@ -42,5 +42,24 @@ TEST(SimShards, AreOneHost) {
   EXPECT_GT(covered.bytes, 1'000'000u);
 }
 
+// Entries of the table go from one shard to another while connections are open, are opened and end;
+// who talks to such a host sees nothing of it.
+TEST(SimShards, EntriesChangeHandsUnderWay) {
+  Coverage covered;
+  for (uint64_t seed = 1; seed <= seeds() && !HasFailure(); ++seed) {
+    Scenario scenario = with_shards(seed);
+    scenario.name = "with entries that move";
+    for (HostPlan& host : scenario.hosts) host.move = seed % 3 == 0 ? 0.5 : 0.03;
+    World world(scenario);
+    const Outcome outcome = world.run();
+    EXPECT_TRUE(outcome.ok()) << outcome.failure;
+    covered.add(outcome.coverage);
+  }
+  EXPECT_GT(covered.bytes, 1'000'000u);
+  EXPECT_GT(covered.moved, 1'000u);
+  EXPECT_EQ(covered.moved, covered.counters[static_cast<size_t>(Counter::kConnectionsMovedIn)]);
+  EXPECT_EQ(covered.moved, covered.counters[static_cast<size_t>(Counter::kConnectionsMovedOut)]);
+}
+
 }  // namespace
 }  // namespace millrace::sim

@@ -63,6 +63,7 @@ void Coverage::add(const Coverage& other) {
   tuples_reused += other.tuples_reused;
   begun_anew += other.begun_anew;
   joined += other.joined;
+  moved += other.moved;
 }
 
 std::string Coverage::to_string() const {
@@ -243,7 +244,7 @@ void World::look_after_orphans() {
   for (Connection& connection : connections_) {
     for (End& end : connection.ends) {
       const End& peer = connection.ends[1 - end.side];
-      if (!end.alive() || !end.established || end.gave_up || peer.alive()) continue;
+      if (!end.alive() || end.away || !end.established || end.gave_up || peer.alive()) continue;
       const bool peer_failed =
           !peer.opened || (peer.closed && peer.reason != CloseReason::kNormal) || peer.broke_off;
       const Instant since =

@@ -34,7 +34,8 @@ struct Coverage {
   uint64_t window_closed = 0;  // segments that advertised window 0
   uint64_t tuples_reused = 0;
   uint64_t begun_anew = 0;  // connections that a server accepted again
-  uint64_t joined = 0;  // segments that a shard left to the device to make
+  uint64_t moved = 0;       // connections, from one shard to another
+  uint64_t joined = 0;      // segments that a shard left to the device to make
 
   void add(const Coverage& other);
   [[nodiscard]] std::string to_string() const;

@@ -29,6 +29,9 @@ class Program {
   // When turn() next has something to do that no frame or timer brings about; a worker that sleeps
   // until a frame comes does not sleep longer. In the past: no one knows, so naps stay short.
   [[nodiscard]] virtual Instant next_turn() const { return {}; }
+  // Whether its connections may go on at another worker, so that Engine::set_workers() is possible:
+  // then all of its applications say so, too (App::may_move()).
+  [[nodiscard]] virtual bool may_move() const { return false; }
   // The engine is stopping: no new connections. Open ones are shut down by the shard's drain().
   virtual void stopping(Shard& /*shard*/) {}
   // Polled once a turn; true ends this worker (after a drain), as stop() would.
@@ -62,6 +65,8 @@ struct EngineConfig {
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
   Idling idling = Idling::kYield;
+  // Workers at work from the start: the first so many of those that have a program; 0: all.
+  uint16_t workers = 0;
   // Where the workers are pinned, the first one first; empty: the system's choice. Buffers lie on
   // the NUMA nodes of these.
   std::vector<int32_t> cpus;
@@ -132,6 +137,18 @@ class Engine {
   void stop();
   // Requires: started. Waits for the workers, closes the device, counts what is left.
   EngineReport finish();
+
+  // While running: lets the first `count` of the workers do the work, of those that have a program.
+  // Connections, open, opening or in TIME-WAIT, go to the worker that is to have them; none ends and
+  // nothing of what they carry is lost. A worker that is not wanted any more ends, unless it has a
+  // queue of the device to empty. Returns when all is in place, which takes milliseconds, and seconds
+  // with a million connections.
+  // Errors, and nothing has changed: more than there are, a program that does not agree, addresses
+  // by autoconfiguration. Or what moves found no room for a while: it goes on as soon as there is
+  // some, and so must the caller, by the same call.
+  // Threading: as start().
+  Result<void> set_workers(size_t count);
+  [[nodiscard]] size_t workers() const;
 
   [[nodiscard]] size_t shard_count() const;
   // Safe while running.
