@@ -196,7 +196,7 @@ void Engine::Impl::make_steering(const Sharding& sharding, size_t givers) {
 }
 
 Result<void> Engine::Impl::add_shards(const EngineConfig& config,
-                                      std::span<Program* const> programs) {
+                                      std::span<Program* const> of_workers) {
   ShardConfig shard_config = config.shard;
   shard_config.interface.mac = mac;
   // What does not fit the pages that are left lies in ordinary ones.
@@ -204,10 +204,10 @@ Result<void> Engine::Impl::add_shards(const EngineConfig& config,
   shard_config.tso_bytes_max = port ? port->tso_bytes_max() : 0;
   // One for all: each shard has to know the cookies that another has given.
   if (shard_config.seed == 0) shard_config.seed = runtime::draw_seed();
+  programs.assign(of_workers.begin(), of_workers.end());
   active = static_cast<uint16_t>(config.workers != 0 ? config.workers : programs.size());
   shard_config.sharding = sharding(config);
   make_steering(shard_config.sharding, port ? port->queues() : programs.size());
-  this->programs.assign(programs.begin(), programs.end());
   autoconfigures = config.shard.interface.autoconfigure != Autoconfigure::kOff;
   size_t running = 0;
   for (size_t i = 0; i < programs.size(); ++i) running += runs_always(i) ? 1 : 0;

@@ -71,9 +71,9 @@ void SimHost::turn(Instant now) {
     return;
   }
   transmit(now);
-  if (has_output() || (mover_ && mover_->under_way())) {
-    turn_at_ = std::min(turn_at_, now + kSoon);
-  }
+  const bool moves = mover_ && mover_->under_way();
+  if (has_output() || (moves && !mover_->stuck())) turn_at_ = std::min(turn_at_, now + kSoon);
+  if (moves) turn_at_ = std::min(turn_at_, now + milliseconds(5));
   if (!world_.failed()) check_ends();
 }
 

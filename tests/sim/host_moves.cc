@@ -12,7 +12,11 @@
 namespace millrace::sim {
 
 void SimHost::move_entries(Instant now) {
-  for (const Mover::Kept& kept : mover_->turn(now)) {
+  // Two that open to each other do it at their times.
+  const bool may_begin = std::none_of(timers_.begin(), timers_.end(), [&](const Timer& timer) {
+    return timer.action == Action::kOpen && world_.connection_of(*timer.end).plan->simultaneous;
+  });
+  for (const Mover::Kept& kept : mover_->turn(now, may_begin)) {
     const auto memory = std::make_unique<std::byte[]>(kept.bytes.size());
     std::copy(kept.bytes.begin(), kept.bytes.end(), memory.get());
     RxFrame frame = kept.frame;

@@ -6,9 +6,9 @@
 
 namespace millrace::sim {
 
-std::vector<Mover::Kept> Mover::turn(Instant now) {
+std::vector<Mover::Kept> Mover::turn(Instant now, bool may_begin) {
   if (!under_way_) {
-    if (random_.chance(chance_)) begin();
+    if (may_begin && random_.chance(chance_)) begin();
     if (!under_way_) return {};
   }
   if (!packed_) {
@@ -17,9 +17,10 @@ std::vector<Mover::Kept> Mover::turn(Instant now) {
     packed_ = !shards_[from_]->pack(now, parcel, budget);
     if (!parcel.empty()) parcels_.push_back(std::move(parcel));
   }
-  while (!parcels_.empty() && random_.chance(0.7)) {
-    if (!shards_[to_]->unpack(now, parcels_.front())) break;
-    parcels_.pop_front();
+  stuck_ = false;
+  while (!stuck_ && !parcels_.empty() && random_.chance(0.7)) {
+    stuck_ = !shards_[to_]->unpack(now, parcels_.front());
+    if (!stuck_) parcels_.pop_front();
   }
   if (!packed_ || !parcels_.empty()) return {};
   under_way_ = false;

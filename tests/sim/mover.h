@@ -24,13 +24,16 @@ class Mover {
         Random random)
       : chance_(chance), shards_(shards), steering_(steering), random_(random) {}
 
-  // One turn; where a move ends by it, frames that were kept back, for `receiver()`.
+  // One turn, in which a move may begin or not; where one ends by it, frames that were kept back,
+  // for receiver().
   struct Kept {
     std::vector<std::byte> bytes;
     RxFrame frame;  // without its data
   };
-  std::vector<Kept> turn(Instant now);
+  std::vector<Kept> turn(Instant now, bool may_begin);
   [[nodiscard]] bool under_way() const { return under_way_; }
+  // There was no room for what has arrived.
+  [[nodiscard]] bool stuck() const { return stuck_; }
   [[nodiscard]] size_t receiver() const { return to_; }
   [[nodiscard]] uint64_t moves() const { return moves_; }
   // Whether what belongs to that entry of the table is on its way, so that nobody has it.
@@ -49,6 +52,7 @@ class Mover {
   Random random_;
   bool under_way_ = false;
   bool packed_ = false;  // all of it
+  bool stuck_ = false;
   size_t from_ = 0;
   size_t to_ = 0;
   Shard::Entries entries_;

@@ -526,6 +526,7 @@ void World::judge(const End& end) {
   if (!peer.opened) return fail(end, "normal end, but there was no peer");
   if (peer.abort_due || peer.gave_up || peer.broke_off) return;
   const uint64_t arrived = peer.taken + (peer.closed ? 0 : shard_of(peer).unread(peer.id));
+  if (peer.away) return;
   if (arrived != end.sending.accepted_bytes) {
     return fail(end, "normal end, but the peer has not received everything");
   }

@@ -21,6 +21,8 @@ class EchoServer final : public App, public Program {
     return {};
   }
   void stopping(Shard& /*shard*/) override { ++stoppings; }
+  // As an application and as a program: nothing is kept for a connection.
+  [[nodiscard]] bool may_move() const override { return true; }
 
   void on_established(Shard& /*shard*/, ConnectionRef /*connection*/) override { ++opened; }
   size_t on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) override {
