@@ -13,7 +13,11 @@ namespace {
 std::atomic<int> g_count{0};  // the handler's only way to say something
 static_assert(std::atomic<int>::is_always_lock_free);
 
+std::atomic<int> g_workers{0};  // asked for, by handlers
+
 struct sigaction g_old_int;
+struct sigaction g_old_usr1;
+struct sigaction g_old_usr2;
 struct sigaction g_old_term;
 struct sigaction g_old_pipe;
 
@@ -22,7 +26,27 @@ void on_signal(int) {
   if (g_count.fetch_add(1, std::memory_order_relaxed) >= 3) _exit(128 + SIGINT);
 }
 
+void on_more(int) { g_workers.fetch_add(1, std::memory_order_relaxed); }
+void on_fewer(int) { g_workers.fetch_sub(1, std::memory_order_relaxed); }
+
 }  // namespace
+
+WorkerSignals::WorkerSignals() {
+  g_workers = 0;
+  struct sigaction action = {};
+  sigemptyset(&action.sa_mask);
+  action.sa_handler = on_more;
+  sigaction(SIGUSR1, &action, &g_old_usr1);
+  action.sa_handler = on_fewer;
+  sigaction(SIGUSR2, &action, &g_old_usr2);
+}
+
+WorkerSignals::~WorkerSignals() {
+  sigaction(SIGUSR1, &g_old_usr1, nullptr);
+  sigaction(SIGUSR2, &g_old_usr2, nullptr);
+}
+
+int WorkerSignals::take() const { return g_workers.exchange(0, std::memory_order_relaxed); }
 
 StopSignals::StopSignals() {
   g_count = 0;

@@ -22,6 +22,19 @@ class StopSignals {
   void sleep(Duration duration) const;
 };
 
+// SIGUSR1 and SIGUSR2 as a number that the main thread takes: one worker more, one less.
+class WorkerSignals {
+ public:
+  // As StopSignals.
+  WorkerSignals();
+  ~WorkerSignals();
+  WorkerSignals(const WorkerSignals&) = delete;
+  WorkerSignals& operator=(const WorkerSignals&) = delete;
+
+  // How many more, or less than 0 fewer, have been asked for since the last call.
+  [[nodiscard]] int take() const;
+};
+
 // CLOCK_MONOTONIC: for the pace of the main thread only; shards are told their own time.
 [[nodiscard]] Instant monotonic_now();
 

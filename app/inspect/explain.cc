@@ -66,6 +66,8 @@ constexpr Explained kExplained[] = {
      "a hop with a smaller MTU, often a tunnel"},
     {"PathMtuBlackHoles", "connections whose full segments were lost three times in a row",
      "a hop with a smaller MTU whose ICMP is filtered: lower --mss"},
+    {"ConnectionsMovedIn", "connections taken over from another worker", "workers came or went"},
+    {"ConnectionsMovedOut", "connections handed over to another worker", "workers came or went"},
     {"IpReasmReqds", "IPv4 fragments received", "a peer whose MTU is larger than the path's"},
     {"IpReasmOKs", "IPv4 datagrams put together of fragments", ""},
     {"IpReasmFails", "IPv4 datagrams whose fragments were given up",

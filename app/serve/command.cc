@@ -133,6 +133,10 @@ class ServeCommand final : public cli::Command {
         "given, as responses want it");
     cli::add_common_options(app_, common_);
     app_.option_defaults()->group(cli::kRunGroup);
+    app_.add_option("--workers", workers_,
+                    "how many of --lcores work at first (all); while it runs, SIGUSR1 calls one "
+                    "more and SIGUSR2 sends one away, and no connection notices")
+        ->check(CLI::Range(1, 128));
     cli::add_duration(app_, "--interval", interval_, milliseconds(10), seconds(86'400),
                       "between the live lines");
     cli::add_flag(app_, "--reaper", reaper_,
@@ -164,6 +168,7 @@ class ServeCommand final : public cli::Command {
            "'millrace load', which brings its own server"});
     }
     config_.tcp = cli::to_tcp_options(common_, !nagle_);
+    engine_config->workers = workers_;
     if (!reaper_) return serve(*engine_config);
     const int status = reap::outlive(*engine_config, common_.workers,
                                      [this](const EngineConfig& shared) { return serve(shared); });
@@ -173,7 +178,8 @@ class ServeCommand final : public cli::Command {
 
  private:
   int serve(const EngineConfig& engine_config) {
-    cli::StopSignals signals;
+    const cli::StopSignals signals;
+    const cli::WorkerSignals worker_signals;
     std::vector<std::unique_ptr<ServeProgram>> servers;
     std::vector<Program*> programs;
     for (size_t i = 0; i < common_.workers; ++i) {
@@ -190,7 +196,7 @@ class ServeCommand final : public cli::Command {
     ReadyFile ready_file;
     Result<void> ready = ready_file.write(ready_path_);
     const Instant began = cli::monotonic_now();
-    if (ready) serve_until_told(**engine, servers, signals, began);
+    if (ready) serve_until_told(**engine, servers, signals, worker_signals, began);
     (*engine)->stop();
     while ((*engine)->running()) signals.sleep(milliseconds(5));
     control->reset();
@@ -248,12 +254,38 @@ class ServeCommand final : public cli::Command {
     cli::say(fmt::format("{}\nready: {}\n", engine.describe(), where));
   }
 
+  // As many more or fewer, as far as there are.
+  void change_workers(Engine& engine, int by) const {
+    const auto most = static_cast<int64_t>(engine.shard_count());
+    const auto before = static_cast<int64_t>(engine.workers());
+    const int64_t wanted = std::clamp<int64_t>(before + by, 1, most);
+    const Instant began = cli::monotonic_now();
+    const uint64_t moved = moved_connections(engine);
+    const Result<void> changed = engine.set_workers(static_cast<size_t>(wanted));
+    if (!changed) {
+      cli::complain(fmt::format("millrace: {}\n", changed.error().message));
+    } else if (!common_.quiet && !common_.json) {
+      cli::say(fmt::format("workers: {} of {}; {} connections moved within {}\n", wanted, most,
+                           cli::format_count(moved_connections(engine) - moved),
+                           cli::format_duration(cli::monotonic_now() - began)));
+    }
+  }
+
+  static uint64_t moved_connections(const Engine& engine) {
+    uint64_t moved = 0;
+    for (size_t i = 0; i < engine.shard_count(); ++i) {
+      moved += engine.counters(i).get(Counter::kConnectionsMovedIn);
+    }
+    return moved;
+  }
+
   void serve_until_told(Engine& engine, const Servers& servers, const cli::StopSignals& signals,
-                        Instant began) const {
+                        const cli::WorkerSignals& worker_signals, Instant began) const {
     const bool live = cli::wants_live_line(common_);
     const Instant end = common_.duration.ns == 0 ? Instant::never() : began + common_.duration;
     Moment before = look(engine, servers);
     while (signals.count() == 0 && engine.running()) {
+      if (const int by = worker_signals.take(); by != 0) change_workers(engine, by);
       const Instant now = cli::monotonic_now();
       if (now >= end) return;
       const Instant next_line = live ? before.at + interval_ : Instant::never();
@@ -353,6 +385,7 @@ class ServeCommand final : public cli::Command {
   std::string ready_path_;
   bool nagle_ = false;
   bool reaper_ = false;
+  uint16_t workers_ = 0;  // 0: all
 };
 
 }  // namespace

@@ -139,13 +139,19 @@ uint16_t Steering::recipient_of(const RxFrame& frame) const {
   return kAny;
 }
 
-std::optional<uint32_t> Steering::entry_of(const RxFrame& frame) const {
+std::optional<FlowKey> Steering::key_of(const RxFrame& frame) {
   const Found found = find(frame);
-  if (found.kind == Kind::kTcp) {
-    return rss_.entry_of_hash(hash_as_sent(rss_.toeplitz(), found));
-  }
-  if (found.kind == Kind::kQuote) return rss_.entry_of_hash(hash_turned(rss_.toeplitz(), found));
-  return std::nullopt;
+  if (found.kind != Kind::kTcp && found.kind != Kind::kQuote) return std::nullopt;
+  const auto address = [&](size_t place) {
+    if (found.is_v4) return IpAddress::v4(wire::load_be32(found.addresses + 4 * place));
+    std::array<uint8_t, 16> bytes;
+    std::memcpy(bytes.data(), found.addresses + 16 * place, bytes.size());
+    return IpAddress::v6(bytes);
+  };
+  // What is quoted was ours.
+  const size_t ours = found.kind == Kind::kQuote ? 0 : 1;
+  return FlowKey{address(ours), address(1 - ours), load_be16(found.ports + 2 * ours),
+                 load_be16(found.ports + 2 * (1 - ours))};
 }
 
 std::optional<uint32_t> Steering::hash_of(const RxFrame& frame) const {

@@ -32,8 +32,8 @@ class Steering {
   // Toeplitz's hash, as a device computes it; nothing for what is no TCP segment in one piece.
   [[nodiscard]] std::optional<uint32_t> hash_of(const RxFrame& frame) const;
 
-  // The entry of the table that decides about it; nothing where none does.
-  [[nodiscard]] std::optional<uint32_t> entry_of(const RxFrame& frame) const;
+  // The tuple that decides about it, ours first; nothing where none does.
+  [[nodiscard]] static std::optional<FlowKey> key_of(const RxFrame& frame);
 
   // Requires: as many entries as before.
   void set_table(std::span<const uint16_t> table) { rss_.set_table(table); }

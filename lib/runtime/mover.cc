@@ -52,21 +52,25 @@ bool Mover::pack(Instant now) {
   return more;
 }
 
-// False: all is here.
+// False: all is here. What has come goes on at once, whatever else is under way.
 bool Mover::unpack(Instant now) {
+  std::array<RxFrame, Shard::kBurstMax> frames;
+  const auto receive = [&](size_t count) {
+    shard_.receive(now, {frames.data(), count});
+    steerer_.release_kept();
+  };
   if (arriving_ == nullptr) arriving_ = moving_.take_full();
-  if (arriving_ == nullptr || !shard_.unpack(now, arriving_->parcel)) return true;
+  if (arriving_ == nullptr) return true;
+  const bool taken = shard_.unpack(now, arriving_->parcel);
+  while (const size_t count = steerer_.take_known(frames)) receive(count);
+  if (!taken) return true;
   const bool last = arriving_->last;
   arriving_->parcel.clear();
   moving_.give_back(arriving_);
   arriving_ = nullptr;
   if (!last) return true;
   shard_.set_table(moving_.plan().table);
-  std::array<RxFrame, Shard::kBurstMax> frames;
-  while (const size_t count = steerer_.take_kept(frames)) {
-    shard_.receive(now, {frames.data(), count});
-    steerer_.release_kept();
-  }
+  while (const size_t count = steerer_.take_all(frames)) receive(count);
   return false;
 }
 

@@ -21,7 +21,9 @@ class Mover {
 
   // All of them must outlive the mover.
   Mover(Moving& moving, Steerer& steerer, Shard& shard, uint16_t self)
-      : moving_(moving), steerer_(steerer), shard_(shard), self_(self) {}
+      : moving_(moving), steerer_(steerer), shard_(shard), self_(self) {
+    steerer.set_shard(shard);
+  }
 
   // Before the worker's thread starts: plans that others are through with are none of its business.
   void join();

@@ -7,8 +7,9 @@
 //                       last frame that it steered by the old one, into the lane to each other
 //     all               have seen every mark: no frame on its way was steered by the old table
 //     the giving one    then packs what belongs to the entries, some of it in each turn
-//     the taking one    keeps frames of these entries back, takes the parcels out, and then the
-//                       frames, in the order in which they came
+//     the taking one    keeps frames of these entries back as long as it does not know their flow,
+//                       takes the parcels out, and then these frames, in the order in which they
+//                       came
 //
 // So nobody waits for anybody, and for each tuple there is one worker at any time that may know it.
 //

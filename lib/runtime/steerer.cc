@@ -37,6 +37,7 @@ Steerer::Steerer(const flow::Steering& steering, Exchange& exchange, uint16_t se
       gives_(self < exchange.givers()),
       active_(exchange.workers()) {
   kept_.reserve(kKeptMax);
+  kept_out_.reserve(nic::Wire::kBurstMax);
   if (gives_) {
     batches_.resize(exchange.workers());
     touched_.reserve(exchange.workers());
@@ -206,7 +207,7 @@ void Steerer::give_back(std::span<void* const> tokens) {
 
 void Steerer::reclaim() {
   std::array<RxFrame, nic::Wire::kBurstMax> kept;
-  while (take_kept(kept) != 0) release_kept();
+  while (take_all(kept) != 0) release_kept();
   if (!gives_) return;
   for (size_t to = 0; to < exchange_.workers(); ++to) {
     if (to == self_) continue;
@@ -305,8 +306,8 @@ void Steerer::on_mark() {
 }
 
 bool Steerer::is_to_be_kept(const RxFrame& frame) const {
-  const auto entry = steering_.entry_of(frame);
-  return entry && keeping_->entries[*entry];
+  const auto key = flow::Steering::key_of(frame);
+  return key && keeping_->entries[steering_.rss().entry_of(*key)] && !shard_->knows(*key);
 }
 
 // Of our own wire: true when the shard does not get it now.
@@ -323,23 +324,28 @@ bool Steerer::keep_own_frame(const RxFrame& frame, size_t index) {
   return true;
 }
 
-size_t Steerer::take_kept(std::span<RxFrame> frames) {
-  kept_taken_ = std::min({frames.size(), kept_.size() - kept_first_, nic::Wire::kBurstMax});
-  for (size_t i = 0; i < kept_taken_; ++i) frames[i] = kept_[kept_first_ + i].handed.frame;
-  if (kept_taken_ == 0) {
-    kept_.clear();
-    kept_first_ = 0;
-    keeping_ = nullptr;
+size_t Steerer::take_kept(std::span<RxFrame> frames, bool known_only) {
+  const size_t most = std::min(frames.size(), nic::Wire::kBurstMax);
+  size_t left = 0;
+  for (const Kept& kept : kept_) {
+    if (kept_out_.size() < most && !(known_only && is_to_be_kept(kept.handed.frame))) {
+      frames[kept_out_.size()] = kept.handed.frame;
+      kept_out_.push_back(kept);
+    } else {
+      kept_[left++] = kept;
+    }
   }
-  return kept_taken_;
+  kept_.resize(left);
+  if (kept_out_.empty() && !known_only) keeping_ = nullptr;
+  return kept_out_.size();
 }
 
 void Steerer::release_kept() {
-  for (; kept_taken_ != 0; --kept_taken_) {
-    const Kept& kept = kept_[kept_first_++];
+  for (const Kept& kept : kept_out_) {
     const std::span<void* const> token(&kept.handed.token, 1);
     kept.lane != nullptr ? kept.lane->done(token) : give_back(token);
   }
+  kept_out_.clear();
 }
 
 }  // namespace millrace::runtime

@@ -76,9 +76,13 @@ class Steerer {
   void adopt(const MovePlan& plan);
   // Everything that comes from now on was steered by the plan's table.
   [[nodiscard]] bool all_marked() const { return marks_missing_ == 0; }
-  // What was kept back, in the order in which it came; 0: that was all, and nothing is kept back
-  // any more. Valid until release_kept(), which must follow.
-  size_t take_kept(std::span<RxFrame> frames);
+  // Whose flows may be known, though not all of what moves is here: their frames are not kept back.
+  void set_shard(const Shard& shard) { shard_ = &shard; }
+  // Of what was kept back, what the shard knows by now, in the order in which it came; 0: no more
+  // for now. Valid until release_kept(), which must follow.
+  size_t take_known(std::span<RxFrame> frames) { return take_kept(frames, true); }
+  // The same of all; 0: that was all, and nothing is kept back any more.
+  size_t take_all(std::span<RxFrame> frames) { return take_kept(frames, false); }
   void release_kept();
 
   [[nodiscard]] const SteeringTallies& tallies() const { return tallies_; }
@@ -101,6 +105,7 @@ class Steerer {
   [[nodiscard]] uint16_t recipient_of(const RxFrame& frame);
   [[nodiscard]] bool is_to_be_kept(const RxFrame& frame) const;
   bool keep_own_frame(const RxFrame& frame, size_t index);
+  size_t take_kept(std::span<RxFrame> frames, bool known_only);
   size_t sort_taken(std::span<const Handed> handed, Lane& lane, std::span<RxFrame> frames);
   void on_mark();
   void check(const RxFrame& frame);
@@ -136,11 +141,11 @@ class Steerer {
   size_t taken_ = 0;
   std::array<void*, nic::Wire::kBurstMax> taken_tokens_{};
   const MovePlan* keeping_ = nullptr;  // whose entries' frames are kept back
-  std::vector<Kept> kept_;             // from kept_first_ on
-  size_t kept_first_ = 0;
-  size_t kept_taken_ = 0;     // of these, by the last take_kept()
-  size_t marks_missing_ = 0;  // of the plan that was adopted last
-  size_t marks_early_ = 0;    // of the next one
+  const Shard* shard_ = nullptr;
+  std::vector<Kept> kept_;
+  std::vector<Kept> kept_out_;  // taken, and not released
+  size_t marks_missing_ = 0;    // of the plan that was adopted last
+  size_t marks_early_ = 0;      // of the next one
   SteeringTallies tallies_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <utility>
 
 namespace millrace {
 namespace {
@@ -83,7 +85,7 @@ Result<ListenerId> Host::listen(const Endpoint& local, const TcpOptions& options
                                 size_t accept_max) {
   Result<ListenerId> listener = shard_->listen(local, *this, options);
   if (!listener) return listener;
-  listening_[listener->index] = {local, accept_max};
+  listening_[listener->index] = {local, accept_max, options};
   accepted_.erase(listener->index);
   shard_->set_accepting(*listener, accept_max != 0);
   return listener;
@@ -168,6 +170,64 @@ bool Host::peer_closed(ConnectionId connection) const {
 std::optional<CloseReason> Host::closed(ConnectionId connection) const {
   const Socket* s = find(connection);
   return s == nullptr ? std::nullopt : s->closed;
+}
+
+// --- Workers that come and go -------------------------------------------------------------------
+
+Result<std::vector<Host::Moved>> Host::move() {
+  ShardConfig config = shard_->config();
+  config.interface.gratuitous_arp = false;  // nobody need hear of it
+  Result<std::unique_ptr<Shard>> created = Shard::create(config, shard_->now());
+  if (!created) return created.error();
+  Shard& there = **created;
+  there.set_arrivals(*this);
+  std::map<uint32_t, Listening> in_order(listening_.begin(), listening_.end());
+  for (const auto& [index, listening] : in_order) {
+    const Result<ListenerId> listener = there.listen(listening.local, *this, listening.options);
+    if (!listener) return listener.error();
+    if (listener->index != index) return Error{"a listener before this one was closed"};
+    there.set_accepting(*listener, listening.accept_max > accepted_[index].size());
+  }
+  Parcel parcel;
+  Shard::Entries all;
+  all.set(0);
+  shard_->begin_leaving(all);
+  while (shard_->pack(shard_->now(), parcel, UINT32_MAX)) {
+  }
+  const Instant now = shard_->now();
+  shard_ = std::move(*created);
+  moved_.clear();
+  const bool taken = shard_->unpack(now, parcel);
+  rename_moved();
+  pump();
+  if (!taken) return Error{"no room for all that there is"};
+  return std::exchange(moved_, {});
+}
+
+// All at once: an id of one shard may be another connection's of the other.
+void Host::rename_moved() {
+  std::unordered_map<uint64_t, ConnectionId> now;
+  std::vector<std::pair<ConnectionId, Socket>> sockets;
+  for (const Moved& moved : moved_) {
+    now[key_of(moved.from)] = moved.to;
+    sockets.emplace_back(moved.to, std::move(sockets_[key_of(moved.from)]));
+    sockets_.erase(key_of(moved.from));
+  }
+  for (auto& [id, socket] : sockets) sockets_[key_of(id)] = std::move(socket);
+  for (auto& [listener, waiting] : accepted_) {
+    for (ConnectionId& id : waiting) {
+      if (const auto found = now.find(key_of(id)); found != now.end()) id = found->second;
+    }
+  }
+}
+
+void Host::on_leave(Shard&, ConnectionRef connection, Parcel& luggage) {
+  luggage.put(connection.id);
+}
+
+void Host::on_arrive(Shard&, ConnectionRef connection, Parcel& luggage) {
+  const auto before = luggage.take<ConnectionId>();
+  moved_.push_back({before, connection.id});
 }
 
 // --- Events -----------------------------------------------------------------------------------

@@ -440,6 +440,10 @@ bool Shard::unpack(Instant now, Parcel& parcel) {
   return impl_->unpack(parcel);
 }
 
+bool Shard::knows(const FlowKey& key) const {
+  return impl_->find_flow(key, impl_->flow_hash(key)) != Impl::kNil;
+}
+
 const Counters& Shard::counters() const { return impl_->counters_; }
 ShardUse Shard::use() const { return impl_->use(); }
 const ShardConfig& Shard::config() const { return impl_->config_; }

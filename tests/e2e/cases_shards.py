@@ -2,6 +2,10 @@
 """Several workers on one device: with one queue for all of them or with several, every connection
 reaches its shard and none fails."""
 
+import os
+import re
+import signal
+import threading
 import time
 
 from case import Cases
@@ -165,3 +169,51 @@ def loopback(lab):
     report = report_of(out)
     expect_equal((report["connections"]["completed"], failures(report)), (CONNECTIONS, 0),
                  "completed and failed")
+
+
+class Changes:
+    """Has a server take one worker more and one less, in turn, while something else goes on."""
+
+    def __init__(self, server):
+        self.server = server
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.go_on)
+
+    def go_on(self):
+        more = True
+        while not self.over.wait(0.2):
+            os.kill(self.server.pid, signal.SIGUSR1 if more else signal.SIGUSR2)
+            more = not more
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+
+def come_and_go(lab, family, mode, port, options):
+    services = ["--http", HTTP, "--echo", ECHO, "--lcores", 2, "--workers", 1]
+    with pair(lab, "memif", services, family=family) as client:
+        with Changes(client.server):
+            report = client(mode, port, "--duration", "4s", *options)
+        expect_equal((failures(report), report["connections"]["completed"] > 0), (0, True),
+                     "failed connections, and whether any was completed")
+        server = client.server
+    changes = re.findall(r"^workers: ([12]) of 2; ([\d,]+) connections moved", server.out(), re.M)
+    expect_equal({workers for workers, _ in changes}, {"1", "2"}, "numbers of workers")
+    moved = [int(count.replace(",", "")) for _, count in changes]
+    expect(len(moved) > 5 and sum(moved) > 50, f"connections moved: {moved}")
+    expect("peer-reset" not in server.out(), server.out())
+
+
+for family in FAMILIES:
+    for mode, port, options in (
+            ("cps", HTTP, ["--concurrency", 64]),
+            ("cc", HTTP, ["--concurrency", 2000, "--every", "50ms"]),
+            ("rps", HTTP, ["--concurrency", 64]),
+            ("throughput", ECHO, ["--direction", "both", "--concurrency", 8])):
+        CASES.add(f"memif: {family}, {mode} while workers of the server come and go",
+                  lambda lab, f=family, m=mode, p=port, o=options: come_and_go(lab, f, m, p, o),
+                  root=False)

@@ -30,7 +30,8 @@ PAIRS = {
 
 @contextlib.contextmanager
 def pair(lab, kind, services, unprivileged=False, family="IPv4"):
-    """A server on one end. Yields client(mode, options...) -> its process, ended and fine."""
+    """A server on one end. Yields client(mode, options...) -> its report, ended and fine;
+    client.server is the server's process."""
     server_address, client_address, length = ENDS[family]
     path = lab.open_folder / "wire.sock"
     server_device, client_device = (text.format(socket=path) for text in PAIRS[kind])
@@ -49,6 +50,7 @@ def pair(lab, kind, services, unprivileged=False, family="IPv4"):
         expect_equal(generator.err(), "", "the client's stderr")
         return report_of(generator)
 
+    client.server = server
     yield client
     expect(server.alive(), "the server ended on its own")
     expect_equal(server.stop(), 0, "the server's exit status")

@@ -206,7 +206,7 @@ void SimHost::schedule(Instant when, End& end, Action action) {
 // --- What the applications do -------------------------------------------------------------------
 
 void SimHost::perform(End& end, Action action) {
-  if (end.away) return schedule(world_.now() + kSoon, end, action);
+  if (end.away) return schedule(world_.now() + milliseconds(1), end, action);
   switch (action) {
     case Action::kOpen:
       open(end);

@@ -22,10 +22,20 @@ std::vector<Mover::Kept> Mover::turn(Instant now, bool may_begin) {
     stuck_ = !shards_[to_]->unpack(now, parcels_.front());
     if (!stuck_) parcels_.pop_front();
   }
-  if (!packed_ || !parcels_.empty()) return {};
-  under_way_ = false;
-  shards_[to_]->set_table(steering_.rss().table());
-  return std::exchange(kept_, {});
+  if (packed_ && parcels_.empty()) {
+    under_way_ = false;
+    shards_[to_]->set_table(steering_.rss().table());
+    return std::exchange(kept_, {});
+  }
+  std::vector<Kept> known;
+  std::vector<Kept> others;
+  for (Kept& kept : kept_) {
+    RxFrame frame = kept.frame;
+    frame.data = kept.bytes.data();
+    (is_to_be_kept(frame) ? others : known).push_back(std::move(kept));
+  }
+  kept_ = std::move(others);
+  return known;
 }
 
 // One entry, some or all that a shard has go to another.
@@ -53,13 +63,16 @@ void Mover::begin() {
 }
 
 bool Mover::keep(size_t shard, const RxFrame& frame) {
-  if (!under_way_ || shard != to_) return false;
-  const auto entry = steering_.entry_of(frame);
-  if (!entry || !entries_[*entry]) return false;
+  if (!under_way_ || shard != to_ || !is_to_be_kept(frame)) return false;
   Kept kept{{frame.data, frame.data + frame.length}, frame};
   kept.frame.data = nullptr;
   kept_.push_back(std::move(kept));
   return true;
+}
+
+bool Mover::is_to_be_kept(const RxFrame& frame) const {
+  const auto key = flow::Steering::key_of(frame);
+  return key && entries_[steering_.rss().entry_of(*key)] && !shards_[to_]->knows(*key);
 }
 
 bool Mover::has_entries(size_t shard) const {

@@ -24,8 +24,8 @@ class Mover {
         Random random)
       : chance_(chance), shards_(shards), steering_(steering), random_(random) {}
 
-  // One turn, in which a move may begin or not; where one ends by it, frames that were kept back,
-  // for receiver().
+  // One turn, in which a move may begin or not. Returns of the frames that were kept back those
+  // that receiver() knows by now; all where a move ends by it.
   struct Kept {
     std::vector<std::byte> bytes;
     RxFrame frame;  // without its data
@@ -45,6 +45,7 @@ class Mover {
 
  private:
   void begin();
+  [[nodiscard]] bool is_to_be_kept(const RxFrame& frame) const;
 
   double chance_;
   std::vector<std::unique_ptr<Shard>>& shards_;

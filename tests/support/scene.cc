@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <cstdlib>
 
 namespace millrace::test {
 namespace {
@@ -189,6 +191,12 @@ void Scene::tear_down() {
 
 double Scene::ms(Instant time) const { return static_cast<double>((time - zero_).ns) * 1e-6; }
 
+namespace {
+
+bool moves_all_the_time() { return std::getenv("MILLRACE_MOVES") != nullptr; }
+
+}  // namespace
+
 Scene& Scene::at(int64_t ms, Where where) {
   if (failed_) return *this;
   check_unclaimed(where);
@@ -198,7 +206,35 @@ Scene& Scene::at(int64_t ms, Where where) {
     return *this;
   }
   now_ms_ = ms;
+  if (moves_all_the_time()) move(where);
   advance_to(zero_ + milliseconds(ms));
+  if (moves_all_the_time()) move(where);
+  return *this;
+}
+
+Scene& Scene::move(Where where) {
+  if (failed_) return *this;
+  const auto count = [&](size_t i) {
+    return host_->shard().counters().get(static_cast<Counter>(i));
+  };
+  std::array<uint64_t, kCounterCount> before{};
+  for (size_t i = 0; i < kCounterCount; ++i) before[i] = count(i);
+  const auto moved = host_->move();
+  if (!moved) {
+    fail(where, moved.error().message);
+    return *this;
+  }
+  for (size_t i = 0; i < kCounterCount; ++i) {
+    counters_at_start_[static_cast<Counter>(i)] += count(i) - before[i];
+  }
+  std::map<std::pair<uint32_t, uint32_t>, ConnectionId> now;
+  for (const auto& [from, to] : *moved) now[{from.index, from.generation}] = to;
+  for (auto& [ports, flow] : flows_) {
+    if (!flow.connection) continue;
+    const auto found = now.find({flow.connection->index, flow.connection->generation});
+    if (found != now.end()) flow.connection = found->second;
+  }
+  pull();
   return *this;
 }
 

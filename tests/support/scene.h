@@ -120,6 +120,10 @@ class Scene {
   // The clock shows `ms` now. Nothing that was sent before may be unclaimed.
   Scene& at(int64_t ms, Where where = Where::current());
 
+  // All that the host has goes on at another shard. With MILLRACE_MOVES=1 each at() does that, too:
+  // so whole suites show that nothing is different afterwards.
+  Scene& move(Where where = Where::current());
+
   // --- Frames.
   Scene& in(std::string_view line, Where where = Where::current());
   Scene& in(const Bytes& frame, Where where = Where::current());

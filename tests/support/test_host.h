@@ -108,6 +108,7 @@ class TestHost {
   [[nodiscard]] bool peer_closed(ConnectionId c) const { return host_->peer_closed(c); }
   [[nodiscard]] std::optional<CloseReason> closed(ConnectionId c) const { return host_->closed(c); }
   [[nodiscard]] Shard& shard() { return host_->shard(); }
+  Result<std::vector<Host::Moved>> move() { return host_->move(); }
 
  private:
   TestHost(std::unique_ptr<Host> host, bool v6, std::string vlan)

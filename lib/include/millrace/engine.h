@@ -139,13 +139,12 @@ class Engine {
   EngineReport finish();
 
   // While running: lets the first `count` of the workers do the work, of those that have a program.
-  // Connections, open, opening or in TIME-WAIT, go to the worker that is to have them; none ends and
-  // nothing of what they carry is lost. A worker that is not wanted any more ends, unless it has a
-  // queue of the device to empty. Returns when all is in place, which takes milliseconds, and seconds
-  // with a million connections.
-  // Errors, and nothing has changed: more than there are, a program that does not agree, addresses
-  // by autoconfiguration. Or what moves found no room for a while: it goes on as soon as there is
-  // some, and so must the caller, by the same call.
+  // Connections, open, opening or in TIME-WAIT, go to the worker that is to have them; none ends
+  // and nothing of what they carry is lost. A worker that is not wanted any more ends, unless it
+  // has a queue of the device to empty. Returns when all is in place, which takes milliseconds, and
+  // seconds with a million connections. Errors, and nothing has changed: more than there are, a
+  // program that does not agree, addresses by autoconfiguration. Or what moves found no room for a
+  // while: it goes on as soon as there is some, and so must the caller, by the same call.
   // Threading: as start().
   Result<void> set_workers(size_t count);
   [[nodiscard]] size_t workers() const;

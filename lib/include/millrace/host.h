@@ -70,6 +70,17 @@ class Host final : private App {
   Result<void> set_options(ConnectionId connection, const TcpOptions& options);
   [[nodiscard]] std::optional<TcpInfo> info(ConnectionId connection) const;
 
+  // --- Workers that come and go -----------------------------------------------------------------
+  // Everything goes on at another shard with the same configuration and listeners, as it does when
+  // a worker goes. Connections have other ids from then on; counters begin at 0.
+  struct Moved {
+    ConnectionId from;
+    ConnectionId to;
+  };
+  // Errors: no memory for another shard, or too little room for all at once; then it is as before
+  // or, in the second case, what found no room is lost.
+  Result<std::vector<Moved>> move();
+
   // --- What became of a connection -------------------------------------------------------------
   [[nodiscard]] bool established(ConnectionId connection) const;  // has it ever been
   [[nodiscard]] bool peer_closed(ConnectionId connection) const;
@@ -92,10 +103,12 @@ class Host final : private App {
   struct Listening {
     Endpoint local;
     size_t accept_max = 0;
+    TcpOptions options;
   };
 
   Host() = default;
   void pump();
+  void rename_moved();
   Socket& socket(ConnectionId connection);
   const Socket* find(ConnectionId connection) const;
 
@@ -104,8 +117,12 @@ class Host final : private App {
   void on_writable(Shard& shard, ConnectionRef connection) override;
   void on_peer_closed(Shard& shard, ConnectionRef connection) override;
   void on_closed(Shard& shard, ConnectionRef connection, CloseReason reason) override;
+  [[nodiscard]] bool may_move() const override { return true; }
+  void on_leave(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
+  void on_arrive(Shard& shard, ConnectionRef connection, Parcel& luggage) override;
 
   std::unique_ptr<Shard> shard_;
+  std::vector<Moved> moved_;
   std::unordered_map<uint64_t, Socket> sockets_;
   std::unordered_map<uint32_t, std::deque<ConnectionId>> accepted_;
   std::unordered_map<uint32_t, Listening> listening_;

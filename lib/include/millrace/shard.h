@@ -159,8 +159,8 @@ class Shard {
   // What belongs to them goes from one shard to another by parcel, and on from there as if nothing
   // had happened (docs/decisions/0005-workers-come-and-go.md):
   //
-  //     there: begin_leaving(entries)      here: keep back frames of these entries
-  //            pack(), until all is packed       unpack(), until all is taken
+  //     there: begin_leaving(entries)      here: keep back frames of these entries that it does not
+  //            pack(), until all is packed       know(), and unpack(), until all is taken
   //                                              set_table(), and the frames that were kept back
   //
   // Both shards have the same ShardConfig but for Sharding::index, the same listeners, and the same
@@ -184,6 +184,8 @@ class Shard {
   // Takes them out; false: there is no room yet for what comes next in the parcel.
   // Requires: listeners for what the other shard's listeners accepted, open or not any more.
   [[nodiscard]] bool unpack(Instant now, Parcel& parcel);
+  // Whether the tuple is that of a connection, half-open, or in TIME-WAIT here.
+  [[nodiscard]] bool knows(const FlowKey& key) const;
 
   // --- The whole ------------------------------------------------------------------------------
 
