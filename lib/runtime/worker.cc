@@ -307,6 +307,7 @@ WorkerStats Worker::stats() const {
   stats.handed_in = steering.handed_in.get();
   stats.handed_out = steering.handed_out.get();
   stats.handing_failed = steering.dropped.get();
+  stats.kept_back = steering.kept.get();
   stats.hashes_checked = steering.hashes_checked.get();
   stats.hashes_wrong = steering.hashes_wrong.get();
   return stats;

@@ -101,6 +101,7 @@ struct WorkerStats {
   uint64_t handed_in = 0;       // frames that other workers' queues brought for this shard
   uint64_t handed_out = 0;      // frames for other shards; those for all once for each
   uint64_t handing_failed = 0;  // frames dropped: another worker did not fetch them in time
+  uint64_t kept_back = 0;       // frames that waited until what they belong to had moved here
   uint64_t hashes_checked = 0;  // of the device, against ours
   uint64_t hashes_wrong = 0;    // not 0: the device hashes otherwise, and is not believed any more
 };
