@@ -67,6 +67,7 @@ bool Shard::Impl::unpack_connection(Parcel& parcel) {
   c.app = app_for_arrival(c.key, packed.accepted);
   c.neighbor = neighbor;
   ++neighbors_[neighbor].references;
+  if (packed.armed) wheel_.arm(index, packed.timer_tick);
   begin_here(index);
   app_of(c).on_arrive(*facade_, ref(index), parcel);
   parcel.seek(end);
@@ -98,7 +99,6 @@ void Shard::Impl::begin_here(uint32_t index) {
   }
   const bool was_dirty = c.has(tcp::kDirty);
   c.clear(tcp::kDirty);
-  rearm(index);
   if (was_dirty) mark_dirty(index);
   if (c.has(tcp::kWantsWritable) && c.flight() == 0 && c.unsent() == 0) starve();
   counters_.add(Counter::kConnectionsMovedIn);

@@ -132,6 +132,8 @@ bool Shard::Impl::pack_connection(uint32_t index, Parcel& parcel) {
   const stack::Listener* listener = listener_for(c.key);
   const net::Neighbor& hop = neighbors_[c.neighbor];
   stack::PackedConnection packed{.accepted = listener != nullptr && listener->app == c.app,
+                                 .armed = c.timer.linked(),
+                                 .timer_tick = c.timer.deadline,
                                  .hop_usable = hop.usable(),
                                  .hop_router = hop.router,
                                  .hop_mac = hop.mac(),

@@ -23,6 +23,9 @@ enum class MoveRecord : uint32_t {
 struct PackedConnection {
   uint32_t bytes = 0;     // of the record behind this, for who does not read all of it
   bool accepted = false;  // its application is that of the listener
+  // When its timer would have fired: what it waits for need not be a deadline of its own (pacing).
+  bool armed = false;
+  uint32_t timer_tick = 0;
   bool hop_usable = false;
   bool hop_router = false;
   // Where its frames go to.

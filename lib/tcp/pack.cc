@@ -175,8 +175,8 @@ void pack_sender(const Sender& r, const base::Slab<Run>& runs, Parcel& parcel) {
 
 // Every connection that has runs has one for sure (flight.cc).
 bool has_room_for_runs(const Context& ctx, uint32_t count) {
-  const uint32_t owed = ctx.senders->capacity() - ctx.flights;
-  return count <= 1 || ctx.runs->used() + owed + count <= ctx.runs->capacity();
+  const uint32_t owed_to_others = ctx.senders->capacity() - ctx.flights - 1;
+  return count <= 1 || ctx.runs->used() + owed_to_others + count <= ctx.runs->capacity();
 }
 
 bool unpack_sender(Connection& c, Context& ctx, Parcel& parcel) {

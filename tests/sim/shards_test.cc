@@ -53,7 +53,7 @@ TEST(SimShards, EntriesChangeHandsUnderWay) {
     Scenario scenario = with_shards(seed);
     scenario.name = "with entries that move";
     for (HostPlan& host : scenario.hosts) host.move = seed % 3 == 0 ? 0.5 : 0.03;
-    World world(scenario);
+    World world(scenario, std::getenv("MILLRACE_SIM_VERBOSE") != nullptr);
     const Outcome outcome = world.run();
     EXPECT_TRUE(outcome.ok()) << outcome.failure;
     covered.add(outcome.coverage);
