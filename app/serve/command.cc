@@ -256,6 +256,7 @@ class ServeCommand final : public cli::Command {
     while (signals.count() == 0 && engine.running()) {
       const Instant now = cli::monotonic_now();
       if (now >= end) return;
+      say_bad_ends(engine);
       const Instant next_line = live ? before.at + interval_ : Instant::never();
       if (now < next_line) {
         // In short naps: a signal just before one would go unnoticed until its end.
@@ -265,6 +266,16 @@ class ServeCommand final : public cli::Command {
       const Moment moment = look(engine, servers);
       cli::say(live_line(before, moment, began));
       before = moment;
+    }
+  }
+
+  // Connections that did not end by FINs of both sides, with what happened to them before.
+  void say_bad_ends(Engine& engine) const {
+    BadEnd end;
+    for (size_t i = 0; i < engine.shard_count(); ++i) {
+      while (engine.take_bad_end(i, end)) {
+        if (!common_.quiet && !common_.json) cli::say(to_string(end) + '\n');
+      }
     }
   }
 

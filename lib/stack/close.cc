@@ -68,6 +68,7 @@ void Shard::Impl::destroy(uint32_t index, CloseReason reason) {
 void Shard::Impl::release(uint32_t index, CloseReason reason) {
   Connection& c = connections_[index];
   if (c.timer.linked()) wheel_.disarm(index);
+  if (reason != CloseReason::kNormal) note_bad_end(index, reason);
   if (c.opened_fast()) end_fast_open(index, reason == CloseReason::kPeerReset);
   tcp::clear_send_queue(c, ctx_);
   tcp::clear_inbox(c, ctx_);

@@ -82,6 +82,7 @@ bool Shard::Impl::deliver(uint32_t index, std::span<const std::byte> data) {
     return false;
   }
   counters_.add(Counter::kDropTcpNoMemory);
+  ctx_.note(c, EventKind::kReceiveOverflow);
   c.set(tcp::kAckNow);
   return false;
 }

@@ -31,6 +31,7 @@
 #include "tcp/connection.h"
 #include "tcp/context.h"
 #include "tcp/effects.h"
+#include "tcp/event_ring.h"
 #include "tcp/half_open.h"
 #include "tcp/isn.h"
 #include "tcp/syn_cookie.h"
@@ -312,6 +313,10 @@ class Shard::Impl {
   void abort(ConnectionId id);
   void abort_if_unread(uint32_t index);
 
+  // --- bad_ends.cc: what happened to those that did not end by FINs.
+  void note_bad_end(uint32_t index, CloseReason reason);
+  bool take_bad_end(BadEnd& out);
+
   // --- expire.cc: timers.
   void advance();
   void starve();
@@ -492,6 +497,10 @@ class Shard::Impl {
   stack::Shedding shedding_;
   stack::RateLimit resets_;
   stack::RateLimit icmp_;
+  tcp::EventRing events_;
+  stack::RateLimit bad_end_rate_{kBadEndsPerSecond};
+  std::vector<BadEnd> bad_ends_;  // up to its capacity
+  uint32_t bad_ends_untold_ = 0;
   std::optional<Instant> drain_deadline_;
 
   std::array<wire::ParsedFrame, kBurstMax> parsed_;

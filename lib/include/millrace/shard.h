@@ -22,6 +22,7 @@
 #include "millrace/app.h"
 #include "millrace/config.h"
 #include "millrace/counters.h"
+#include "millrace/events.h"
 #include "millrace/frame.h"
 #include "millrace/raw.h"
 #include "millrace/tcp_info.h"
@@ -148,6 +149,10 @@ class Shard {
   // believed; returns how many. For the others, whose new connections begin with it.
   size_t take_news(std::span<PathNews> out);
   void learn(const PathNews& news);
+
+  // What has ended badly, the oldest first; false: nothing more. Kept for a short while only, so
+  // ask often; what comes faster than a person could read is counted in BadEnd::untold.
+  bool take_bad_end(BadEnd& end);
 
   // --- The whole ------------------------------------------------------------------------------
 
