@@ -282,6 +282,9 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
   add_flag(command, "--no-time-wait", o.no_time_wait,
            "forget what we closed first at once, where both sides have timestamps: its ports are "
            "free again, and a FIN that the peer repeats is reset");
+  add_flag(
+      command, "--no-events", o.no_events,
+      "do not remember what happened to connections; else serve tells it of those that end badly");
   add_number(command, "--dscp", o.dscp, 0, 63,
              "differentiated services code point of what is sent (RFC 2474)");
   add_choice(command, "--congestion", "NAME", o.congestion, {"newreno", "cubic"},
@@ -360,6 +363,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.shard.syn_cookies = options.syn_cookies;
   config.shard.time_wait_max = options.time_wait_max;
   config.shard.msl = options.msl;
+  if (options.no_events) config.shard.events_max = 0;
   config.shard.fragments = options.fragments;
   InterfaceConfig& interface = config.shard.interface;
   interface.mac = options.mac;

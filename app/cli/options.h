@@ -78,6 +78,7 @@ struct CommonOptions {
   Ecn ecn = Ecn::kPassive;
   bool no_delayed_ack = false;
   bool no_time_wait = false;
+  bool no_events = false;
   uint16_t dscp = 0;
   CongestionControl congestion = CongestionControl::kCubic;
   MtuProbing mtu_probing = MtuProbing::kBlackHole;

@@ -288,6 +288,7 @@ class ServeCommand final : public cli::Command {
       if (const int by = worker_signals.take(); by != 0) change_workers(engine, by);
       const Instant now = cli::monotonic_now();
       if (now >= end) return;
+      say_bad_ends(engine);
       const Instant next_line = live ? before.at + interval_ : Instant::never();
       if (now < next_line) {
         // In short naps: a signal just before one would go unnoticed until its end.
@@ -297,6 +298,16 @@ class ServeCommand final : public cli::Command {
       const Moment moment = look(engine, servers);
       cli::say(live_line(before, moment, began));
       before = moment;
+    }
+  }
+
+  // Connections that did not end by FINs of both sides, with what happened to them before.
+  void say_bad_ends(Engine& engine) const {
+    BadEnd end;
+    for (size_t i = 0; i < engine.shard_count(); ++i) {
+      while (engine.take_bad_end(i, end)) {
+        if (!common_.quiet && !common_.json) cli::say(to_string(end) + '\n');
+      }
     }
   }
 

@@ -356,6 +356,10 @@ WorkerStats Engine::worker_stats(size_t shard_index) const {
   return impl_->workers[shard_index]->stats();
 }
 
+bool Engine::take_bad_end(size_t shard_index, BadEnd& end) {
+  return impl_->workers[shard_index]->take_bad_end(end);
+}
+
 MacAddress Engine::mac() const { return impl_->mac; }
 
 bool Engine::link_up() const {

@@ -115,6 +115,9 @@ bool Worker::turn() {
     mover_->turn(now);
   shard_.advance(now);
   program_.turn(shard_);
+  while (bad_ends_.write_available() != 0 && shard_.take_bad_end(bad_end_)) {
+    bad_ends_.push(bad_end_);
+  }
   const size_t frames_out = transmit(now);
 
   frames_received_.add(frames_in);

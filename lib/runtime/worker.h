@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -89,6 +90,8 @@ class Worker {
   [[nodiscard]] bool drained() const { return drained_; }
   // Any thread.
   [[nodiscard]] WorkerStats stats() const;
+  // What its shard has told of connections that ended badly; one thread asks. False: nothing.
+  bool take_bad_end(BadEnd& end) { return bad_ends_.pop(end); }
 
  private:
   void run();
@@ -139,6 +142,9 @@ class Worker {
   bool done_ = false;  // with the drain, and waits for the others
   Instant drain_deadline_ = Instant::never();
   bool drained_ = true;
+
+  BadEnd bad_end_;  // on its way from the shard
+  boost::lockfree::spsc_queue<BadEnd, boost::lockfree::capacity<32>> bad_ends_;
 
   nic::Tally turns_;
   nic::Tally busy_turns_;

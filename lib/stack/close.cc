@@ -67,6 +67,7 @@ void Shard::Impl::destroy(uint32_t index, CloseReason reason) {
 // and then the application hears of it: a connect() from within that call finds the slot free.
 void Shard::Impl::release(uint32_t index, CloseReason reason) {
   Connection& c = connections_[index];
+  if (reason != CloseReason::kNormal) note_bad_end(index, reason);
   give_back(index, reason == CloseReason::kPeerReset);
   if (c.state == State::kSynSent || c.state == State::kSynReceived) {
     counters_.add(Counter::kTcpAttemptFails);

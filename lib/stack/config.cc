@@ -223,6 +223,9 @@ Result<void> validate(const ShardConfig& config) {
   check.between("timers_per_turn", config.timers_per_turn, 1, 1u << 20);
   check.between("frames_per_connection_per_turn", config.frames_per_connection_per_turn, 1,
                 1u << 20);
+  check.require(config.events_max <= 1u << 24 && (config.events_max & (config.events_max - 1)) == 0,
+                fmt::format("events_max is {}; it must be 0 or a power of two up to {}",
+                            config.events_max, 1u << 24));
   check.between("tso_bytes_max", config.tso_bytes_max, 0, ShardConfig::kTsoBytesMax);
   check.between("msl", config.msl, kTick, seconds(600));
   check.between("port_first", config.port_first, 1, 65535);

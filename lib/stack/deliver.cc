@@ -79,6 +79,7 @@ bool Shard::Impl::deliver_rest(uint32_t index, std::span<const std::byte> data, 
     return false;
   }
   counters_.add(Counter::kDropTcpNoMemory);
+  ctx_.note(c, EventKind::kReceiveOverflow);
   c.set(tcp::kAckNow);
   return false;
 }

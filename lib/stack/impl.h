@@ -32,6 +32,7 @@
 #include "tcp/connection.h"
 #include "tcp/context.h"
 #include "tcp/effects.h"
+#include "tcp/event_ring.h"
 #include "tcp/half_open.h"
 #include "tcp/isn.h"
 #include "tcp/syn_cookie.h"
@@ -367,6 +368,10 @@ class Shard::Impl {
   bool unpack_half_open(Parcel& parcel);
   bool unpack_time_wait(Parcel& parcel);
 
+  // --- bad_ends.cc: what happened to those that did not end by FINs.
+  void note_bad_end(uint32_t index, CloseReason reason);
+  bool take_bad_end(BadEnd& out);
+
   // --- expire.cc: timers.
   void advance();
   void starve();
@@ -547,6 +552,10 @@ class Shard::Impl {
   stack::Shedding shedding_;
   stack::RateLimit resets_;
   stack::RateLimit icmp_;
+  tcp::EventRing events_;
+  stack::RateLimit bad_end_rate_{kBadEndsPerSecond};
+  std::vector<BadEnd> bad_ends_;  // up to its capacity
+  uint32_t bad_ends_untold_ = 0;
   std::optional<Instant> drain_deadline_;
   stack::Leaving leaving_;
   uint16_t arriving_profile_ = 0;     // of what is unpacked next

@@ -57,8 +57,10 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
       used_syns_(std::move(used_syns)),
       fast_open_(std::move(fast_open)),
       resets_(config.rst_per_second),
-      icmp_(config.icmp_per_second) {
+      icmp_(config.icmp_per_second),
+      events_(config.events_max) {
   profiles_.reserve(config.profiles_max);
+  bad_ends_.reserve(kBadEndsPerSecond);
   listeners_.reserve(config.listeners_max);
   apps_.reserve(config.profiles_max);
 
@@ -93,6 +95,7 @@ Shard::Impl::Impl(const ShardConfig& config, Instant now, tcp::Blocks blocks,
   ctx_.tso_bytes_max = config.tso_bytes_max;
   ctx_.challenges = tcp::ChallengeBudget(config.challenge_ack_per_second, random.next());
   ctx_.fast_open = &fast_open_;
+  ctx_.events = &events_;
   const bool drawn = config.fast_open_key == std::array<uint64_t, 2>{};
   fast_open_.set_key(drawn ? std::array{random.next(), random.next()} : config.fast_open_key);
   ctx_.tick = static_cast<uint32_t>(now.ns / 1'000'000);
@@ -179,6 +182,7 @@ void Shard::Impl::set_time(Instant now) {
   resets_.refill();
   icmp_.refill();
   ctx_.challenges.refill();
+  bad_end_rate_.refill();
   fast_open_.set_period(static_cast<uint64_t>(now_.ns / config_.fast_open_key_period.ns));
   if (ctx_.tick - fast_open_minute_ >= 60'000) on_fast_open_minute();
 }
@@ -416,6 +420,7 @@ std::optional<TcpInfo> Shard::info(ConnectionId connection) const {
 }
 
 bool Shard::owns(const FlowKey& key) const { return impl_->owns(key); }
+bool Shard::take_bad_end(BadEnd& end) { return impl_->take_bad_end(end); }
 size_t Shard::take_news(std::span<PathNews> out) { return impl_->take_news(out); }
 void Shard::learn(const PathNews& news) { impl_->paths_.learn(news.peer, news.mtu, impl_->now_); }
 

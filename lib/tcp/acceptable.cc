@@ -106,6 +106,7 @@ bool acceptable(Connection& c, wire::Segment& s, Context& ctx, Effects& fx) {
     if (s.has_timestamps && is_old_by_timestamp(c, s, ctx)) {
       ctx.count(Counter::kDropTcpPaws);
       ctx.count(Counter::kTcpExtPAWSEstab);
+      ctx.note(c, EventKind::kOldTimestamp);
       refuse(c, s, ctx, fx);
       return false;
     }

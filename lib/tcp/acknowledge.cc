@@ -128,6 +128,7 @@ bool acknowledge(Connection& c, const wire::Segment& s, Context& ctx, Effects& f
     }
     c.clear(kSynDue);  // the peer's acknowledgement came before our SYN-ACK left
     c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
+    ctx.note(c, EventKind::kState);
     set_window(c, s.seq, s.window);
     fx.established = true;
     if (fast) {

@@ -19,15 +19,17 @@ bool close_sending(Connection& c, Context& ctx) {
     case State::kSynReceived:  // FIN waits behind the handshake
     case State::kEstablished:
       c.set(kFinQueued);
-      if (c.state == State::kEstablished) c.state = State::kFinWait1;
+      if (c.state != State::kEstablished) return true;
+      c.state = State::kFinWait1;
+      ctx.note(c, EventKind::kState);
       return true;
     case State::kCloseWait:
       c.set(kFinQueued);
       c.state = State::kLastAck;
+      ctx.note(c, EventKind::kState);
       return true;
     case State::kSynSent:
       c.set(kFinQueued);
-      (void)ctx;
       return false;
     case State::kClosed:
     case State::kListen:
@@ -51,6 +53,7 @@ void on_fin_acknowledged(Connection& c, Context& ctx, Effects& fx) {
   switch (c.state) {
     case State::kFinWait1:
       c.state = State::kFinWait2;
+      ctx.note(c, EventKind::kState);
       start_fin_wait2_timer(c, ctx);
       return;
     case State::kClosing:

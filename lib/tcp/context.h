@@ -12,6 +12,7 @@
 #include "tcp/blocks.h"
 #include "tcp/challenge.h"
 #include "tcp/connection.h"
+#include "tcp/event_ring.h"
 #include "tcp/fast_open.h"
 
 namespace millrace::tcp {
@@ -35,6 +36,7 @@ struct Context {
   const std::vector<TcpOptions>* profiles = nullptr;
   ChallengeBudget challenges;
   FastOpen* fast_open = nullptr;
+  EventRing* events = nullptr;
   const Connection* connections = nullptr;  // the first of the shard's, and
   Ace* aces = nullptr;                      // as many of these, and of
   Autotune* autotunes = nullptr;            // these
@@ -50,6 +52,10 @@ struct Context {
     return peer.is_v4() ? local_mss : local_mss_v6;
   }
   void count(Counter counter, uint64_t n = 1) { counters->add(counter, n); }
+  // What is rare or changes the state, for when the connection ends badly.
+  void note(const Connection& c, EventKind kind, uint16_t detail = 0) const {
+    events->note({tick, static_cast<uint32_t>(&c - connections), detail, kind, c.state});
+  }
 };
 
 constexpr uint32_t to_ticks(Duration d) { return static_cast<uint32_t>(d.ns / 1'000'000); }

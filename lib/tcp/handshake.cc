@@ -106,6 +106,7 @@ void note_options(Connection& c, const TcpOptions& options) {
 void open_active(Connection& c, const Context& ctx, SeqNum iss, uint32_t ts_offset) {
   const TcpOptions& options = ctx.options(c);
   c.state = State::kSynSent;
+  ctx.note(c, EventKind::kOpened);
   c.snd_una = c.snd_nxt = iss;
   c.snd_end = iss + 1;  // bytes queued before the handshake follow the SYN
   c.ts_offset = ts_offset;
@@ -169,6 +170,7 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   if (!ack_ok) {
     // Simultaneous open (RFC 9293 section 3.5, figure 7): SYN-ACK with the same ISS.
     c.state = State::kSynReceived;
+    ctx.note(c, EventKind::kState);
     ecn_on_simultaneous_syn(c, s, ctx);
     c.clear(kFastOpen);
     c.set(kSynDue);
@@ -184,6 +186,7 @@ void on_segment_syn_sent(Connection& c, const wire::Segment& s, Context& ctx, Ef
   c.snd_una = c.snd_nxt = s.ack;
   release_acknowledged(c, ctx, s.ack);
   c.state = c.has(kFinQueued) ? State::kFinWait1 : State::kEstablished;
+  ctx.note(c, EventKind::kState);
   start_congestion(c, ctx, syn_was_lost);
   ecn_on_syn_ack(c, s, ctx);
   c.set(kAckNow);
@@ -259,6 +262,7 @@ void open_passive(Connection& c, const HalfOpen& half, const wire::Segment& s, c
                   uint32_t ts_offset) {
   const TcpOptions& options = ctx.options(c);
   c.state = State::kEstablished;
+  ctx.note(c, EventKind::kAccepted);
   c.key = half.key;
   c.rcv_nxt = half.irs + 1;
   c.rcv_adv = c.rcv_nxt + std::min(options.receive_buffer_bytes, 0x10000u);

@@ -65,6 +65,7 @@ void touch_keepalive(Connection& c, const Context& ctx) {
 void challenge(Connection& c, Context& ctx, Effects& fx) {
   if (!ctx.challenges.take(c.ts_offset)) return;
   ctx.count(Counter::kTcpExtTCPChallengeACK);
+  ctx.note(c, EventKind::kChallenge);
   c.set(kAckNow);
   fx.dirty = true;
 }

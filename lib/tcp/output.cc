@@ -237,6 +237,7 @@ bool tail_probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& ou
     return false;
   }
   ctx.count(Counter::kTcpExtTCPLossProbes);
+  ctx.note(c, EventKind::kLossProbe);
   Sender& r = open_sender(c, ctx);
   r.set(kProbeOut);
   const uint32_t mss = segment_bytes(c, ctx);
@@ -275,9 +276,11 @@ void probe(Connection& c, Context& ctx, wire::SegmentHeader& h, TxFrame& out) {
     // Keep-alive: a sequence number just before the window makes the peer answer.
     fill(c, ctx, c.snd_nxt - 1, 0, h);
     ctx.count(Counter::kTcpExtTCPKeepAlive);
+    ctx.note(c, EventKind::kKeepaliveProbe, c.probes);
     return;
   }
   ctx.count(Counter::kTcpExtTCPWinProbe);
+  ctx.note(c, EventKind::kWindowProbe, c.probes);
   if (c.flight() != 0) {
     // The byte of the last probe is still unanswered: the same again.
     const uint32_t bytes = gather(c, ctx, c.snd_una, c.has(kFinSent) ? 0 : 1, out);

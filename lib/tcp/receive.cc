@@ -43,8 +43,9 @@ void receive_text(Connection& c, const wire::Segment& s, Context& ctx, Effects& 
   c.set(kAckNow);
   fx.dirty = true;
   if (s.payload_bytes != 0) {
-    ctx.count(keep_out_of_order(c, ctx, s.seq, s.data()) ? Counter::kTcpExtTCPOFOQueue
-                                                         : Counter::kTcpExtTCPOFODrop);
+    const bool kept = keep_out_of_order(c, ctx, s.seq, s.data());
+    ctx.count(kept ? Counter::kTcpExtTCPOFOQueue : Counter::kTcpExtTCPOFODrop);
+    if (!kept) ctx.note(c, EventKind::kOutOfOrderLost);
   }
   if (fin && !keep_fin(c, ctx, s.seq + s.payload_bytes)) {
     ctx.count(Counter::kTcpExtTCPOFODrop);
@@ -66,6 +67,7 @@ void receive_fin(Connection& c, Context& ctx, Effects& fx) {
     trim_inbox(c, ctx);
   }
   on_peer_fin(c, fx);
+  ctx.note(c, EventKind::kState);
 }
 
 }  // namespace millrace::tcp

@@ -36,6 +36,7 @@ void enter_fast_recovery(Connection& c, Sender& r, Context& ctx, uint32_t flight
   congestion_on_loss(c, ctx, flight);
   begin_phase(c, r, Phase::kFast, delivered);
   ctx.count(Counter::kTcpExtTCPFastRetrans);
+  ctx.note(c, EventKind::kFastRecovery);
 }
 
 // The same, with nothing to send again.
@@ -52,6 +53,7 @@ void repair_in_reduction(const Connection& c, Sender& r, Context& ctx) {
   r.phase = Phase::kFast;
   r.recover = c.snd_nxt;
   ctx.count(Counter::kTcpExtTCPFastRetrans);
+  ctx.note(c, EventKind::kFastRecovery);
 }
 
 // Without SACK less may be in flight than the window says: RFC 6582 section 3.2, step 3, option 1,
@@ -76,6 +78,7 @@ void undo(Connection& c, Sender& r, Context& ctx) {
   r.clear(kCanUndo | kForward);
   c.backoff = 0;
   ctx.count(Counter::kTcpExtTCPFullUndo);
+  ctx.note(c, EventKind::kUndo);
 }
 
 // Whether the reduction that may still be undone was for nothing.

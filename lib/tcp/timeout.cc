@@ -71,6 +71,7 @@ void on_retransmit(Connection& c, Context& ctx, Effects& fx) {
     return;
   }
   ctx.count(Counter::kTcpExtTCPTimeouts);
+  ctx.note(c, EventKind::kTimeout, c.backoff);
   c.clear(kRttTiming);
   c.duplicate_acks = 0;
   if (c.state == State::kSynSent || c.state == State::kSynReceived) {

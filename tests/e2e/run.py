@@ -34,6 +34,7 @@ import cases_reaper
 import cases_redirect
 import cases_shards
 import cases_sources
+import cases_trace
 import cases_vlan
 import cases_wires
 import lab as laboratory
@@ -41,7 +42,7 @@ from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
            cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_shards,
-           cases_sources, cases_redirect, cases_cli)
+           cases_sources, cases_redirect, cases_trace, cases_cli)
 
 
 class Interrupted(BaseException):

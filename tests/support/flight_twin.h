@@ -36,6 +36,7 @@ class FlightTwin {
         profiles_(1),
         flows_(connections) {
     ctx_.counters = &counters_;
+    ctx_.events = &events_;
     ctx_.blocks = &blocks_;
     ctx_.senders = &senders_;
     ctx_.runs = &runs_;
@@ -523,6 +524,7 @@ class FlightTwin {
   base::Slab<tcp::Sender> senders_;
   base::Slab<tcp::Run> runs_;
   std::vector<TcpOptions> profiles_;
+  tcp::EventRing events_{0};
   tcp::Context ctx_;
   std::vector<Flow> flows_;
   std::optional<std::string> wrong_;

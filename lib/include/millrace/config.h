@@ -273,6 +273,10 @@ struct ShardConfig {
   std::array<uint64_t, 2> fast_open_key{};
   Duration fast_open_key_period = seconds(3600);
 
+  // Events of all connections that are remembered, 12 bytes each (millrace/events.h): a power of
+  // two, or 0 for none.
+  uint32_t events_max = 1u << 14;
+
   uint64_t seed = 0;        // secrets (ISN, hash keys) come from it; 0 is refused by the runtime
   bool statistics = false;  // TcpInfo's sums: 64 bytes more for each connection, and some time
   // Takes the short way for segments that come in order (header prediction). What a shard does is

@@ -155,6 +155,9 @@ class Engine {
   [[nodiscard]] const Counters& counters(size_t shard_index) const;
   [[nodiscard]] DeviceStats device_stats() const;
   [[nodiscard]] WorkerStats worker_stats(size_t shard_index) const;
+  // Connections of that shard that ended badly, the oldest first; false: nothing more. Safe while
+  // running, from one thread. What nobody fetches is dropped, and counted in BadEnd::untold.
+  bool take_bad_end(size_t shard_index, BadEnd& end);
   [[nodiscard]] MacAddress mac() const;
   // Whether somebody is at the other end. Frames stay in the shard until then. Before start() each
   // call looks anew, so that a client can wait for its server.

@@ -24,6 +24,7 @@
 #include "millrace/app.h"
 #include "millrace/config.h"
 #include "millrace/counters.h"
+#include "millrace/events.h"
 #include "millrace/frame.h"
 #include "millrace/parcel.h"
 #include "millrace/raw.h"
@@ -186,6 +187,10 @@ class Shard {
   [[nodiscard]] bool unpack(Instant now, Parcel& parcel);
   // Whether the tuple is that of a connection, half-open, or in TIME-WAIT here.
   [[nodiscard]] bool knows(const FlowKey& key) const;
+
+  // What has ended badly, the oldest first; false: nothing more. Kept for a short while only, so
+  // ask often; what comes faster than a person could read is counted in BadEnd::untold.
+  bool take_bad_end(BadEnd& end);
 
   // --- The whole ------------------------------------------------------------------------------
 

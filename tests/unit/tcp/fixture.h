@@ -24,6 +24,7 @@ class TcpFixture : public ::testing::Test {
         runs(*base::Slab<tcp::Run>::create(4 + kExtraRuns, false)),
         profiles(1) {
     ctx.counters = &counters;
+    ctx.events = &events;
     ctx.blocks = &blocks;
     ctx.inboxes = &inboxes;
     ctx.senders = &senders;
@@ -51,6 +52,7 @@ class TcpFixture : public ::testing::Test {
   std::vector<TcpOptions> profiles;
   Ace ace;
   Autotune autotune;
+  EventRing events{0};
   Context ctx;
   Connection c;
 };
