@@ -55,7 +55,7 @@ void PacedProgram::turn(Shard& shard) {
 
 void PacedProgram::note_stack(const Shard& shard) {
   static_assert(kNoted.size() == kNotedCount);
-  if (phase_ == Phase::kProbing || phase_ == Phase::kDone) return;
+  if (!notes_stack_ || phase_ == Phase::kProbing || phase_ == Phase::kDone) return;
   for (size_t i = 0; i < kNotedCount; ++i) {
     tally_.set(kNoted[i].as, shard.counters().get(kNoted[i].counter) - stack_before_[i]);
   }

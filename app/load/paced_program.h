@@ -49,6 +49,9 @@ class PacedProgram : public Program {
   // Before load is offered: it will not be, for this reason.
   void give_up(const std::string& error);
 
+  // The shard's frames and repetitions are counted by another of its programs.
+  void leave_stack_to_another() { notes_stack_ = false; }
+
   // --- For other threads, at any time ---------------------------------------------------------
   [[nodiscard]] const Tally& tally() const { return tally_; }
   [[nodiscard]] TallySnapshot snapshot() const { return tally_.snapshot(); }
@@ -108,6 +111,7 @@ class PacedProgram : public Program {
   Phase phase_ = Phase::kProbing;
   std::atomic<bool> running_{false};
   std::atomic<Instant> began_{Instant::never()};
+  bool notes_stack_ = true;
   std::array<uint64_t, kNotedCount> stack_before_{};  // when load was first offered
   Instant end_;
   Instant give_up_;  // in kEnding: what is still open then is aborted
