@@ -79,6 +79,7 @@ struct CommonOptions {
   bool no_delayed_ack = false;
   bool no_time_wait = false;
   uint16_t dscp = 0;
+  uint16_t ttl = 64;
   CongestionControl congestion = CongestionControl::kCubic;
   MtuProbing mtu_probing = MtuProbing::kBlackHole;
 

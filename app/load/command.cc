@@ -56,7 +56,7 @@ class ExchangeCommand final : public ModeCommand {
         "The exit status is 0 when every connection did what it was meant to, 1 when one failed,\n"
         "2 when an option was wrong. Arguments after -- go to DPDK's EAL.",
         name, example_of(mode)));
-    add_target_option(app_, ends_);
+    add_targets_option(app_, ends_);
     add_plan_options(app_, options_);
     add_source_option(app_, ends_);
     // A teardown ends when all are closed.

@@ -44,6 +44,7 @@ Generator::Generator(const Plan& plan, const Exchange& exchange)
   if (plan.mode == Mode::kCc && plan.every.ns != 0) {
     waiting_.emplace(plan.concurrency, plan.every);
   }
+  if (plan.think_max.ns != 0) thinking_.emplace(plan.concurrency);
   free_.reserve(plan.concurrency);
   for (uint32_t slot = plan.concurrency; slot > 0; --slot) free_.push_back(slot - 1);
 }
@@ -71,6 +72,7 @@ void Generator::run(Shard& shard) {
     return;
   }
   if (!schedule_) {
+    if (thinking_) ask_thought(shard);
     fill_up(shard);
     return;
   }
@@ -116,6 +118,27 @@ void Generator::take_arrivals(Shard& shard) {
       ask(shard, slot, due);
       offer(slot);
     }
+  }
+}
+
+// With nothing out: as many as may be out.
+void Generator::ask_first(Shard& shard, uint32_t slot, Instant due) {
+  const uint32_t at_once = plan_.mode == Mode::kRps ? plan_.pipeline : 1;
+  for (uint32_t i = 0; i < at_once; ++i) ask(shard, slot, due);
+}
+
+// Lengths of any two connections, or of two times of one, have nothing to do with each other.
+void Generator::think(uint32_t slot, Instant now) {
+  const auto more = static_cast<double>((plan_.think_max - plan_.think_min).ns);
+  const double share = static_cast<double>(scrambled(next_salt_++) >> 11) * 0x1p-53;
+  thinking_->add(slot, now + plan_.think_min + Duration{static_cast<int64_t>(share * more)});
+}
+
+void Generator::ask_thought(Shard& shard) {
+  for (;;) {
+    const uint32_t slot = thinking_->take_due(shard.now());
+    if (slot == DueHeap::kNone) return;
+    ask_first(shard, slot, shard.now());
   }
 }
 
@@ -224,6 +247,8 @@ void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
   if (again && offering() && !server_closes) {
     if (plan_.mode == Mode::kRps && schedule_) {
       offer(slot);
+    } else if (thinking_) {
+      if (client.asking == 0) think(slot, now);
     } else {
       ask(shard, slot, now);
     }
@@ -237,6 +262,7 @@ void Generator::finish(Shard& shard, Client& client) {
   const auto slot = static_cast<uint32_t>(&client - clients_.data());
   client.done = true;
   if (waiting_) waiting_->disarm(slot);
+  if (thinking_) thinking_->remove(slot);
   deadlines_.disarm(slot);
   deadlines_.arm(slot, shard.now());
   switch (plan_.close) {
@@ -302,8 +328,7 @@ void Generator::on_established(Shard& shard, ConnectionRef connection) {
     offer(slot);
     return;
   }
-  const uint32_t at_once = plan_.mode == Mode::kRps ? plan_.pipeline : 1;
-  for (uint32_t i = 0; i < at_once; ++i) ask(shard, slot, client.due);
+  ask_first(shard, slot, client.due);
 }
 
 size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) {
@@ -341,7 +366,7 @@ void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
   if (client.asking != 0) {
-    const Reply end = exchange_.finish(client.response);
+    const Reply end = exchange_.finish(client.response, request(client, 0).salt);
     if (end != Reply::kComplete || client.whole == 0) {
       fail(shard, client, end == Reply::kBad ? Failure::kBadResponse : Failure::kShortResponse);
       return;
@@ -401,6 +426,7 @@ void Generator::on_closed(Shard& shard, ConnectionRef connection, CloseReason re
   Client& client = clients_[slot];
   deadlines_.disarm(slot);
   if (waiting_) waiting_->disarm(slot);
+  if (thinking_) thinking_->remove(slot);
   if (!client.opened) --connecting_;
   client.opened = false;
   free_.push_back(slot);

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "load/deadline_list.h"
+#include "load/due_heap.h"
 #include "load/exchange.h"
 #include "load/paced_program.h"
 #include "load/schedule.h"
@@ -45,6 +46,7 @@ enum class CloseBy : uint8_t {
 struct Plan {
   Mode mode = Mode::kCps;
   Endpoint target;
+  std::vector<Endpoint> round = {};  // of targets, in turn; empty: the one above
   uint32_t concurrency = 64;
   uint32_t pipeline = 1;            // rps: requests of a connection at a time
   uint32_t requests = 1;            // cps: requests of a connection, one after the other
@@ -55,6 +57,8 @@ struct Plan {
   CloseBy close = CloseBy::kClient;
   std::vector<AddressRange> sources;  // addresses to connect from; empty: the interface's own
   Pattern pattern;                    // of arrivals at `rate`
+  Duration think_min;                 // rps, closed loop: from a response to the next request
+  Duration think_max;                 // any length up to this is as likely
   uint64_t open_rate = 0;  // cc, teardown: connections opened per second; 0: as fast as it goes
   Duration every;          // cc: from a request of a connection to its next; 0: none
   uint64_t churn = 0;      // cc: connections closed, and replaced, per second
@@ -161,6 +165,9 @@ class Generator final : public PacedProgram, private App {
            client.failure == Failure::kNone;
   }
   void offer(uint32_t slot);
+  void think(uint32_t slot, Instant now);
+  void ask_thought(Shard& shard);
+  void ask_first(Shard& shard, uint32_t slot, Instant due);
   uint32_t take_ready();
   void send_rest(Shard& shard, Client& client);
   void on_response(Shard& shard, uint32_t slot, bool server_closes);
@@ -188,6 +195,7 @@ class Generator final : public PacedProgram, private App {
   SlotQueue ready_;  // open loop of requests; may name clients without room, see take_ready()
   DeadlineList deadlines_;
   std::optional<Schedule> schedule_;
+  std::optional<DueHeap> thinking_;
   // cc and teardown.
   std::optional<DeadlineList> waiting_;  // connections that will ask
   std::optional<Schedule> opening_;

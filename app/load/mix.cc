@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "cli/values.h"
+
 namespace millrace::load {
 namespace {
 

@@ -25,7 +25,7 @@ class MixCommand final : public ModeCommand {
         "In a file: part = [\"cps --weight 3\", \"rps\"]. The options of a part are those of its\n"
         "mode; what they leave open comes from here. The exit status is that of cps. Arguments\n"
         "after -- go to DPDK's EAL.");
-    add_target_option(app_, ends_);
+    add_targets_option(app_, ends_);
     cli::add_parsed(
         app_, "--part", "'MODE [OPTIONS]'",
         [this](const std::string& text) -> Result<void> {

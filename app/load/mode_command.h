@@ -65,7 +65,10 @@ class ModeCommand : public cli::Command {
   // What every plan says. Requires: as run_on().
   template <class Plan>
   void fill_in(Plan& plan) const {
-    plan.target = *ends_.target;
+    plan.target = ends_.target();
+    if constexpr (requires { plan.round; }) {
+      if (ends_.targets.size() > 1) plan.round = one_round(ends_.targets);
+    }
     plan.sources = ends_.sources;
     plan.duration = common_.duration;
     plan.tcp = cli::to_tcp_options(common_, true);
@@ -101,7 +104,7 @@ class ModeCommand : public cli::Command {
     JsonLines json_lines(std::move(*lines));
     const ObservedTeam<Load> observed(team);
     const Result<Ended> ended =
-        load::run(common_, config, plan.target, server, programs,
+        load::run(common_, config, ends_.targets, server, programs,
                   {observed, line, pace_.interval, json_lines, pace_.json_lines == "-"});
     if (!ended) return cli::fail(ended.error());
     const Outcome outcome{plan,          common_.device,   team, ended->counters,

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "load/plan_options.h"
 
+#include <algorithm>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "cli/values.h"
 
@@ -26,6 +30,27 @@ void add_hold(CLI::App& app, Plan& plan) {
                   "connections to close per second, each replaced by a new one");
 }
 
+void add_think(CLI::App& app, Plan& plan) {
+  cli::add_parsed(
+      app, "--think", "DURATION",
+      [&plan](const std::string& text) -> Result<void> {
+        const size_t dash = std::min(text.find('-'), text.size());
+        const auto first = cli::parse_duration(text.substr(0, dash));
+        const auto last = dash == text.size() ? first : cli::parse_duration(text.substr(dash + 1));
+        if (!first || !last || *last < *first) {
+          return Error{
+              "give a duration, such as 100ms, or two with as likely ones between, "
+              "100ms-2s"};
+        }
+        plan.think_min = *first;
+        plan.think_max = *last;
+        return {};
+      },
+      "without --rate: from an answer to the connection's next request, or 100ms-2s for any "
+      "length between")
+      ->default_str("0s");
+}
+
 // What comes when.
 void add_pace(CLI::App& app, Plan& plan) {
   if (plan.mode == Mode::kCps) {
@@ -38,6 +63,7 @@ void add_pace(CLI::App& app, Plan& plan) {
                     "requests per second; 0: each connection asks when it is answered");
     cli::add_number(app, "--pipeline", plan.pipeline, 1u, 1u << 16,
                     "requests that may be out on a connection before the first is answered");
+    add_think(app, plan);
   } else {
     add_hold(app, plan);
   }
@@ -52,26 +78,80 @@ void add_pace(CLI::App& app, Plan& plan) {
                   "several at a time");
   cli::add_number(app, "--burst", plan.pattern.burst, 1u, 1u << 20,
                   "arrivals at a time, with --arrivals burst");
-  cli::add_duration(app, "--ramp", plan.pattern.ramp, Duration{}, seconds(86'400),
-                    "how long the rate takes to grow from 0 to --rate, evenly");
+  cli::add_duration(app, "--ramp", plan.pattern.ramp.length, Duration{}, seconds(86'400),
+                    "how long the rate takes to grow from 0 to --rate");
+  cli::add_choice(app, "--ramp-shape", "linear|step|sine", plan.pattern.ramp.shape,
+                  {"linear", "step", "sine"},
+                  "how it grows: evenly, in --ramp-steps of which the first is at the beginning, "
+                  "or as half a wave");
+  cli::add_number(app, "--ramp-steps", plan.pattern.ramp.steps, 1u, 10'000u,
+                  "with --ramp-shape step");
+}
+
+constexpr uint64_t kRequestBytesMax = 1u << 20;
+
+CLI::Option* add_sizes(CLI::App& app, const std::string& name, Sizes& sizes,
+                       const std::string& description) {
+  const uint64_t most = name == "--request-size" ? kRequestBytesMax : UINT64_MAX;
+  return cli::add_parsed(
+      app, name, "SIZES",
+      [&sizes, most](const std::string& text) -> Result<void> {
+        Result<Sizes> given = Sizes::parse(text);
+        if (!given) return given.error();
+        if (given->max() > most) return Error{"give no size above 1m"};
+        sizes = *given;
+        return {};
+      },
+      description);
+}
+
+CLI::Option* add_list(CLI::App& app, const std::string& name, const std::string& type,
+                      std::vector<std::string>& list, const std::string& description) {
+  return cli::add_parsed(
+             app, name, type,
+             [&list](const std::string& text) -> Result<void> {
+               list.push_back(text);
+               return {};
+             },
+             description)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+Result<void> read_body(const std::string& text, ExchangeConfig& exchange) {
+  if (!text.starts_with('@')) {
+    exchange.body = text;
+    return {};
+  }
+  std::ifstream file(text.substr(1), std::ios::binary);
+  std::stringstream bytes;
+  if (!file || !(bytes << file.rdbuf())) return Error{"it cannot be read, or is empty"};
+  exchange.body = bytes.str();
+  if (exchange.body.size() > kRequestBytesMax) return Error{"it is larger than 1m"};
+  return {};
 }
 
 // What is said.
 void add_exchange(CLI::App& app, ExchangeConfig& exchange) {
   cli::add_choice(app, "--protocol", "http|echo", exchange.protocol, {"http", "echo"},
                   "what is said");
-  cli::add_text(app, "--path", exchange.path, "http: what to GET");
-  cli::add_number(app, "--request-size", exchange.request_bytes, 0u, 1u << 20,
-                  "bytes of a request; http: padded up to it, 0: what it takes; echo: 64");
+  add_list(app, "--path", "PATH", exchange.paths,
+           "http: what to ask for; given more than once: each in turn; {size} in it stands for "
+           "that of --response-size, such as /bytes/{size}")
+      ->default_str("/");
+  cli::add_text(app, "--method", exchange.method, "http: GET, POST, PUT, ...");
+  add_list(app, "--header", "'NAME: VALUE'", exchange.headers,
+           "http: a line of the head, in place of ours if we have one of that name; may be given "
+           "more than once");
   cli::add_parsed(
-      app, "--response-size", "SIZE",
-      [&exchange](const std::string& text) -> Result<void> {
-        const std::optional<uint64_t> size = cli::parse_size(text);
-        if (!size) return Error{"give a size, such as 4096 or 4k"};
-        exchange.response_bytes = *size;
-        return {};
-      },
-      "http: a body of another length is a failure");
+      app, "--body", "TEXT|@FILE",
+      [&exchange](const std::string& text) -> Result<void> { return read_body(text, exchange); },
+      "http: behind the head");
+  add_sizes(app, "--request-size", exchange.request_bytes,
+            "bytes of a request, or a distribution: 64-1500, 64:7,576:4,1500:1; http: padded up "
+            "to it, 0: what it takes; echo: 64")
+      ->default_str("0");
+  add_sizes(app, "--response-size", exchange.response_bytes,
+            "the same of a response; http: a body of another length is a failure");
 }
 
 // How a connection ends.
@@ -117,9 +197,13 @@ Result<Exchange> complete(PlanOptions& options) {
   if (plan.requests > 1 && (by_server || plan.close == CloseBy::kServerReset)) {
     return Error{"a server that closes does so behind the first of --requests; give one"};
   }
+  if (plan.think_max.ns != 0 && plan.rate != 0) {
+    return Error{"--think is for connections that ask when they are answered; give no --rate"};
+  }
+  if (exchange.paths.empty()) exchange.paths = {"/"};
   exchange.host = plan.target.to_string();
   exchange.close = by_server;
-  if (exchange.protocol == Protocol::kEcho && exchange.request_bytes == 0) {
+  if (exchange.protocol == Protocol::kEcho && exchange.request_bytes.max() == 0) {
     exchange.request_bytes = 64;
   }
   return Exchange::create(exchange);

@@ -13,7 +13,7 @@ namespace millrace::load {
 
 struct PlanOptions {
   Plan plan;
-  ExchangeConfig exchange;
+  ExchangeConfig exchange{.paths = {}};  // none: /
 };
 
 // Those of the plan's mode. `options` must outlive the app.

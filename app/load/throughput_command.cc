@@ -33,7 +33,7 @@ class ThroughputCommand final : public ModeCommand {
         "      --target 10.0.0.1:19 --direction down --concurrency 64\n"
         "The exit status is 0 when bytes were moved and no connection failed, 1 when one did, 2\n"
         "when an option was wrong. Arguments after -- go to DPDK's EAL.");
-    add_target_option(app_, ends_);
+    add_targets_option(app_, ends_);
     cli::add_choice(app_, "--direction", "up|down|both", plan_.direction, {"up", "down", "both"},
                     "up: to a server that reads; down: from one that sends unasked; both: to one "
                     "that echoes, and what comes back is compared");

@@ -2,6 +2,7 @@
 // Several requests on a connection: at a time, and one after the other.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -50,13 +51,10 @@ TEST(Pipeline, MeasuresEachRequestFromWhenItWasSent) {
   // Answers four requests at a time, so the first has waited for the fourth.
   int held = 0;
   MadeUpServer server([&](Shard& s, ConnectionId id, std::string_view data) {
-    held += static_cast<int>(data.size() / 64);
-    for (; held >= 4; held -= 4)
-      say(s, id, std::string(4 * kOk.size(), '\0').assign([] {
-        std::string four;
-        for (int i = 0; i < 4; ++i) four += kOk;
-        return four;
-      }()));
+    held += static_cast<int>(data.size() / 128);
+    for (; held >= 4; held -= 4) {
+      for (int i = 0; i < 4; ++i) say(s, id, kOk);
+    }
   });
   const Plan plan{.mode = Mode::kRps,
                   .concurrency = 1,
@@ -67,8 +65,9 @@ TEST(Pipeline, MeasuresEachRequestFromWhenItWasSent) {
   ASSERT_TRUE(pair.run());
   EXPECT_EQ(pair.failures(), "");
   const Histogram& times = pair.generator().latencies().of(Latency::kResponse);
-  EXPECT_NEAR(times.min().seconds(), 0.0012, 0.0002);
-  EXPECT_GT(times.max().seconds(), 0.0012);
+  // A round trip is 200 us; the first of four has waited 3 ms more, the last not at all.
+  EXPECT_NEAR(times.min().seconds(), 0.0002, 0.0001);
+  EXPECT_NEAR(times.max().seconds(), 0.0032, 0.0001);
 }
 
 TEST(Pipeline, AtARateFillsAllConnectionsAlike) {
@@ -128,6 +127,89 @@ TEST(Requests, OfAConnectionComeOneAfterTheOther) {
     EXPECT_EQ(pair.failures(), "");
     expect_in_order(pair, plan);
   }
+}
+
+TEST(Think, IsTheTimeFromAnAnswerToTheNextRequest) {
+  serve::ServeProgram server(echo_service());
+  const Plan plan{.mode = Mode::kRps,
+                  .concurrency = 10,
+                  .duration = seconds(1),
+                  .think_min = milliseconds(10),
+                  .think_max = milliseconds(10)};
+  LoadPair pair(plan, kEcho64, server);
+  ASSERT_TRUE(pair.run());
+  // 200 us of a round trip, and what turns of 100 us round up to.
+  EXPECT_EQ(pair.get(Count::kResponses), 10u * 98u);
+  expect_in_order(pair, plan);
+}
+
+TEST(Think, IsAnyLengthOfAStretchAsLikely) {
+  serve::ServeProgram server(echo_service());
+  const Plan plan{.mode = Mode::kRps,
+                  .concurrency = 100,
+                  .duration = seconds(2),
+                  .think_min = Duration{},
+                  .think_max = milliseconds(40)};
+  LoadPair pair(plan, kEcho64, server);
+  ASSERT_TRUE(pair.run());
+  const double each = 100.0 * 2.0 / 0.0202;  // the mean of a think, and a round trip
+  EXPECT_NEAR(static_cast<double>(pair.get(Count::kResponses)), each, each * 0.03);
+  expect_in_order(pair, plan);
+}
+
+TEST(Think, OfAConnectionThatFailsEndsWithIt) {
+  MadeUpServer server([](Shard& s, ConnectionId id, std::string_view) {
+    say(s, id, kOk);
+    s.shutdown(id);
+  });
+  const Plan plan{.mode = Mode::kRps,
+                  .concurrency = 3,
+                  .duration = milliseconds(100),
+                  .think_min = milliseconds(1),
+                  .think_max = milliseconds(5)};
+  LoadPair pair(plan, {}, server);
+  ASSERT_TRUE(pair.run());
+  EXPECT_GT(pair.get(Count::kCompleted), 100u);
+  EXPECT_EQ(pair.failures(), "");
+  expect_in_order(pair, plan);
+}
+
+TEST(Targets, AreConnectedToInTurn) {
+  const Endpoint second{ProgramPair::kTarget.address, 81};
+  struct TwoPorts final : Program, App {
+    std::map<uint16_t, int> connections;
+    Result<void> start(Shard& s) override {
+      EXPECT_TRUE(s.listen({{}, 80}, *this).ok());
+      EXPECT_TRUE(s.listen({{}, 81}, *this).ok());
+      return {};
+    }
+    void on_established(Shard& s, ConnectionRef c) override {
+      ++connections[s.info(c.id)->key.local_port];
+    }
+    size_t on_data(Shard& s, ConnectionRef c, std::span<const std::byte> d) override {
+      say(s, c.id, kOk);
+      return d.size();
+    }
+    void on_closed(Shard&, ConnectionRef, CloseReason) override {}
+  } server;
+  const Plan plan{.round = {ProgramPair::kTarget, second, second},
+                  .concurrency = 3,
+                  .duration = {},
+                  .count = 90};
+  LoadPair pair(plan, {}, server);
+  ASSERT_TRUE(pair.run());
+  EXPECT_EQ(pair.get(Count::kCompleted), 90u);
+  EXPECT_EQ(pair.get(Count::kProbes), 2u);
+  EXPECT_EQ(server.connections[80], 1 + 30);
+  EXPECT_EQ(server.connections[81], 1 + 60);
+}
+
+TEST(Targets, AllHaveToAnswerBeforeThereIsLoad) {
+  serve::ServeProgram server(http_service());
+  LoadPair pair({.round = {ProgramPair::kTarget, {ProgramPair::kTarget.address, 81}}}, {}, server);
+  ASSERT_TRUE(pair.run());
+  EXPECT_NE(pair.generator().error().find("10.0.0.1:81 answers with RST"), std::string::npos);
+  EXPECT_EQ(pair.get(Count::kLaunched), 0u);
 }
 
 }  // namespace
