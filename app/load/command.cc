@@ -41,6 +41,20 @@ const char* example_of(Mode mode) {
   return "";
 }
 
+// Names of the figures are those of RFC 9411 section 4.6.
+Wanted wanted_of(Mode mode) {
+  if (mode == Mode::kCps) {
+    return {"rate", "connections/s", "TCP Connections Per Second", 0.98,
+            [](const nlohmann::json& r) { return r["connections"]["per_second"].get<double>(); }};
+  }
+  if (mode == Mode::kRps) {
+    return {"rate", "requests/s", "Application Transactions Per Second", 0.98,
+            [](const nlohmann::json& r) { return r["requests"]["per_second"].get<double>(); }};
+  }
+  return {"concurrency", "connections", "Concurrent TCP Connections", 1,
+          [](const nlohmann::json& r) { return r["held"]["open"].get<double>(); }};
+}
+
 class ExchangeCommand final : public ModeCommand {
  public:
   ExchangeCommand(CLI::App& load, Mode mode, const std::string& name,
@@ -61,6 +75,7 @@ class ExchangeCommand final : public ModeCommand {
     add_source_option(app_, ends_);
     // A teardown ends when all are closed.
     add_common_options(mode == Mode::kTeardown ? Duration{} : seconds(10));
+    if (mode != Mode::kTeardown) add_find_max(wanted_of(mode), mode == Mode::kCc ? 100 : 1000);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/print.h"
 #include "cli/signals.h"
+#include "load/find_max.h"
 #include "load/metric.h"
 #include "load/report_options.h"
 #include "load/run.h"
@@ -39,6 +41,10 @@ class ModeCommand : public cli::Command {
     Result<EngineConfig> config = cli::to_engine_config(common_, std::move(eal_args));
     if (!config) return cli::fail(config.error());
     if (Result<void> valid = check_ends(ends_, *config); !valid) return cli::fail(valid.error());
+    if (find_max_.wanted) {
+      return find_max(app_, app_.get_name(), *wanted_, find_max_, common_, report_.requirements,
+                      config->eal_args);
+    }
     return run_on(*config);
   }
 
@@ -59,6 +65,15 @@ class ModeCommand : public cli::Command {
     app_.option_defaults()->group(cli::kRunGroup);
     add_report_options(app_, report_);
     add_pace_options(app_, pace_);
+    app_.option_defaults()->group("Options");
+  }
+
+  // The load of which --find-max looks for the greatest. Behind the mode's own options.
+  void add_find_max(const Wanted& wanted, uint64_t first) {
+    wanted_ = wanted;
+    find_max_.search.first = first;
+    app_.option_defaults()->group("Search");
+    add_find_max_options(app_, find_max_);
     app_.option_defaults()->group("Options");
   }
 
@@ -147,6 +162,8 @@ class ModeCommand : public cli::Command {
   ReportOptions report_;
   PaceOptions pace_;
   Ends ends_;
+  FindMaxOptions find_max_;
+  std::optional<Wanted> wanted_;
 };
 
 }  // namespace millrace::load
