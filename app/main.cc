@@ -16,6 +16,7 @@
 #include "inspect/command.h"
 #include "load/command.h"
 #include "load/files_command.h"
+#include "selftest/command.h"
 #include "serve/command.h"
 #include "trace/command.h"
 
@@ -58,6 +59,7 @@ int run(int argc, char** argv) {
   commands.push_back(millrace::load::add_compare_command(root));
   commands.push_back(millrace::inspect::add_explain_command(root));
   commands.push_back(millrace::trace::add_trace_command(root));
+  commands.push_back(millrace::selftest::add_selftest_command(root));
   return millrace::cli::run_commands(root, commands,
                                      std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -287,6 +287,7 @@ void add_tcp_options(CLI::App& command, CommonOptions& o) {
       "do not remember what happened to connections; else serve tells it of those that end badly");
   add_number(command, "--dscp", o.dscp, 0, 63,
              "differentiated services code point of what is sent (RFC 2474)");
+  add_number(command, "--ttl", o.ttl, 1, 255, "time to live, or hop limit, of what is sent");
   add_choice(command, "--congestion", "NAME", o.congestion, {"newreno", "cubic"},
              "congestion control: cubic (RFC 9438, with HyStart++) or newreno (RFC 6582)");
 }
@@ -368,6 +369,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   InterfaceConfig& interface = config.shard.interface;
   interface.mac = options.mac;
   interface.mtu = options.mtu;
+  interface.ttl = static_cast<uint8_t>(options.ttl);
   interface.addresses = options.addresses;
   interface.ranges = options.ranges;
   interface.routes = options.routes;

@@ -80,6 +80,7 @@ struct CommonOptions {
   bool no_time_wait = false;
   bool no_events = false;
   uint16_t dscp = 0;
+  uint16_t ttl = 64;
   CongestionControl congestion = CongestionControl::kCubic;
   MtuProbing mtu_probing = MtuProbing::kBlackHole;
 

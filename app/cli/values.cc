@@ -221,19 +221,6 @@ CLI::Option* add_own_addresses(CLI::App& command, const std::string& name,
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-CLI::Option* add_endpoint(CLI::App& command, const std::string& name,
-                          std::optional<Endpoint>& target, const std::string& description) {
-  return add_parsed(
-      command, name, "A.B.C.D:PORT",
-      [&target](const std::string& text) -> Result<void> {
-        const Result<Endpoint> value = Endpoint::parse(text);
-        if (!value) return Error{"give an address and a port, such as 10.0.0.1:80"};
-        target = *value;
-        return {};
-      },
-      description);
-}
-
 CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& target,
                       const std::string& description) {
   return add_parsed(

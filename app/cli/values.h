@@ -55,8 +55,6 @@ CLI::Option* add_duration(CLI::App& command, const std::string& name, Duration& 
 CLI::Option* add_own_addresses(CLI::App& command, const std::string& name,
                                std::vector<InterfaceAddress>& addresses,
                                std::vector<AddressRange>& ranges, const std::string& description);
-CLI::Option* add_endpoint(CLI::App& command, const std::string& name,
-                          std::optional<Endpoint>& target, const std::string& description);
 CLI::Option* add_text(CLI::App& command, const std::string& name, std::string& target,
                       const std::string& description);
 CLI::Option* add_flag(CLI::App& command, const std::string& name, bool& target,

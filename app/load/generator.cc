@@ -37,11 +37,14 @@ Generator::Generator(const Plan& plan, const Exchange& exchange)
       plan_(plan),
       exchange_(exchange),
       clients_(plan.concurrency),
+      requests_(size_t{plan.concurrency} * plan.pipeline),
+      ready_(plan.concurrency),
       deadlines_(plan.concurrency, plan.timeout) {
   each_second_.reserve(kSecondsMax);
   if (plan.mode == Mode::kCc && plan.every.ns != 0) {
     waiting_.emplace(plan.concurrency, plan.every);
   }
+  if (plan.think_max.ns != 0) thinking_.emplace(plan.concurrency);
   free_.reserve(plan.concurrency);
   for (uint32_t slot = plan.concurrency; slot > 0; --slot) free_.push_back(slot - 1);
 }
@@ -69,6 +72,7 @@ void Generator::run(Shard& shard) {
     return;
   }
   if (!schedule_) {
+    if (thinking_) ask_thought(shard);
     fill_up(shard);
     return;
   }
@@ -97,7 +101,7 @@ void Generator::fill_up(Shard& shard) {
 
 void Generator::take_arrivals(Shard& shard) {
   const Instant now = shard.now();
-  const bool all_busy = plan_.mode == Mode::kCps ? free_.empty() : idle_.empty();
+  const bool all_busy = plan_.mode == Mode::kCps ? free_.empty() : ready_.empty();
   tally_.add(all_busy ? Count::kSkippedConcurrency : Count::kSkippedLate,
              schedule_->skip_stale(now));
   tally_.set(Count::kScheduled, schedule_->scheduled(now));
@@ -108,32 +112,46 @@ void Generator::take_arrivals(Shard& shard) {
       latencies_.record(Latency::kLateness, schedule_->take(now));
       launch(shard, due);
     } else {
-      const uint32_t slot = take_idle();
-      if (slot == DeadlineList::kNone) return;
+      const uint32_t slot = take_ready();
+      if (slot == SlotQueue::kNone) return;
       latencies_.record(Latency::kLateness, schedule_->take(now));
-      clients_[slot].due = due;
-      ask(shard, slot);
+      ask(shard, slot, due);
+      offer(slot);
     }
   }
 }
 
-void Generator::rest(uint32_t slot) {
-  deadlines_.disarm(slot);
-  // Entries of connections that ended while idle are dropped before they can pile up.
-  if (idle_.size() >= 2 * clients_.size()) {
-    std::erase_if(idle_, [&](uint32_t s) { return !clients_[s].idle; });
-  }
-  clients_[slot].idle = true;
-  idle_.push_back(slot);
+// With nothing out: as many as may be out.
+void Generator::ask_first(Shard& shard, uint32_t slot, Instant due) {
+  const uint32_t at_once = plan_.mode == Mode::kRps ? plan_.pipeline : 1;
+  for (uint32_t i = 0; i < at_once; ++i) ask(shard, slot, due);
 }
 
-uint32_t Generator::take_idle() {
-  while (!idle_.empty()) {
-    const uint32_t slot = idle_.back();
-    idle_.pop_back();
-    if (std::exchange(clients_[slot].idle, false)) return slot;
+// Lengths of any two connections, or of two times of one, have nothing to do with each other.
+void Generator::think(uint32_t slot, Instant now) {
+  const auto more = static_cast<double>((plan_.think_max - plan_.think_min).ns);
+  const double share = static_cast<double>(scrambled(next_salt_++) >> 11) * 0x1p-53;
+  thinking_->add(slot, now + plan_.think_min + Duration{static_cast<int64_t>(share * more)});
+}
+
+void Generator::ask_thought(Shard& shard) {
+  for (;;) {
+    const uint32_t slot = thinking_->take_due(shard.now());
+    if (slot == DueHeap::kNone) return;
+    ask_first(shard, slot, shard.now());
   }
-  return DeadlineList::kNone;
+}
+
+// To the arrivals that come.
+void Generator::offer(uint32_t slot) {
+  if (has_room(clients_[slot])) ready_.push(slot);
+}
+
+uint32_t Generator::take_ready() {
+  for (;;) {
+    const uint32_t slot = ready_.take();
+    if (slot == SlotQueue::kNone || has_room(clients_[slot])) return slot;
+  }
 }
 
 // No more connections, no more requests; what is under way may finish.
@@ -146,7 +164,7 @@ void Generator::end(Shard& shard) {
   when_time_was_up_ = tally_.snapshot();
   const bool left_open = plan_.close == CloseBy::kNone;
   for (Client& client : clients_) {
-    if (shard.alive(client.id) && !client.asking && (!client.done || left_open)) {
+    if (shard.alive(client.id) && client.asking == 0 && (!client.done || left_open)) {
       finish(shard, client);
     }
   }
@@ -160,7 +178,6 @@ void Generator::launch(Shard& shard, Instant due) {
   const uint32_t slot = free_.back();
   Client& client = clients_[slot];
   client = Client{};
-  client.salt = next_salt_++;
   client.due = due;
   const std::optional<ConnectionId> id = connect(shard, *this, slot);
   if (!id) {
@@ -173,24 +190,33 @@ void Generator::launch(Shard& shard, Instant due) {
   deadlines_.arm(slot, shard.now());
 }
 
-void Generator::ask(Shard& shard, uint32_t slot) {
+void Generator::ask(Shard& shard, uint32_t slot, Instant due) {
   Client& client = clients_[slot];
-  client.asking = true;
-  client.hearing = false;
-  client.asked_at = shard.now();
-  client.request_sent = 0;
+  request(client, client.asking) = {due, shard.now(), next_salt_++};
   tally_.add(Count::kRequests);
-  deadlines_.disarm(slot);
-  deadlines_.arm(slot, shard.now());
-  send_rest(shard, client);
+  ++client.asked;
+  if (client.asking++ == 0) {
+    client.hearing = false;
+    deadlines_.disarm(slot);
+    deadlines_.arm(slot, shard.now());
+  }
+  if (client.whole + 1 == client.asking) send_rest(shard, client);
 }
 
 void Generator::send_rest(Shard& shard, Client& client) {
-  const auto rest = exchange_.request(client.salt).subspan(client.request_sent);
-  const size_t sent = shard.send_static(client.id, rest);
-  client.request_sent += static_cast<uint32_t>(sent);
-  tally_.add(Count::kBytesSent, sent);
-  if (plan_.close == CloseBy::kHalf && plan_.mode == Mode::kCps && sent == rest.size()) {
+  while (client.whole < client.asking) {
+    const auto whole = exchange_.request(request(client, client.whole).salt);
+    const auto rest = whole.subspan(client.request_sent);
+    const size_t sent = shard.send_static(client.id, rest);
+    tally_.add(Count::kBytesSent, sent);
+    if (sent < rest.size()) {
+      client.request_sent += static_cast<uint32_t>(sent);
+      return;
+    }
+    ++client.whole;
+    client.request_sent = 0;
+  }
+  if (plan_.close == CloseBy::kHalf && plan_.mode == Mode::kCps && client.asked == plan_.requests) {
     shard.shutdown(client.id);
   }
 }
@@ -198,13 +224,17 @@ void Generator::send_rest(Shard& shard, Client& client) {
 void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
   Client& client = clients_[slot];
   const Instant now = shard.now();
-  client.asking = false;
+  const Request& answered = request(client, 0);
   tally_.add(Count::kResponses);
-  latencies_.record(Latency::kResponse, now - client.asked_at);
+  latencies_.record(Latency::kResponse, now - answered.asked_at);
   if (schedule_ || plan_.mode == Mode::kCc) {
-    latencies_.record(Latency::kFromSchedule, now - client.due);
+    latencies_.record(Latency::kFromSchedule, now - answered.due);
   }
-  client.salt = next_salt_++;
+  client.oldest = client.oldest + 1 == plan_.pipeline ? 0 : client.oldest + 1;
+  client.hearing = false;
+  deadlines_.disarm(slot);
+  --client.whole;
+  if (--client.asking != 0) deadlines_.arm(slot, now);
   if (plan_.mode == Mode::kCc && offering()) {
     if (server_closes) {
       fail(shard, client, Failure::kCloseMismatch);
@@ -213,23 +243,26 @@ void Generator::on_response(Shard& shard, uint32_t slot, bool server_closes) {
     }
     return;
   }
-  if (plan_.mode == Mode::kRps && offering() && !server_closes) {
-    if (schedule_) {
-      rest(slot);
+  const bool again = plan_.mode == Mode::kRps || client.asked < plan_.requests;
+  if (again && offering() && !server_closes) {
+    if (plan_.mode == Mode::kRps && schedule_) {
+      offer(slot);
+    } else if (thinking_) {
+      if (client.asking == 0) think(slot, now);
     } else {
-      ask(shard, slot);
+      ask(shard, slot, now);
     }
     return;
   }
-  finish(shard, client);
+  if (client.asking == 0 || server_closes) finish(shard, client);
 }
 
 // The connection did what it was meant to.
 void Generator::finish(Shard& shard, Client& client) {
   const auto slot = static_cast<uint32_t>(&client - clients_.data());
   client.done = true;
-  client.idle = false;
   if (waiting_) waiting_->disarm(slot);
+  if (thinking_) thinking_->remove(slot);
   deadlines_.disarm(slot);
   deadlines_.arm(slot, shard.now());
   switch (plan_.close) {
@@ -282,15 +315,20 @@ void Generator::on_established(Shard& shard, ConnectionRef connection) {
   client.in_time = offering();
   client.opened = true;
   --connecting_;
-  if (!client.in_time) {
-    finish(shard, client);
-  } else if (holds()) {
-    keep(shard, slot);
-  } else if (plan_.mode == Mode::kRps && schedule_) {
-    rest(slot);
-  } else {
-    ask(shard, slot);
+  if (!client.in_time || holds()) {
+    if (client.in_time) {
+      keep(shard, slot);
+    } else {
+      finish(shard, client);
+    }
+    return;
   }
+  deadlines_.disarm(slot);
+  if (plan_.mode == Mode::kRps && schedule_) {
+    offer(slot);
+    return;
+  }
+  ask_first(shard, slot, client.due);
 }
 
 size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<const std::byte> data) {
@@ -299,17 +337,18 @@ size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<cons
   tally_.add(Count::kBytesReceived, data.size());
   size_t taken = 0;
   while (taken < data.size()) {
-    if (!client.asking) {  // nothing was asked for
+    if (client.asking == 0) {  // nothing was asked for
       fail(shard, client, Failure::kBadResponse);
       break;
     }
     if (!std::exchange(client.hearing, true)) {
-      latencies_.record(Latency::kFirstByte, shard.now() - client.asked_at);
+      latencies_.record(Latency::kFirstByte, shard.now() - request(client, 0).asked_at);
     }
-    const Exchange::Progress p =
-        exchange_.consume(client.response, client.salt, data.subspan(taken), known_head_);
+    const Exchange::Progress p = exchange_.consume(client.response, request(client, 0).salt,
+                                                   data.subspan(taken), known_head_);
     taken += p.taken;
-    if (p.reply == Reply::kBad) {
+    const bool early = p.reply == Reply::kComplete && client.whole == 0;  // we are still asking
+    if (p.reply == Reply::kBad || early) {
       fail(shard, client, Failure::kBadResponse);
       break;
     }
@@ -320,15 +359,15 @@ size_t Generator::on_data(Shard& shard, ConnectionRef connection, std::span<cons
 
 void Generator::on_writable(Shard& shard, ConnectionRef connection) {
   Client& client = clients_[connection.cookie];
-  if (client.asking && client.request_sent < exchange_.request_bytes()) send_rest(shard, client);
+  if (client.whole < client.asking) send_rest(shard, client);
 }
 
 void Generator::on_peer_closed(Shard& shard, ConnectionRef connection) {
   const auto slot = static_cast<uint32_t>(connection.cookie);
   Client& client = clients_[slot];
-  if (client.asking) {
-    const Reply end = exchange_.finish(client.response);
-    if (end != Reply::kComplete) {
+  if (client.asking != 0) {
+    const Reply end = exchange_.finish(client.response, request(client, 0).salt);
+    if (end != Reply::kComplete || client.whole == 0) {
       fail(shard, client, end == Reply::kBad ? Failure::kBadResponse : Failure::kShortResponse);
       return;
     }
@@ -387,8 +426,9 @@ void Generator::on_closed(Shard& shard, ConnectionRef connection, CloseReason re
   Client& client = clients_[slot];
   deadlines_.disarm(slot);
   if (waiting_) waiting_->disarm(slot);
+  if (thinking_) thinking_->remove(slot);
   if (!client.opened) --connecting_;
-  client.idle = false;
+  client.opened = false;
   free_.push_back(slot);
   const bool cut_short =
       ending() && (reason == CloseReason::kLocalAbort || (as_meant(reason) && !client.in_time));
@@ -403,12 +443,12 @@ void Generator::on_closed(Shard& shard, ConnectionRef connection, CloseReason re
     }
   } else if (client.failure == Failure::kNone && cut_short) {
     tally_.add(Count::kDrained);
-    if (client.asking) tally_.add(Count::kRequestsDrained);
+    tally_.add(Count::kRequestsDrained, client.asking);
     return;
   } else {
     tally_.add(client.failure != Failure::kNone ? client.failure : failure_of(reason));
   }
-  if (client.asking) tally_.add(Count::kRequestsFailed);
+  tally_.add(Count::kRequestsFailed, client.asking);
 }
 
 }  // namespace millrace::load

@@ -6,7 +6,8 @@
 // cps: a connection for each request. Closed loop: `concurrency` of them at a time, a new one for
 // each that ends. Open loop: connections arrive by a Schedule, at most `concurrency` at a time.
 // rps: `concurrency` connections are kept open. Closed loop: each asks again when it is answered.
-// Open loop: requests arrive by a Schedule, and each takes a connection that is idle.
+// Open loop: requests arrive by a Schedule, and each takes the next connection that has room for
+// it. There is room for `pipeline` requests on a connection whose responses have not come.
 // cc: `concurrency` connections are opened, held, and each asks once in `every`, if at all; `churn`
 // of them are closed and replaced every second. teardown: `concurrency` connections are opened, and
 // closed when all are, `rate` per second. An arrival that finds none waits; when it has waited too
@@ -22,9 +23,11 @@
 #include <vector>
 
 #include "load/deadline_list.h"
+#include "load/due_heap.h"
 #include "load/exchange.h"
 #include "load/paced_program.h"
 #include "load/schedule.h"
+#include "load/slot_queue.h"
 #include "millrace/engine.h"
 
 namespace millrace::load {
@@ -43,7 +46,10 @@ enum class CloseBy : uint8_t {
 struct Plan {
   Mode mode = Mode::kCps;
   Endpoint target;
+  std::vector<Endpoint> round = {};  // of targets, in turn; empty: the one above
   uint32_t concurrency = 64;
+  uint32_t pipeline = 1;            // rps: requests of a connection at a time
+  uint32_t requests = 1;            // cps: requests of a connection, one after the other
   uint64_t rate = 0;                // arrivals per second; 0: closed loop
   Duration duration = seconds(10);  // 0: until the count is reached or stop()
   uint64_t count = 0;               // connections; 0: no limit
@@ -51,6 +57,8 @@ struct Plan {
   CloseBy close = CloseBy::kClient;
   std::vector<AddressRange> sources;  // addresses to connect from; empty: the interface's own
   Pattern pattern;                    // of arrivals at `rate`
+  Duration think_min;                 // rps, closed loop: from a response to the next request
+  Duration think_max;                 // any length up to this is as likely
   uint64_t open_rate = 0;  // cc, teardown: connections opened per second; 0: as fast as it goes
   Duration every;          // cc: from a request of a connection to its next; 0: none
   uint64_t churn = 0;      // cc: connections closed, and replaced, per second
@@ -94,18 +102,24 @@ class Generator final : public PacedProgram, private App {
   [[nodiscard]] const Built& built() const { return built_; }
 
  private:
+  // One that is out, and whose response is not complete.
+  struct Request {
+    Instant due;  // open loop
+    Instant asked_at;
+    uint32_t salt = 0;
+  };
   struct Client {
     ConnectionId id;
     Exchange::State response;
-    uint32_t salt = 0;
-    uint32_t request_sent = 0;  // bytes
-    Instant due;                // open loop
-    Instant asked_at;
+    Instant due;                       // open loop of connections
+    uint32_t oldest = 0;               // of its requests, in their ring
+    uint32_t asking = 0;               // requests that are out
+    uint32_t whole = 0;                // of them, those that the stack has taken whole
+    uint32_t request_sent = 0;         // bytes of the next one that it has taken
+    uint32_t asked = 0;                // requests so far
     Failure failure = Failure::kNone;  // ours; on_closed brings the stack's
     bool in_time = false;              // established while load was offered
-    bool asking = false;               // a request is out, its response is not complete
-    bool hearing = false;              // and its response has begun
-    bool idle = false;                 // open, and nothing is under way
+    bool hearing = false;              // the oldest request's response has begun
     bool opened = false;               // the handshake is through
     bool told = false;                 // that the server closes: its FIN has come
     bool done = false;                 // did what it was meant to; closing
@@ -135,9 +149,26 @@ class Generator final : public PacedProgram, private App {
   void take_arrivals(Shard& shard);
   void fill_up(Shard& shard);
   void launch(Shard& shard, Instant due);
-  void ask(Shard& shard, uint32_t slot);
-  void rest(uint32_t slot);
-  uint32_t take_idle();
+  void ask(Shard& shard, uint32_t slot, Instant due);
+  // The request of a client behind `index` older ones.
+  Request& request(const Client& client, uint32_t index) {
+    const auto slot = static_cast<size_t>(&client - clients_.data());
+    const uint32_t at = client.oldest + index;
+    return requests_[slot * plan_.pipeline + (at < plan_.pipeline ? at : at - plan_.pipeline)];
+  }
+  // Open, and nothing is under way.
+  [[nodiscard]] static bool idle(const Client& client) {
+    return client.opened && !client.done && client.asking == 0 && client.failure == Failure::kNone;
+  }
+  [[nodiscard]] bool has_room(const Client& client) const {
+    return client.opened && !client.done && client.asking < plan_.pipeline &&
+           client.failure == Failure::kNone;
+  }
+  void offer(uint32_t slot);
+  void think(uint32_t slot, Instant now);
+  void ask_thought(Shard& shard);
+  void ask_first(Shard& shard, uint32_t slot, Instant due);
+  uint32_t take_ready();
   void send_rest(Shard& shard, Client& client);
   void on_response(Shard& shard, uint32_t slot, bool server_closes);
   void finish(Shard& shard, Client& client);
@@ -159,10 +190,12 @@ class Generator final : public PacedProgram, private App {
   const Exchange& exchange_;
   KnownHead known_head_;
   std::vector<Client> clients_;
+  std::vector<Request> requests_;  // a ring of `pipeline` for each client
   std::vector<uint32_t> free_;
-  std::vector<uint32_t> idle_;  // may name clients that are not idle any more; see take_idle()
+  SlotQueue ready_;  // open loop of requests; may name clients without room, see take_ready()
   DeadlineList deadlines_;
   std::optional<Schedule> schedule_;
+  std::optional<DueHeap> thinking_;
   // cc and teardown.
   std::optional<DeadlineList> waiting_;  // connections that will ask
   std::optional<Schedule> opening_;

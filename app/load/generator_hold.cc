@@ -5,7 +5,6 @@
 //        |--- open_rate --|------------|---- cc: each asks once in `every`, `churn` are replaced
 //                                      |---- teardown: `rate` are closed per second, then the end
 #include <algorithm>
-#include <utility>
 
 #include "load/generator.h"
 
@@ -58,7 +57,6 @@ void Generator::open_held(Shard& shard) {
 // Open, and nothing under way: until its next request, or the end.
 void Generator::keep(Shard& shard, uint32_t slot) {
   deadlines_.disarm(slot);
-  clients_[slot].idle = true;
   if (waiting_ && !waiting_->armed(slot)) waiting_->arm(slot, shard.now());
 }
 
@@ -70,14 +68,13 @@ void Generator::ask_held(Shard& shard) {
     const Instant due = waiting_->armed_at(slot) + plan_.every;
     waiting_->arm(slot, now);
     tally_.add(Count::kScheduled);
-    Client& client = clients_[slot];
-    if (!std::exchange(client.idle, false)) {  // the one before is not answered
+    const Client& client = clients_[slot];
+    if (!idle(client)) {  // the one before is not answered
       tally_.add(Count::kSkippedConcurrency);
       continue;
     }
-    client.due = due;
     latencies_.record(Latency::kLateness, now - due);
-    ask(shard, slot);
+    ask(shard, slot, due);
   }
 }
 
@@ -115,7 +112,7 @@ uint32_t Generator::next_idle() {
   for (uint32_t looks = 0; looks < std::min(slots, kLooksMax); ++looks) {
     const uint32_t slot = cursor_;
     cursor_ = cursor_ + 1 == slots ? 0 : cursor_ + 1;
-    if (clients_[slot].idle) return slot;
+    if (idle(clients_[slot])) return slot;
   }
   return DeadlineList::kNone;
 }

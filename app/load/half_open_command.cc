@@ -42,7 +42,7 @@ class HalfOpenCommand final : public ModeCommand {
                       "for each step of a client, and for the target's first answer");
     cli::add_choice(app_, "--protocol", "http|echo", exchange_.protocol, {"http", "echo"},
                     "what clients say");
-    cli::add_text(app_, "--path", exchange_.path, "http: what to GET");
+    cli::add_text(app_, "--path", exchange_.paths.front(), "http: what to GET");
     add_source_option(app_, ends_);
     add_common_options();
   }
@@ -52,7 +52,7 @@ class HalfOpenCommand final : public ModeCommand {
     if (ends_.sources.empty()) {
       return cli::fail({"half-open connections need addresses of their own; add --source"});
     }
-    const IpAddress own = own_towards(config.shard.interface, ends_.target->address).address;
+    const IpAddress own = own_towards(config.shard.interface, ends_.target().address).address;
     for (const AddressRange& range : ends_.sources) {
       if (!range.contains(own)) continue;
       return cli::fail(

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "cli/options.h"
 #include "cli/print.h"
 #include "cli/signals.h"
+#include "load/find_max.h"
 #include "load/metric.h"
 #include "load/report_options.h"
 #include "load/run.h"
@@ -39,6 +41,10 @@ class ModeCommand : public cli::Command {
     Result<EngineConfig> config = cli::to_engine_config(common_, std::move(eal_args));
     if (!config) return cli::fail(config.error());
     if (Result<void> valid = check_ends(ends_, *config); !valid) return cli::fail(valid.error());
+    if (find_max_.wanted) {
+      return find_max(app_, app_.get_name(), *wanted_, find_max_, common_, report_.requirements,
+                      config->eal_args);
+    }
     return run_on(*config);
   }
 
@@ -62,10 +68,22 @@ class ModeCommand : public cli::Command {
     app_.option_defaults()->group("Options");
   }
 
+  // The load of which --find-max looks for the greatest. Behind the mode's own options.
+  void add_find_max(const Wanted& wanted, uint64_t first) {
+    wanted_ = wanted;
+    find_max_.search.first = first;
+    app_.option_defaults()->group("Search");
+    add_find_max_options(app_, find_max_);
+    app_.option_defaults()->group("Options");
+  }
+
   // What every plan says. Requires: as run_on().
   template <class Plan>
   void fill_in(Plan& plan) const {
-    plan.target = *ends_.target;
+    plan.target = ends_.target();
+    if constexpr (requires { plan.round; }) {
+      if (ends_.targets.size() > 1) plan.round = one_round(ends_.targets);
+    }
     plan.sources = ends_.sources;
     plan.duration = common_.duration;
     plan.tcp = cli::to_tcp_options(common_, true);
@@ -101,7 +119,7 @@ class ModeCommand : public cli::Command {
     JsonLines json_lines(std::move(*lines));
     const ObservedTeam<Load> observed(team);
     const Result<Ended> ended =
-        load::run(common_, config, plan.target, server, programs,
+        load::run(common_, config, ends_.targets, server, programs,
                   {observed, line, pace_.interval, json_lines, pace_.json_lines == "-"});
     if (!ended) return cli::fail(ended.error());
     const Outcome outcome{plan,          common_.device,   team, ended->counters,
@@ -144,6 +162,8 @@ class ModeCommand : public cli::Command {
   ReportOptions report_;
   PaceOptions pace_;
   Ends ends_;
+  FindMaxOptions find_max_;
+  std::optional<Wanted> wanted_;
 };
 
 }  // namespace millrace::load

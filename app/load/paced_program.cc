@@ -22,12 +22,17 @@ constexpr std::array kNoted = {Noted{Count::kFramesSent, Counter::kFramesOut},
 }  // namespace
 
 PacedProgram::PacedProgram(const Course& course)
-    : target_(course.target),
+    : round_(course.round.empty() ? std::vector{course.target} : course.round),
       tcp_(course.tcp),
       duration_(course.duration),
       timeout_(course.timeout),
-      start_at_(course.start_at),
-      probe_(course.target, course.timeout, course.tcp) {
+      start_at_(course.start_at) {
+  std::vector<Endpoint> asked;
+  for (const Endpoint& target : round_) {
+    if (std::find(asked.begin(), asked.end(), target) != asked.end()) continue;
+    asked.push_back(target);
+    probes_.push_back(std::make_unique<Probe>(target, timeout_, tcp_));
+  }
   if (!course.sources.empty()) sources_.emplace(course.sources);
 }
 
@@ -55,7 +60,7 @@ void PacedProgram::turn(Shard& shard) {
 
 void PacedProgram::note_stack(const Shard& shard) {
   static_assert(kNoted.size() == kNotedCount);
-  if (phase_ == Phase::kProbing || phase_ == Phase::kDone) return;
+  if (!notes_stack_ || phase_ == Phase::kProbing || phase_ == Phase::kDone) return;
   for (size_t i = 0; i < kNotedCount; ++i) {
     tally_.set(kNoted[i].as, shard.counters().get(kNoted[i].counter) - stack_before_[i]);
   }
@@ -64,7 +69,7 @@ void PacedProgram::note_stack(const Shard& shard) {
 void PacedProgram::stopping(Shard& shard) {
   note_stack(shard);
   if (phase_ == Phase::kProbing) {
-    error_ = fmt::format("stopped before {} had answered", target_.to_string());
+    error_ = fmt::format("stopped before {} had answered", round_.front().to_string());
     phase_ = Phase::kDone;
   }
   if (phase_ == Phase::kRunning) end_running(shard);
@@ -77,9 +82,16 @@ void PacedProgram::give_up(const std::string& error) {
 }
 
 void PacedProgram::probe(Shard& shard) {
-  const Probe::State state = probe_.turn(shard, sources_ ? &*sources_ : nullptr);
-  tally_.set(Count::kProbes, probe_.tries());
-  switch (state) {
+  Probe::State all = Probe::State::kAnswered;
+  uint64_t tries = 0;
+  for (const auto& probe : probes_) {
+    const Probe::State state = probe->turn(shard, sources_ ? &*sources_ : nullptr);
+    tries += probe->tries();
+    if (state == Probe::State::kGivenUp && error_.empty()) error_ = probe->error();
+    if (state != Probe::State::kAnswered && all != Probe::State::kGivenUp) all = state;
+  }
+  tally_.set(Count::kProbes, tries);
+  switch (all) {
     case Probe::State::kTrying:
       return;
     case Probe::State::kAnswered:
@@ -95,7 +107,6 @@ void PacedProgram::probe(Shard& shard) {
       run(shard);
       return;
     case Probe::State::kGivenUp:
-      error_ = probe_.error();
       phase_ = Phase::kDone;
       return;
   }
@@ -104,7 +115,9 @@ void PacedProgram::probe(Shard& shard) {
 std::optional<ConnectionId> PacedProgram::connect(Shard& shard, App& app, uint64_t cookie) {
   tally_.add(Count::kLaunched);
   const IpAddress source = sources_ ? sources_->next() : IpAddress{};
-  const Result<ConnectionId> id = shard.connect(target_, app, cookie, tcp_, {source, 0});
+  const Endpoint& target = round_[next_in_round_];
+  next_in_round_ = next_in_round_ + 1 == round_.size() ? 0 : next_in_round_ + 1;
+  const Result<ConnectionId> id = shard.connect(target, app, cookie, tcp_, {source, 0});
   if (id) return *id;
   connect_error_ = id.error().message;
   tally_.add(Failure::kConnectFailed);

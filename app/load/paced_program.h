@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ namespace millrace::load {
 // What every plan says.
 struct Course {
   Endpoint target;
+  const std::vector<Endpoint>& round;
   Duration duration;
   Duration timeout;
   const std::vector<AddressRange>& sources;
@@ -33,7 +35,8 @@ struct Course {
 };
 template <class Plan>
 Course course_of(const Plan& plan) {
-  return {plan.target, plan.duration, plan.timeout, plan.sources, plan.tcp, plan.start_at};
+  return {plan.target,  plan.round, plan.duration, plan.timeout,
+          plan.sources, plan.tcp,   plan.start_at};
 }
 
 class PacedProgram : public Program {
@@ -48,6 +51,9 @@ class PacedProgram : public Program {
 
   // Before load is offered: it will not be, for this reason.
   void give_up(const std::string& error);
+
+  // The shard's frames and repetitions are counted by another of its programs.
+  void leave_stack_to_another() { notes_stack_ = false; }
 
   // --- For other threads, at any time ---------------------------------------------------------
   [[nodiscard]] const Tally& tally() const { return tally_; }
@@ -85,8 +91,8 @@ class PacedProgram : public Program {
   [[nodiscard]] bool offering() const { return phase_ == Phase::kRunning; }
   [[nodiscard]] bool ending() const { return phase_ == Phase::kEnding; }
   [[nodiscard]] Instant end_time() const { return end_; }
-  // A connection to the target, from the next of the sources; counted. Nothing, and counted as
-  // failed, when the stack refuses one.
+  // A connection to the next target of the round, from the next of the sources; counted. Nothing,
+  // and counted as failed, when the stack refuses one.
   std::optional<ConnectionId> connect(Shard& shard, App& app, uint64_t cookie);
 
   Tally tally_;
@@ -98,16 +104,18 @@ class PacedProgram : public Program {
   void probe(Shard& shard);
   void note_stack(const Shard& shard);
 
-  Endpoint target_;
+  std::vector<Endpoint> round_;
+  size_t next_in_round_ = 0;
   TcpOptions tcp_;
   Duration duration_;
   Duration timeout_;
   Instant start_at_;
   std::optional<Sources> sources_;
-  Probe probe_;
+  std::vector<std::unique_ptr<Probe>> probes_;  // of each target
   Phase phase_ = Phase::kProbing;
   std::atomic<bool> running_{false};
   std::atomic<Instant> began_{Instant::never()};
+  bool notes_stack_ = true;
   std::array<uint64_t, kNotedCount> stack_before_{};  // when load was first offered
   Instant end_;
   Instant give_up_;  // in kEnding: what is still open then is aborted

@@ -16,8 +16,9 @@ namespace {
 
 Protocol protocol_of(const Outcome& o) { return o.generator.members().front()->protocol(); }
 
-const char* name_of(Mode mode) {
-  switch (mode) {
+const char* name_of(const Outcome& o) {
+  if (!o.parts.empty()) return "mix";
+  switch (o.plan.mode) {
     case Mode::kCps:
       return "cps";
     case Mode::kRps:
@@ -42,6 +43,19 @@ std::optional<Count> arrivals_became(const Plan& plan) {
       return plan.rate == 0 ? std::nullopt : std::optional(Count::kCloses);
   }
   return std::nullopt;
+}
+
+// What the laws of counting leave over: a mix is made of parts that each obey its own.
+Residue residue_of(const Outcome& o) {
+  if (o.parts.empty()) return residue(o.generator.totals(), arrivals_became(o.plan));
+  Residue all;
+  for (const Outcome& part : o.parts) {
+    const Residue rest = residue_of(part);
+    all.arrivals += rest.arrivals;
+    all.connections += rest.connections;
+    all.requests += rest.requests;
+  }
+  return all;
 }
 
 // Of all workers: when the last had opened what it holds, and how many that were.
@@ -106,13 +120,29 @@ nlohmann::json each_second_json(const Team<Generator>& team) {
   return json;
 }
 
+std::string part_lines(const Outcome& o) {
+  std::string out;
+  for (const Outcome& part : o.parts) {
+    const TallySnapshot timed = part.generator.when_time_was_up();
+    const Reading all = part.generator.reading();
+    const auto rate = [&](Count count) {
+      return cli::format_rate(per_second(timed.get(count), part.generator.ran_for()));
+    };
+    out += fmt::format("  {:<4} connections {:>10}  requests {:>10}  failed {:>7}  p99 {:>8}\n",
+                       name_of(part), rate(Count::kCompleted), rate(Count::kResponses),
+                       cli::format_count(part.generator.totals().failed()),
+                       cli::format_duration(all.latencies.of(Latency::kResponse).percentile(99)));
+  }
+  return out.empty() ? "" : "parts\n" + out + "\n";
+}
+
 }  // namespace
 
 bool succeeded(const Outcome& o) { return sound(o) && o.generator.totals().failed() == 0; }
 
 bool sound(const Outcome& o) {
   const TallySnapshot totals = o.generator.totals();
-  return o.generator.error().empty() && residue(totals, arrivals_became(o.plan)).none() &&
+  return o.generator.error().empty() && residue_of(o).none() &&
          (totals.get(Count::kCompleted) != 0 || totals.get(Count::kLaunched) == 0);
 }
 
@@ -128,7 +158,7 @@ std::string to_text(const Outcome& o) {
       closed ? fmt::format("{} connections at a time", cli::format_count(o.plan.concurrency))
              : fmt::format("{} arrivals/s, at most {} connections", cli::format_count(o.plan.rate),
                            cli::format_count(o.plan.concurrency));
-  fmt::format_to(to, "\n{} ({}) to {} over {} for {}, {}\n\n", name_of(o.plan.mode),
+  fmt::format_to(to, "\n{} ({}) to {} over {} for {}, {}\n\n", name_of(o),
                  to_string(protocol_of(o)), o.plan.target.to_string(), o.device,
                  cli::format_duration(ran), loop);
   const auto line = [&](std::string_view name, uint64_t total, const std::string& rate) {
@@ -140,6 +170,7 @@ std::string to_text(const Outcome& o) {
   const auto if_any = [&](std::string_view name, uint64_t total) {
     out += figure_line_if_any(name, total);
   };
+  out += part_lines(o);
   out += held_lines(o);
   rated("connections", Count::kCompleted);
   out += failure_lines(totals);
@@ -163,7 +194,7 @@ std::string to_text(const Outcome& o) {
   out += to_text(verdict_of(o, all));
   out += "\nthe stack\n" + cli::format_stack_totals(o.counters, o.engine);
   out += connect_error_line(g);
-  const Residue rest = residue(totals, arrivals_became(o.plan));
+  const Residue rest = residue_of(o);
   if (!rest.none()) {
     fmt::format_to(to,
                    "\nunexplained: {} arrivals, {} connections, {} requests; please report this\n",
@@ -172,16 +203,19 @@ std::string to_text(const Outcome& o) {
   return out;
 }
 
-nlohmann::json to_json(const Outcome& o) {
+namespace {
+
+// What connections, requests and arrivals came to.
+nlohmann::json counts_json(const Outcome& o) {
   const Team<Generator>& g = o.generator;
   const TallySnapshot totals = g.totals();
   const TallySnapshot timed = g.when_time_was_up();
   const Duration ran = g.ran_for();
-  const Residue rest = residue(totals, arrivals_became(o.plan));
+  const Residue rest = residue_of(o);
   nlohmann::json json = {
       {"schema", cli::kReportSchema},
       {"command", "load"},
-      {"mode", name_of(o.plan.mode)},
+      {"mode", name_of(o)},
       {"protocol", std::string(to_string(protocol_of(o)))},
       {"target", o.plan.target.to_string()},
       {"device_uri", o.device},
@@ -221,6 +255,29 @@ nlohmann::json to_json(const Outcome& o) {
       {"succeeded", succeeded(o)},
   };
   if (o.plan.mode == Mode::kCc || o.plan.mode == Mode::kTeardown) json["held"] = held_json(o);
+  return json;
+}
+
+// Of a part of a mix: what is its own.
+nlohmann::json part_json(const Outcome& o) {
+  nlohmann::json json = counts_json(o);
+  for (const char* shared :
+       {"schema", "command", "target", "device_uri", "retransmissions", "syn_retransmissions"}) {
+    json.erase(shared);
+  }
+  json["connections"].erase("frames_each");
+  const Reading all = o.generator.reading();
+  json["latency_us"] = latency_json(all.latencies);
+  json["histograms"] = histograms_json(all.latencies);
+  return json;
+}
+
+}  // namespace
+
+nlohmann::json to_json(const Outcome& o) {
+  const Team<Generator>& g = o.generator;
+  nlohmann::json json = counts_json(o);
+  for (const Outcome& part : o.parts) json["parts"].push_back(part_json(part));
   const Reading all = g.reading();
   add_measured(json, all, o.intervals, verdict_of(o, all), o.counters, o.engine);
   add_errors(json, g);

@@ -20,6 +20,7 @@ struct Outcome {
   const cli::CounterTotals& counters;
   const EngineReport& engine;
   const std::vector<Interval>* intervals = nullptr;
+  std::vector<Outcome> parts = {};  // of a mix
 };
 
 [[nodiscard]] std::string to_text(const Outcome& outcome);

@@ -38,8 +38,31 @@ void watch(const cli::CommonOptions& common, Engine& engine, const Watching& w,
 
 }  // namespace
 
+namespace {
+
+CLI::Option* add_target(CLI::App& command, Ends& ends, const std::string& description) {
+  return cli::add_parsed(
+      command, "-t,--target", "A.B.C.D:PORT",
+      [&ends](const std::string& text) -> Result<void> {
+        const Result<Target> target = Target::parse(text);
+        if (!target) return target.error();
+        ends.targets.push_back(*target);
+        return {};
+      },
+      description);
+}
+
+}  // namespace
+
 void add_target_option(CLI::App& command, Ends& ends) {
-  cli::add_endpoint(command, "-t,--target", ends.target, "whom to connect to");
+  add_target(command, ends, "whom to connect to");
+}
+
+void add_targets_option(CLI::App& command, Ends& ends) {
+  add_target(command, ends,
+             "whom to connect to; given more than once: each in turn, and as often as it weighs, "
+             "such as 10.0.0.1:80=3")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 void add_source_option(CLI::App& command, Ends& ends) {
@@ -102,14 +125,15 @@ const AddressRange* off_link(const Ends& ends, const InterfaceConfig& interface)
   return nullptr;
 }
 
-Result<void> check_sources(const Ends& ends, const InterfaceConfig& interface) {
-  const IpAddress& target = ends.target->address;
+Result<void> check_sources(const Ends& ends, const Endpoint& end,
+                           const InterfaceConfig& interface) {
+  const IpAddress& target = end.address;
   uint64_t count = 0;
   for (const AddressRange& range : ends.sources) {
     if (range.first.is_v4() != target.is_v4()) {
       return Error{
           fmt::format("--source {} is of another family than --target {}; give both of one",
-                      range.to_string(), ends.target->to_string())};
+                      range.to_string(), end.to_string())};
     }
     if (range.contains(target)) {
       return Error{fmt::format("--source {} includes the target {}; leave that out",
@@ -120,7 +144,7 @@ Result<void> check_sources(const Ends& ends, const InterfaceConfig& interface) {
       return Error{fmt::format(
           "--source {} is of this link only, and --target {} behind a router, so no answer can "
           "come back; give addresses that are routed",
-          range.to_string(), ends.target->to_string())};
+          range.to_string(), end.to_string())};
     }
     count += range.count();
   }
@@ -142,21 +166,34 @@ Result<void> check_sources(const Ends& ends, const InterfaceConfig& interface) {
 }  // namespace
 
 Result<void> check_ends(Ends& ends, EngineConfig& config) {
-  if (!ends.target) {
+  if (ends.targets.empty()) {
     return Error{"no target was given; add --target, such as --target 10.0.0.1:80"};
   }
   InterfaceConfig& interface = config.shard.interface;
   if (config.device.kind == DeviceKind::kLoopback && interface.addresses.empty()) {
     return Error{"there are no routers on the loopback device; add --address"};
   }
-  const IpAddress& target = ends.target->address;
-  if (auto ok = check_target(target, ends.target->to_string(), interface); !ok) return ok;
-  if (ends.sources.empty()) {
-    std::copy_if(interface.ranges.begin(), interface.ranges.end(), std::back_inserter(ends.sources),
-                 [&](const AddressRange& range) { return range.first.is_v4() == target.is_v4(); });
-    return check_sources(ends, interface);
+  const Endpoint& first = ends.target();
+  for (const Target& target : ends.targets) {
+    const Endpoint& end = target.endpoint;
+    if (auto ok = check_target(end.address, end.to_string(), interface); !ok) return ok;
+    if (end.address.is_v4() != first.address.is_v4()) {
+      return Error{fmt::format("--target {} is of another family than {}; load them one by one",
+                               end.to_string(), first.to_string())};
+    }
+    if (config.device.kind == DeviceKind::kLoopback && end.port != first.port) {
+      return Error{"the loopback's server has one port; give each --target the same"};
+    }
   }
-  if (auto ok = check_sources(ends, interface); !ok) return ok;
+  const bool given = !ends.sources.empty();
+  if (!given) {
+    std::copy_if(interface.ranges.begin(), interface.ranges.end(), std::back_inserter(ends.sources),
+                 [&](const AddressRange& r) { return r.first.is_v4() == first.address.is_v4(); });
+  }
+  for (const Target& target : ends.targets) {
+    if (auto ok = check_sources(ends, target.endpoint, interface); !ok) return ok;
+  }
+  if (!given) return {};
   interface.ranges.insert(interface.ranges.end(), ends.sources.begin(), ends.sources.end());
   return {};
 }
@@ -169,7 +206,7 @@ std::string advice_on_sources(const Ends& ends, const InterfaceConfig& interface
 }
 
 Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
-                  const Endpoint& target, const serve::ServeConfig& server,
+                  const std::vector<Target>& targets, const serve::ServeConfig& server,
                   const std::vector<Program*>& programs, const Watching& watching) {
   cli::StopSignals signals;
   std::vector<std::unique_ptr<serve::ServeProgram>> servers;
@@ -183,11 +220,20 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
   if (config.device.kind == DeviceKind::kLoopback) {
     EngineConfig server_config = config;
     InterfaceConfig& interface = server_config.shard.interface;
-    const InterfaceAddress& own = own_towards(config.shard.interface, target.address);
-    interface.addresses = {{target.address, own.length, own.vlan}};
+    const IpAddress first = targets.front().endpoint.address;
+    const InterfaceAddress& own = own_towards(config.shard.interface, first);
+    interface.addresses.clear();
+    for (const Target& target : targets) {
+      const IpAddress& address = target.endpoint.address;
+      const InterfaceAddress& near = own_towards(config.shard.interface, address);
+      if (std::none_of(interface.addresses.begin(), interface.addresses.end(),
+                       [&](const InterfaceAddress& known) { return known.address == address; })) {
+        interface.addresses.emplace_back(address, near.length, near.vlan);
+      }
+    }
     interface.ranges.clear();
     // What is not on the server's network is behind the generator.
-    const Prefix all{target.address.is_v4() ? IpAddress::v4(0) : IpAddress{}, 0};
+    const Prefix all{first.is_v4() ? IpAddress::v4(0) : IpAddress{}, 0};
     interface.routes = {{all, own.address}};
     auto engines = Engine::create_loopback(server_config, server_programs, config, programs);
     if (!engines) return engines.error();

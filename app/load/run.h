@@ -11,6 +11,7 @@
 #include "cli/report.h"
 #include "load/interval_log.h"
 #include "load/report_options.h"
+#include "load/targets.h"
 #include "load/team.h"
 #include "serve/serve_program.h"
 
@@ -18,10 +19,15 @@ namespace millrace::load {
 
 // --target, --source: what any mode connects to, and from.
 struct Ends {
-  std::optional<Endpoint> target;
+  std::vector<Target> targets;
   std::vector<AddressRange> sources;
+
+  // The first. Requires: there is one.
+  [[nodiscard]] const Endpoint& target() const { return targets.front().endpoint; }
 };
 void add_target_option(CLI::App& command, Ends& ends);
+// The same, and it may be given more than once.
+void add_targets_option(CLI::App& command, Ends& ends);
 void add_source_option(CLI::App& command, Ends& ends);
 
 // Our address on the target's network, or else the first of its family. Requires: there is an
@@ -84,10 +90,10 @@ struct Ended {
 };
 
 // Runs `programs`, each on a worker, to their end, or until a signal asks for one. `server` is what
-// the loopback's other end offers at the target's address. Requires: check_ends() found nothing
+// the loopback's other end offers at the targets' addresses. Requires: check_ends() found nothing
 // wrong. Errors: a device's or a server's, before the first frame.
 Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
-                  const Endpoint& target, const serve::ServeConfig& server,
+                  const std::vector<Target>& targets, const serve::ServeConfig& server,
                   const std::vector<Program*>& programs, const Watching& watching);
 
 }  // namespace millrace::load

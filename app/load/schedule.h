@@ -8,11 +8,7 @@
 //
 // Even arrivals are computed from their index, and none from the one before; in bursts, several
 // have the time of the first. Poisson's are drawn one after the other, from a seed. A ramp
-// stretches the time at the beginning, so that the rate grows from 0 evenly:
-//
-//     rate |        ________      of `ramp`, the second half is what the same arrivals would
-//          |      /               have taken at the full rate: time t < ramp on the ramp is
-//          |____/___________      time t * t / (2 * ramp) without
+// stretches the time at the beginning (ramp.h).
 //
 // Must hold: scheduled() = taken + skipped + pending(now). After a stall the generator catches up,
 // but only on arrivals that are at most `catch_up` late: older ones are skipped.
@@ -22,6 +18,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "load/ramp.h"
 #include "millrace/time.h"
 
 namespace millrace::load {
@@ -48,11 +45,18 @@ constexpr uint64_t arrivals_due(Duration elapsed, uint64_t rate) {
 
 enum class Arrivals : uint8_t { kEven, kPoisson, kBurst };
 
+// A number that nothing but `x` decides, and that looks like chance.
+constexpr uint64_t scrambled(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
 struct Pattern {
   Arrivals arrivals = Arrivals::kEven;
   uint32_t burst = 1;  // arrivals at a time; kBurst
-  Duration ramp;       // until the full rate
-  uint64_t seed = 1;   // kPoisson
+  Ramp ramp;
+  uint64_t seed = 1;  // kPoisson
 
   friend bool operator==(const Pattern&, const Pattern&) = default;
 };
@@ -67,11 +71,8 @@ class PoissonClock {
   [[nodiscard]] uint64_t index() const { return index_ - 1; }
   [[nodiscard]] Duration time() const { return {static_cast<int64_t>(ns_)}; }
   void advance() {
-    // A number in (0, 1] that nothing but seed and index decide.
-    uint64_t x = seed_ + 0x9e3779b97f4a7c15u * ++index_;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    x ^= x >> 31;
+    // In (0, 1].
+    const uint64_t x = scrambled(seed_ + 0x9e3779b97f4a7c15u * ++index_);
     ns_ -= std::log(static_cast<double>((x >> 11) + 1) * 0x1p-53) * mean_ns_;
   }
 
@@ -102,10 +103,10 @@ class Schedule {
   }
   // Arrivals whose time has come since the start, whatever became of them.
   [[nodiscard]] uint64_t scheduled(Instant now) const {
-    return std::min(due(flattened(now - start_)), limit_);
+    return std::min(due(pattern_.ramp.flattened(now - start_)), limit_);
   }
   // The time at which the next arrival is meant to leave.
-  [[nodiscard]] Instant next() const { return start_ + stretched(offset()); }
+  [[nodiscard]] Instant next() const { return start_ + pattern_.ramp.stretched(offset()); }
   // Requires: pending(now) > 0. Takes the next arrival; returns how late it is.
   Duration take(Instant now) {
     const Duration late = now - next();
@@ -117,7 +118,8 @@ class Schedule {
     const Instant stale = now - catch_up_ - nanoseconds(1);
     uint64_t skipped = 0;
     if (pattern_.arrivals == Arrivals::kPoisson) {
-      for (; next_ < limit_ && taken_.time() <= flattened(stale - start_); ++skipped) pass();
+      for (; next_ < limit_ && taken_.time() <= pattern_.ramp.flattened(stale - start_); ++skipped)
+        pass();
     } else {
       skipped = pending(stale);
       next_ += skipped;
@@ -161,19 +163,6 @@ class Schedule {
         return taken_.time();
     }
     return {};
-  }
-  // Time as it would pass without a ramp, and back.
-  [[nodiscard]] Duration flattened(Duration elapsed) const {
-    if (pattern_.ramp.ns == 0 || elapsed.ns < 0) return elapsed;
-    if (elapsed >= pattern_.ramp) return elapsed - pattern_.ramp / 2;
-    const auto t = static_cast<double>(elapsed.ns);
-    return {static_cast<int64_t>(t * t / (2 * static_cast<double>(pattern_.ramp.ns)))};
-  }
-  [[nodiscard]] Duration stretched(Duration flat) const {
-    if (pattern_.ramp.ns == 0) return flat;
-    if (flat >= pattern_.ramp / 2) return flat + pattern_.ramp / 2;
-    const auto ramp = static_cast<double>(pattern_.ramp.ns);
-    return {static_cast<int64_t>(std::sqrt(2 * ramp * static_cast<double>(flat.ns)))};
   }
 
   uint64_t rate_;

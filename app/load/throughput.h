@@ -23,6 +23,7 @@ enum class Direction : uint8_t { kUp, kDown, kBoth };
 
 struct ThroughputPlan {
   Endpoint target;
+  std::vector<Endpoint> round = {};  // of targets, in turn; empty: the one above
   Direction direction = Direction::kUp;
   uint32_t concurrency = 1;
   Duration duration = seconds(10);    // 0: until stop()

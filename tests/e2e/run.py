@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True  # nothing is left behind
 import cases_cli
 import cases_differential
 import cases_exchange
+import cases_find
 import cases_frames
 import cases_interop
 import cases_ipv6
@@ -41,7 +42,7 @@ import lab as laboratory
 from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
-           cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_shards,
+           cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_find, cases_shards,
            cases_sources, cases_redirect, cases_trace, cases_cli)
 
 

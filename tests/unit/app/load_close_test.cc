@@ -58,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CloseByHalf, LeavesTheTimeWaitToUsAndWaitsForTheWholeResponse) {
   serve::ServeProgram server(http_service());
   const Plan plan{.concurrency = 1, .duration = {}, .count = 3, .close = CloseBy::kHalf};
-  LoadPair pair(plan, {.path = "/bytes/100000", .response_bytes = 100'000}, server);
+  LoadPair pair(plan, {.paths = {"/bytes/100000"}, .response_bytes = 100'000}, server);
   ASSERT_TRUE(pair.run());
   EXPECT_EQ(pair.get(Count::kCompleted), 3u);
   EXPECT_EQ(pair.failures(), "");

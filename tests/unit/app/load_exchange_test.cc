@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -228,24 +229,23 @@ Exchange http(ExchangeConfig config = {}) {
 TEST(Exchange, AsksForThePath) {
   EXPECT_EQ(text_of(http().request(0)),
             "GET / HTTP/1.1\r\nHost: 10.0.0.1:80\r\nUser-Agent: millrace\r\n\r\n");
-  EXPECT_EQ(text_of(http({.path = "/a?b=%20", .close = true}).request(7)),
+  EXPECT_EQ(text_of(http({.paths = {"/a?b=%20"}, .close = true}).request(7)),
             "GET /a?b=%20 HTTP/1.1\r\nHost: 10.0.0.1:80\r\nUser-Agent: millrace\r\n"
             "Connection: close\r\n\r\n");
 }
 
 TEST(Exchange, PadsARequestToTheByte) {
-  const uint32_t bare = http().request_bytes();
-  EXPECT_EQ(http({.request_bytes = bare}).request_bytes(), bare);
+  const uint32_t bare = http().request(0).size();
+  EXPECT_EQ(http({.request_bytes = bare}).request(0).size(), bare);
   for (const uint32_t size : {bare + 14, bare + 15, 1000u, 1u << 20}) {
     const Exchange exchange = http({.request_bytes = size});
-    EXPECT_EQ(exchange.request_bytes(), size);
     EXPECT_EQ(exchange.request(3).size(), size);
     EXPECT_TRUE(text_of(exchange.request(3)).ends_with("x\r\n\r\n"));
   }
 }
 
 TEST(Exchange, SaysWhichSizesAndPathsCannotBe) {
-  const uint32_t bare = http().request_bytes();
+  const uint32_t bare = http().request(0).size();
   const auto error = [](ExchangeConfig config) {
     config.host = "10.0.0.1:80";
     const Result<Exchange> exchange = Exchange::create(config);
@@ -258,13 +258,83 @@ TEST(Exchange, SaysWhichSizesAndPathsCannotBe) {
                   " and more with padding");
   }
   for (const std::string path : {"", "index.html", "/a b", "/a\r\nX: y", "/\xc3\xa4"}) {
-    EXPECT_EQ(error({.path = path}),
+    EXPECT_EQ(error({.paths = {path}}),
               "--path '" + path +
                   "' is no request path: begin it with / and percent-encode anything that is not "
                   "printable ASCII");
   }
   EXPECT_EQ(error({.protocol = Protocol::kEcho}),
             "--request-size 0 leaves nothing to echo: use 1 or more");
+}
+
+TEST(Exchange, SaysWhatAPersonSays) {
+  const Exchange exchange = http({.method = "PUT",
+                                  .paths = {"/a"},
+                                  .headers = {"HOST: example.org", "X-Mine: 1"},
+                                  .body = "body"});
+  EXPECT_EQ(text_of(exchange.request(0)),
+            "PUT /a HTTP/1.1\r\nUser-Agent: millrace\r\nContent-Length: 4\r\nHOST: example.org\r\n"
+            "X-Mine: 1\r\n\r\nbody");
+}
+
+TEST(Exchange, TakesPathsInTurn) {
+  const Exchange exchange = http({.paths = {"/a", "/b", "/c"}});
+  for (const uint32_t salt : {0u, 1u, 2u, 3u, 300u, 301u}) {
+    const std::string wanted = std::string("GET /") + "abc"[salt % 3] + " ";
+    EXPECT_EQ(text_of(exchange.request(salt)).substr(0, 7), wanted);
+  }
+}
+
+TEST(Exchange, AsksForEachSizeAsOftenAsItWeighsAndWantsThatSize) {
+  const Exchange exchange =
+      http({.paths = {"/bytes/{size}"}, .response_bytes = Sizes::parse("5:3,1000:1").value()});
+  int small = 0;
+  for (uint32_t salt = 0; salt < 1024; ++salt) {
+    const bool is_small = text_of(exchange.request(salt)).starts_with("GET /bytes/5 ");
+    EXPECT_TRUE(is_small || text_of(exchange.request(salt)).starts_with("GET /bytes/1000 "));
+    small += is_small ? 1 : 0;
+    Exchange::State state;
+    const std::string five = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345";
+    EXPECT_EQ(exchange.consume(state, salt, bytes(five), known).reply,
+              is_small ? Reply::kComplete : Reply::kBad);
+  }
+  EXPECT_EQ(small, 768);
+}
+
+TEST(Exchange, RequestsOfDifferentSizesArePaddedToThem) {
+  const Exchange exchange = http({.request_bytes = Sizes::parse("200-299").value()});
+  std::map<size_t, int> counts;
+  for (uint32_t salt = 0; salt < 1024; ++salt) ++counts[exchange.request(salt).size()];
+  EXPECT_EQ(counts.size(), 100u);
+  EXPECT_EQ(counts.begin()->first, 200u);
+  EXPECT_NEAR(counts[250], 10, 1);
+}
+
+TEST(EchoExchange, HasMessagesOfDifferentSizes) {
+  const Exchange exchange = Exchange::create({.protocol = Protocol::kEcho,
+                                              .request_bytes = Sizes::parse("1-100").value()})
+                                .value();
+  for (uint32_t salt = 0; salt < 3000; ++salt) {
+    const auto request = exchange.request(salt);
+    ASSERT_TRUE(request.size() >= 1 && request.size() <= 100);
+    Exchange::State state;
+    const Exchange::Progress p = exchange.consume(state, salt, request, known);
+    ASSERT_EQ(p.reply, Reply::kComplete);
+    ASSERT_EQ(p.taken, request.size());
+  }
+}
+
+TEST(Exchange, SaysWhatCannotBeSent) {
+  const auto error = [](ExchangeConfig config) {
+    const Result<Exchange> exchange = Exchange::create(config);
+    return exchange ? "none" : exchange.error().message;
+  };
+  EXPECT_EQ(error({.headers = {"no colon"}}), "--header 'no colon' is none: give 'Name: value'");
+  EXPECT_EQ(error({.headers = {"A: b\r\nC: d"}}),
+            "--header 'A: b\r\nC: d' is none: give 'Name: value'");
+  EXPECT_NE(error({.method = "HEAD"}).find("--method 'HEAD' cannot be sent"), std::string::npos);
+  EXPECT_NE(error({.response_bytes = Sizes::parse("1-2").value()}).find("write {size}"),
+            std::string::npos);
 }
 
 Reply reply_to(const Exchange& exchange, std::string_view text) {
@@ -308,7 +378,7 @@ TEST(Exchange, JudgesWhatACloseLeaves) {
   const auto at_close = [](const Exchange& exchange, std::string_view text) {
     Exchange::State state;
     EXPECT_EQ(exchange.consume(state, 0, bytes(text), known).reply, Reply::kMore);
-    return exchange.finish(state);
+    return exchange.finish(state, 0);
   };
   EXPECT_EQ(at_close(http(), ""), Reply::kMore);  // short
   EXPECT_EQ(at_close(http(), kHello.substr(0, 20)), Reply::kMore);

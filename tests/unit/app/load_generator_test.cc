@@ -70,7 +70,7 @@ TEST(Generator, MeasuresEachStepFromItsBeginning) {
 TEST(Generator, TellsTheFirstByteFromTheLast) {
   serve::ServeProgram server(http_service());
   const Plan plan{.concurrency = 1, .duration = {}, .count = 1};
-  LoadPair pair(plan, {.path = "/bytes/1000000", .response_bytes = 1'000'000}, server);
+  LoadPair pair(plan, {.paths = {"/bytes/1000000"}, .response_bytes = 1'000'000}, server);
   ASSERT_TRUE(pair.run());
   const Latencies& times = pair.generator().latencies();
   EXPECT_NEAR(times.of(Latency::kFirstByte).max().seconds(), 200e-6, 1e-6);

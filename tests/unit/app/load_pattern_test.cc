@@ -60,7 +60,7 @@ TEST(BurstArrivals, HaveTheTimeOfTheFirst) {
 }
 
 TEST(Ramp, ReachesTheRateAfterHalfAsManyArrivals) {
-  Schedule schedule(1000, kStart, kNoLimit, UINT64_MAX, {.ramp = seconds(4)});
+  Schedule schedule(1000, kStart, kNoLimit, UINT64_MAX, {.ramp = {seconds(4)}});
   const auto due = [&](Duration at) {
     return static_cast<double>(schedule.scheduled(kStart + at));
   };
@@ -76,7 +76,7 @@ TEST(Patterns, KeepTheLawOfASchedule) {
     for (const Duration ramp : {Duration{}, milliseconds(300), seconds(2)}) {
       for (const uint64_t limit : {uint64_t{700}, UINT64_MAX}) {
         Schedule schedule(1000, kStart, milliseconds(20), limit,
-                          {.arrivals = arrivals, .burst = 7, .ramp = ramp, .seed = 3});
+                          {.arrivals = arrivals, .burst = 7, .ramp = {ramp}, .seed = 3});
         uint64_t taken = 0;
         uint64_t skipped = 0;
         uint64_t step = 1;
@@ -114,6 +114,46 @@ TEST(Patterns, AreServedByAGenerator) {
               pair.get(Count::kScheduled));
     EXPECT_LE(pair.tally().skipped(), 1u);
     expect_in_order(pair, plan);
+  }
+}
+
+// Arrivals of each tenth of a ramp of 10 s to 1,000 per second.
+std::vector<uint64_t> on_a_ramp(RampShape shape, uint32_t steps) {
+  const Schedule schedule(1000, kStart, kNoLimit, UINT64_MAX,
+                          {.ramp = {seconds(10), shape, steps}});
+  std::vector<uint64_t> tenths;
+  for (int i = 1; i <= 11; ++i) {
+    tenths.push_back(schedule.scheduled(kStart + seconds(i) - nanoseconds(1)) -
+                     schedule.scheduled(kStart + seconds(i - 1) - nanoseconds(1)));
+  }
+  return tenths;
+}
+
+TEST(Ramp, StepsAreOfEqualHeightAndTheFirstIsAtTheBeginning) {
+  const std::vector<uint64_t> tenths = on_a_ramp(RampShape::kStep, 5);
+  const std::vector<double> wanted = {200, 200, 400, 400, 600, 600, 800, 800, 1000, 1000, 1000};
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_NEAR(static_cast<double>(tenths[i]), wanted[i], 1) << i;
+  }
+}
+
+TEST(Ramp, ASineBeginsAndEndsSlowly) {
+  const std::vector<uint64_t> tenths = on_a_ramp(RampShape::kSine, 10);
+  for (size_t i = 0; i < 10; ++i) {
+    const double middle = (static_cast<double>(i) + 0.5) / 10;
+    EXPECT_NEAR(static_cast<double>(tenths[i]), 500 * (1 - std::cos(M_PI * middle)), 3) << i;
+  }
+  EXPECT_EQ(tenths[10], 1000u);
+}
+
+TEST(Ramp, OfAnyShapeGoesBackToWhereItCameFrom) {
+  for (const RampShape shape : {RampShape::kLinear, RampShape::kStep, RampShape::kSine}) {
+    const Ramp ramp{seconds(10), shape, 7};
+    for (int i = 0; i <= 1500; ++i) {
+      const Duration there = ramp.flattened(milliseconds(10 * i));
+      EXPECT_NEAR(ramp.stretched(there).seconds(), 0.01 * i, i < 10 ? 1e-3 : 1e-6)
+          << static_cast<int>(shape);
+    }
   }
 }
 
