@@ -19,8 +19,8 @@ namespace {
 
 // Options that make no sense in a file.
 bool is_for_command_line_only(const std::string& name) {
-  return name == "config" || name == "help" || name == "print-config" ||
-         name == "help-require" || name == "find-max";
+  return name == "config" || name == "help" || name == "print-config" || name == "help-require" ||
+         name == "find-max";
 }
 
 std::string option_name(std::string_view key) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/format.h"
+#include "load/forecast.h"
 #include "load/generator_line.h"
 #include "load/half_open_command.h"
 #include "load/mix_command.h"
@@ -85,6 +86,9 @@ class ExchangeCommand final : public ModeCommand {
     if (!exchange) return cli::fail(exchange.error());
     const Plan& plan = options_.plan;
     config.shard.connections_max = std::max(config.shard.connections_max, plan.concurrency + 64);
+    const Forecast ahead = forecast(plan, config.shard);
+    if (Result<void> possible = check(ahead); !possible) return cli::fail(possible.error());
+    if (says_plan()) cli::say(to_text(ahead));
     const bool holds = plan.mode == Mode::kCc || plan.mode == Mode::kTeardown;
     return run_and_report<Generator, Outcome>(config, server_for(options_),
                                               holds ? hold_line : generator_line, plan, *exchange);

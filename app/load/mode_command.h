@@ -151,6 +151,11 @@ class ModeCommand : public cli::Command {
     return json.at("succeeded").get<bool>() ? cli::kExitOk : cli::kExitFailed;
   }
 
+  // Whether people read along.
+  [[nodiscard]] bool says_plan() const {
+    return !common_.quiet && !common_.json && pace_.json_lines != "-";
+  }
+
   // The largest payload of a segment that fits the MTU, behind IP and TCP (RFC 9293 section 3.7.1).
   [[nodiscard]] uint16_t syn_mss(const Endpoint& target) const {
     const uint16_t headers = target.address.is_v4() ? 40 : 60;

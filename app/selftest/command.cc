@@ -186,6 +186,8 @@ class SelftestCommand final : public cli::Command {
   static std::string reason_of(const cli::Child& child, const char* otherwise) {
     std::string said = child.err();
     said.resize(std::min(said.find('\n'), said.size()));
+    constexpr std::string_view kPrefix = "millrace: ";
+    if (said.starts_with(kPrefix)) said.erase(0, kPrefix.size());
     return said.empty() ? otherwise : said;
   }
 

@@ -12,6 +12,7 @@ from sites import KERNEL, SITES, VethSite
 CASES = Cases()
 PORT = 8080
 TARGET = f"{KERNEL}:{PORT}"
+NGINX_BODY_BYTES = 100
 
 NGINX = """
 daemon off;
@@ -43,7 +44,7 @@ def nginx(site, listen=PORT):
     folder = site.lab.folder
     (folder / "big").write_bytes(bytes(1_000_000))
     path = folder / "nginx.conf"
-    path.write_text(NGINX.format(folder=folder, listen=listen, body="x" * 100),
+    path.write_text(NGINX.format(folder=folder, listen=listen, body="x" * NGINX_BODY_BYTES),
                     encoding="ascii")
     server = site.lab.start("nginx", "-p", folder, "-c", path, "-e", folder / "nginx.log",
                             ns=site.kernel)

@@ -260,8 +260,8 @@ def loopback(lab):
         expect_equal(failures(report_of(process)), 0, f"failures of {mode} {protocol}")
 
 
-@CASES.case("af_xdp: curl and ping over a veth")
-def af_xdp(lab):
+def af_xdp_site(lab):
+    """A veth on which this kernel does AF_XDP."""
     try:
         socket.socket(AF_XDP, socket.SOCK_RAW, 0).close()
     except OSError as error:
@@ -271,6 +271,12 @@ def af_xdp(lab):
                     ns=site.millrace, status=None)
     if trial.popen.returncode == 2:
         raise Skip(f"this kernel does not do AF_XDP on a veth: {trial.err().strip()}")
+    return site
+
+
+@CASES.case("af_xdp: curl and ping over a veth")
+def af_xdp(lab):
+    site = af_xdp_site(lab)
     with site.serve("--http", HTTP):
         for length in (1, 1000, 1_000_000):
             output = curl(site, "-o", "/dev/null", "-w", "%{http_code} %{size_download}",

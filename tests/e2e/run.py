@@ -38,12 +38,13 @@ import cases_sources
 import cases_trace
 import cases_vlan
 import cases_wires
+import cases_wrk
 import lab as laboratory
 from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
-           cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_find, cases_shards,
-           cases_sources, cases_redirect, cases_trace, cases_cli)
+           cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_find, cases_wrk,
+           cases_shards, cases_sources, cases_redirect, cases_trace, cases_cli)
 
 
 class Interrupted(BaseException):

@@ -31,7 +31,7 @@ TEST(MixPart, IsWrittenAsTheModeIsOnItsOwn) {
   EXPECT_EQ(parts[1]->options.plan.pipeline, 4u);
   EXPECT_EQ(parts[1]->options.plan.rate, 100u);
   EXPECT_EQ(parts[2]->options.plan.every, seconds(2));
-  EXPECT_EQ(parts[3]->options.exchange.path, "/a b");
+  EXPECT_EQ(parts[3]->options.exchange.paths, std::vector<std::string>{"/a b"});
 }
 
 TEST(MixPart, SaysWhatIsWrong) {
