@@ -214,6 +214,16 @@ void add_network_options(CLI::App& command, CommonOptions& o) {
              "frames that the device can take from us; a power of two");
   add_flag(command, "--no-tso", o.no_tso,
            "cut segments here even where the device could cut them out of larger frames");
+  add_parsed(
+      command, "--impair", "HOW",
+      [&o](const std::string& text) -> Result<void> {
+        const Result<Impairment> impairment = Impairment::parse(text);
+        if (!impairment) return impairment.error();
+        o.impairment = *impairment;
+        return {};
+      },
+      "treat what is sent badly: loss=1%,delay=20ms,jitter=5ms,reorder=2%,duplicate=0.1%,seed=7, "
+      "any of them; the other end has its own");
   add_number(command, "--mbufs", o.mbufs, 0, 16u << 20,
              "frame buffers; 0: what the descriptors need");
   add_number(command, "--memory", o.memory_mb, 0, 1u << 20,
@@ -356,6 +366,7 @@ Result<EngineConfig> to_engine_config(const CommonOptions& options,
   config.tx_descriptors = options.tx_descriptors;
   config.mbufs = options.mbufs;
   config.hugepages = options.hugepages;
+  config.impairment = options.impairment;
   config.segmentation_offload = !options.no_tso;
   config.memory_mb = options.memory_mb;
   config.drain_timeout = options.drain_timeout;

@@ -23,6 +23,7 @@
 #include "cli/values.h"
 #include "millrace/config.h"
 #include "millrace/engine.h"
+#include "millrace/impairment.h"
 
 namespace millrace::cli {
 
@@ -53,6 +54,7 @@ struct CommonOptions {
   uint32_t memory_mb = 0;  // 0: what the mbufs need
   Hugepages hugepages = Hugepages::kAuto;
   bool no_tso = false;
+  Impairment impairment;
 
   // TCP.
   uint32_t connections_max = 1u << 20;

@@ -229,8 +229,13 @@ Result<void> Engine::Impl::add_shards(const EngineConfig& config,
                                               .dpdk = port != nullptr,
                                               .idling = config.idling,
                                               .drain_timeout = config.drain_timeout};
+    nic::Wire* used = &wire(i);
+    if (!config.impairment.none()) {
+      impaired.push_back(std::make_unique<nic::ImpairedWire>(*used, config.impairment, i));
+      used = impaired.back().get();
+    }
     workers.push_back(std::make_unique<runtime::Worker>(
-        worker_config, *shards[i], *programs[i], wire(i), *company,
+        worker_config, *shards[i], *programs[i], *used, *company,
         exchange ? steerers[i].get() : nullptr, exchange ? movers[i].get() : nullptr));
   }
   return {};

@@ -10,6 +10,7 @@
 
 #include "millrace/engine.h"
 #include "nic/eal.h"
+#include "nic/impaired.h"
 #include "nic/port.h"
 #include "nic/wire.h"
 #include "runtime/exchange.h"
@@ -39,6 +40,7 @@ class Engine::Impl {
 
   std::unique_ptr<runtime::Company> company;
   std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<std::unique_ptr<nic::ImpairedWire>> impaired;  // before wires, if they are to be
   std::vector<std::unique_ptr<runtime::Worker>> workers;
   bool started = false;
 

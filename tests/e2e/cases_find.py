@@ -70,6 +70,20 @@ def find_nothing(lab):
     expect_equal({t["why"] for t in report["trials"]}, {"response.min<1us is not met"}, "reasons")
 
 
+@CASES.case("memif: an impaired wire repeats and delays, and loses no connection")
+def impaired(lab):
+    with pair(lab, "memif", ["--http", HTTP, "--impair", "delay=2ms,seed=2"]) as client:
+        report = client("cps", HTTP, "--count", "200", "--duration", "0s", "--concurrency", "20",
+                        "--impair", "loss=5%,delay=3ms,jitter=1ms,reorder=2%,duplicate=2%")
+        clean = client("cps", HTTP, "--count", "200", "--duration", "0s")
+    expect_equal((report["connections"]["failed"], report["connections"]["completed"]), (0, 200),
+                 "failed and completed")
+    expect(report["retransmissions"] > 10, f"losses are repaired: {report['retransmissions']}")
+    expect(report["latency_us"]["connect"]["min"] >= 2000, "what is sent back takes 2 ms")
+    expect(report["latency_us"]["response"]["p50"] >= 4900, "both ways take 5 ms")
+    expect_equal(clean["connections"]["failed"], 0, "failures where only answers are late")
+
+
 @CASES.case("memif: parts of a mix run beside each other, and differ in what they ask for")
 def mix(lab):
     with pair(lab, "memif", ["--http", HTTP]) as client:

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "millrace/device.h"
+#include "millrace/impairment.h"
 #include "millrace/shard.h"
 
 namespace millrace {
@@ -57,6 +58,7 @@ struct EngineConfig {
   DeviceUri device;
   ShardConfig shard;     // mac all zero: the device's own; seed 0: one is drawn from the system
   bool verbose = false;  // let EAL and drivers talk
+  Impairment impairment;  // of what is sent; none: it costs nothing
   std::vector<std::string> eal_args;       // passed through, after ours
   Hugepages hugepages = Hugepages::kAuto;  // decides about shard.hugepages, too
   uint32_t memory_mb = 0;                  // for mbufs; 0: what the pool needs
