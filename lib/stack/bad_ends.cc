@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, kEventKindCount> kEventNames = {
     "opened",        "accepted",      "state",     "timeout",      "fast-recovery",
     "undo",          "loss-probe",    "keepalive", "window-probe", "challenge",
-    "old-timestamp", "no-room-ahead", "no-room",
+    "old-timestamp", "no-room-ahead", "no-room",   "moved-in",
 };
 static_assert(!kEventNames.back().empty(), "every event has a name");
 

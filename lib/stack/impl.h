@@ -357,6 +357,7 @@ class Shard::Impl {
   void pack_options(uint16_t profile, Parcel& parcel);
   bool pack_connection(uint32_t index, Parcel& parcel);
   bool pack_half_open(uint32_t index, Parcel& parcel);
+  void drop_waiting_for_hop(const FlowKey& key);
   bool accepts_fast_open() const;
   // --- move_in.cc: from another.
   bool unpack(Parcel& parcel);

@@ -3,6 +3,7 @@
 // group have the same secrets, and one clock, so numbers and deadlines mean the same. Nothing is
 // sent by it: what was due is marked, and timers are armed for when they would have fired.
 #include "base/check.h"
+#include "millrace/events.h"
 #include "stack/impl.h"
 #include "tcp/pack.h"
 
@@ -102,6 +103,7 @@ void Shard::Impl::begin_here(uint32_t index) {
   if (was_dirty) mark_dirty(index);
   if (c.has(tcp::kWantsWritable) && c.flight() == 0 && c.unsent() == 0) starve();
   counters_.add(Counter::kConnectionsMovedIn);
+  ctx_.note(c, EventKind::kMovedIn);
   if (!drain_deadline_) return;
   const ConnectionId id{index, c.generation};
   c.state == State::kSynSent || *drain_deadline_ == Instant::never() ? abort(id) : shutdown(id);

@@ -68,6 +68,7 @@ bool Shard::Impl::pack(Parcel& parcel, uint32_t budget) {
       parcel.put(
           stack::PackedTimeWait{key, time_wait_[place], time_wait_.timestamps(place), deadline});
       erase_time_wait(place, flow_hash(key));
+      drop_waiting_for_hop(key);
       --budget;
       return true;
     });
@@ -163,8 +164,23 @@ bool Shard::Impl::pack_half_open(uint32_t index, Parcel& parcel) {
   parcel.put(half);
   const bool erased = flows_.erase(flow_hash(half.key), flow_value(FlowKind::kHalfOpen, index));
   MR_ASSERT(erased);
+  drop_waiting_for_hop(half.key);
   free_half_open(index, *listener_for(half.key));
   return true;
+}
+
+// What still waits for the next hop's address would leave behind what the other shard says. It is
+// asked for again, as anything that was lost.
+void Shard::Impl::drop_waiting_for_hop(const FlowKey& key) {
+  const stack::Way* way = way_to(key.peer, key.local);
+  if (way == nullptr || way->neighbor == kNil) return;
+  uint32_t control = neighbors_[way->neighbor].take_pending();
+  while (control != kNil) {
+    const uint32_t next = control_[control].next;
+    control_.free(control, blocks_);
+    drop(Counter::kDropNeighborQueueFull);
+    control = next;
+  }
 }
 
 }  // namespace millrace

@@ -37,7 +37,7 @@ class EventRing {
     for (uint32_t i = 1; mask_ != 0 && i <= mask_ + 1; ++i) {
       const Record& record = records_[(next_ - i) & mask_];
       if (record.connection != connection) continue;
-      if (!take(record)) return false;
+      if (!take(record) || record.kind == EventKind::kMovedIn) return false;
       if (record.kind == EventKind::kOpened || record.kind == EventKind::kAccepted) return true;
     }
     return false;

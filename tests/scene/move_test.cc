@@ -90,7 +90,7 @@ TEST(SceneMove, AnAcknowledgementThatIsOwedComesInTime) {
 TEST(SceneMove, TextThatIsPacedLeavesWhenItMay) {
   // 1,000 segments a second. The turn in which the next one may leave is that of the move.
   Scene s(established().nodelay().tune([](TcpOptions& o) { o.pacing_rate_max = 1'460'000; }));
-  s.at(0).app("write 29200").whatever();
+  s.at(0).app("write 14600").whatever();
   const uint32_t unsent = s.info().unsent_bytes;
   s.host().set_time(s.host().now() + microseconds(900));
   s.move().at(30).whatever();

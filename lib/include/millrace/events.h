@@ -30,8 +30,9 @@ enum class EventKind : uint8_t {
   kOldTimestamp,     // a segment was refused by PAWS (RFC 7323)
   kOutOfOrderLost,   // a segment ahead of a gap found no room
   kReceiveOverflow,  // bytes in order found no room
+  kMovedIn,          // from another shard, which knows what was before
 };
-inline constexpr size_t kEventKindCount = 13;
+inline constexpr size_t kEventKindCount = 14;
 
 // "timeout", "fast-recovery", ...
 std::string_view to_string(EventKind kind);
