@@ -94,7 +94,7 @@ TEST(SceneBadEnds, TimeoutsAreToldOneByOne) {
   BadEnd end;
   ASSERT_TRUE(two.client->shard().take_bad_end(end));
   EXPECT_EQ(end.reason, CloseReason::kTimedOut);
-  EXPECT_EQ(story(end), "opened, ESTABLISHED, loss-probe, timeout 1, timeout 2, timeout 3");
+  EXPECT_EQ(story(end), "opened, ESTABLISHED, timeout 1, timeout 2, timeout 3");
 }
 
 TEST(SceneBadEnds, KeepaliveProbesAreCounted) {
