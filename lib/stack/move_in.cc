@@ -91,6 +91,7 @@ uint32_t Shard::Impl::next_hop_of(const stack::PackedConnection& packed) {
 // The slot has all of the connection; the shard learns of it.
 void Shard::Impl::begin_here(uint32_t index) {
   Connection& c = connections_[index];
+  ctx_.note(c, EventKind::kMoved);
   const bool inserted = flows_.insert(flow_hash(c.key), flow_value(FlowKind::kConnection, index));
   MR_ASSERT(inserted);
   if (c.opened_fast()) {

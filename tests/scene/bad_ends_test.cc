@@ -131,6 +131,21 @@ TEST(SceneBadEnds, AnIndexThatIsUsedAgainBeginsAnew) {
   }
 }
 
+TEST(SceneBadEnds, SayThatAConnectionCameFromAnotherShard) {
+  Two two = pair();
+  const ConnectionId id = two.open();
+  const auto moved = two.client->move();
+  ASSERT_TRUE(moved.ok()) << moved.error().message;
+  ASSERT_EQ(moved->size(), 1u);
+  EXPECT_EQ(moved->front().from, id);
+  two.client->shutdown(moved->front().to);
+  two.exchange();
+  two.client->abort(moved->front().to);
+  BadEnd end;
+  ASSERT_TRUE(two.client->shard().take_bad_end(end));
+  EXPECT_EQ(story(end), "moved, FIN-WAIT-1, FIN-WAIT-2");
+}
+
 TEST(SceneBadEnds, SayWhenWhatIsOlderIsForgotten) {
   Two two = pair(4);
   const ConnectionId first = two.open();

@@ -19,6 +19,7 @@ namespace millrace {
 enum class EventKind : uint8_t {
   kOpened,           // connect()
   kAccepted,         // of a listener
+  kMoved,            // it came from another shard, where what happened before is left
   kState,            // the state changed
   kTimeout,          // retransmission timeout (RFC 6298); detail: how many in a row
   kFastRecovery,     // acknowledgements told of a loss
@@ -31,7 +32,7 @@ enum class EventKind : uint8_t {
   kOutOfOrderLost,   // a segment ahead of a gap found no room
   kReceiveOverflow,  // bytes in order found no room
 };
-inline constexpr size_t kEventKindCount = 13;
+inline constexpr size_t kEventKindCount = 14;
 
 // "timeout", "fast-recovery", ...
 std::string_view to_string(EventKind kind);
