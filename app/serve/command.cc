@@ -12,6 +12,8 @@
 #include <optional>
 #include <vector>
 
+#include "capture/options.h"
+#include "capture/recorder.h"
 #include "cli/format.h"
 #include "cli/options.h"
 #include "cli/print.h"
@@ -132,6 +134,7 @@ class ServeCommand final : public cli::Command {
         "let small segments wait for acknowledgements (RFC 9293 section 3.7.4); off unless "
         "given, as responses want it");
     cli::add_common_options(app_, common_);
+    capture::add_capture_options(app_, capture_);
     app_.option_defaults()->group(cli::kRunGroup);
     app_.add_option("--workers", workers_,
                     "how many of --lcores work at first (all); while it runs, SIGUSR1 calls one "
@@ -167,6 +170,9 @@ class ServeCommand final : public cli::Command {
           {"serve on 'loopback' has nobody to talk to; loopback is for "
            "'millrace load', which brings its own server"});
     }
+    if (Result<void> tapped = capture::apply(capture_, *engine_config); !tapped) {
+      return cli::fail(tapped.error());
+    }
     config_.tcp = cli::to_tcp_options(common_, !nagle_);
     engine_config->workers = workers_;
     if (!reaper_) return serve(*engine_config);
@@ -191,6 +197,12 @@ class ServeCommand final : public cli::Command {
     control::Verbs verbs("serve", common_.device);
     auto control = control::open_control(common_.control, std::move(verbs));
     if (!control) return cli::fail(control.error());
+    std::unique_ptr<capture::Recorder> recorder;
+    if (engine_config.tap) {
+      auto begun = capture::Recorder::start(**engine, capture_.record);
+      if (!begun) return cli::fail(begun.error());
+      recorder = std::move(*begun);
+    }
     if (Result<void> started = (*engine)->start(); !started) return cli::fail(started.error());
     say_hello(**engine);
     ReadyFile ready_file;
@@ -201,6 +213,10 @@ class ServeCommand final : public cli::Command {
     while ((*engine)->running()) signals.sleep(milliseconds(5));
     control->reset();
     const EngineReport report = (*engine)->finish();
+    if (recorder) {
+      const std::string captured = recorder->finish();
+      if (!common_.quiet && !common_.json) cli::say(captured);
+    }
     const Duration took = cli::monotonic_now() - began;
     if (!ready) return cli::fail(ready.error());
     return say_goodbye(**engine, servers, report, took);
@@ -391,6 +407,7 @@ class ServeCommand final : public cli::Command {
 
   CLI::App& app_;
   cli::CommonOptions common_;
+  capture::CaptureOptions capture_;
   ServeConfig config_;
   Duration interval_ = seconds(1);
   std::string ready_path_;

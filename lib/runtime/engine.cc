@@ -228,7 +228,8 @@ Result<void> Engine::Impl::add_shards(const EngineConfig& config,
                                               .cpu = i < config.cpus.size() ? config.cpus[i] : -1,
                                               .dpdk = port != nullptr,
                                               .idling = config.idling,
-                                              .drain_timeout = config.drain_timeout};
+                                              .drain_timeout = config.drain_timeout,
+                                               .tap = config.tap};
     nic::Wire* used = &wire(i);
     if (!config.impairment.none()) {
       impaired.push_back(std::make_unique<nic::ImpairedWire>(*used, config.impairment, i));
@@ -363,6 +364,14 @@ WorkerStats Engine::worker_stats(size_t shard_index) const {
 
 bool Engine::take_bad_end(size_t shard_index, BadEnd& end) {
   return impl_->workers[shard_index]->take_bad_end(end);
+}
+
+bool Engine::take_tapped(size_t shard_index, TappedFrame& frame) {
+  return impl_->workers[shard_index]->tap()->take(frame);
+}
+
+uint64_t Engine::tap_lost(size_t shard_index) const {
+  return impl_->workers[shard_index]->tap()->lost();
 }
 
 MacAddress Engine::mac() const { return impl_->mac; }

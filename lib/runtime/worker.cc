@@ -152,6 +152,8 @@ size_t Worker::receive(Instant now) {
     const size_t n = wire_.receive(received_, full);
     const size_t ours = steerer_ == nullptr ? n : steerer_->keep_own({received_.data(), n});
     if (ours != 0) shard_.receive(now, {received_.data(), ours});
+    if (tap_) [[unlikely]]
+      tap_->received(now, shard_, {received_.data(), ours});
     wire_.release();
     pass_on_wholes();
     count += n;
@@ -189,6 +191,8 @@ size_t Worker::receive_handed(Instant now, bool& more) {
     more = n != 0;
     if (!more) break;
     shard_.receive(now, {received_.data(), n});
+    if (tap_) [[unlikely]]
+      tap_->received(now, shard_, {received_.data(), n});
     steerer_->release();
     pass_on_wholes();
     count += n;
@@ -205,6 +209,8 @@ size_t Worker::transmit(Instant now) {
     if (room == 0) break;
     const size_t n = shard_.transmit(now, {described_.data(), room});
     if (n == 0) break;
+    if (tap_) [[unlikely]]
+      tap_->sent(now, shard_, {described_.data(), n});
     wire_.send({described_.data(), n});
     count += n;
   }

@@ -14,6 +14,7 @@
 #include <boost/lockfree/spsc_queue.hpp>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -27,6 +28,7 @@
 #include "runtime/idling.h"
 #include "runtime/mover.h"
 #include "runtime/steerer.h"
+#include "runtime/tap.h"
 
 namespace millrace::runtime {
 
@@ -36,6 +38,7 @@ struct WorkerConfig {
   bool dpdk = true;  // the thread uses mbufs, so DPDK must know it
   Idling idling = Idling::kYield;
   Duration drain_timeout = seconds(2);
+  std::optional<TapConfig> tap;
 };
 
 // Workers of one engine end together: one that is done goes on serving the others' frames.
@@ -66,7 +69,9 @@ class Worker {
         company_(company),
         steerer_(steerer),
         mover_(mover),
-        idle_(config.idling) {}
+        idle_(config.idling) {
+    if (config.tap) tap_ = std::make_unique<Tap>(*config.tap);
+  }
   // Stops at once and waits.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -92,6 +97,8 @@ class Worker {
   [[nodiscard]] WorkerStats stats() const;
   // What its shard has told of connections that ended badly; one thread asks. False: nothing.
   bool take_bad_end(BadEnd& end) { return bad_ends_.pop(end); }
+  // nullptr: there is none.
+  [[nodiscard]] Tap* tap() const { return tap_.get(); }
 
  private:
   void run();
@@ -143,6 +150,7 @@ class Worker {
   Instant drain_deadline_ = Instant::never();
   bool drained_ = true;
 
+  std::unique_ptr<Tap> tap_;
   BadEnd bad_end_;  // on its way from the shard
   boost::lockfree::spsc_queue<BadEnd, boost::lockfree::capacity<32>> bad_ends_;
 

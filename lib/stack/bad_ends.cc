@@ -10,9 +10,9 @@ namespace millrace {
 namespace {
 
 constexpr std::array<std::string_view, kEventKindCount> kEventNames = {
-    "opened",        "accepted",      "state",     "timeout",      "fast-recovery",
-    "undo",          "loss-probe",    "keepalive", "window-probe", "challenge",
-    "old-timestamp", "no-room-ahead", "no-room",   "moved-in",
+    "opened",        "accepted",      "moved",         "state",     "timeout",
+    "fast-recovery", "undo",          "loss-probe",    "keepalive", "window-probe",
+    "challenge",     "old-timestamp", "no-room-ahead", "no-room",
 };
 static_assert(!kEventNames.back().empty(), "every event has a name");
 

@@ -134,6 +134,7 @@ class Shard::Impl {
   bool has_output() const;
   ShardUse use() const;
   std::optional<TcpInfo> info(ConnectionId id) const;
+  State state_of(const FlowKey& key);
   const Connection* find(ConnectionId id) const {
     if (id.index >= connections_.high_water()) return nullptr;
     const Connection& c = connections_[id.index];

@@ -83,4 +83,18 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
   return info;
 }
 
+State Shard::Impl::state_of(const FlowKey& key) {
+  const uint32_t value = find_flow(key, flow_hash(key));
+  if (value == kNil) return listener_for(key) == nullptr ? State::kClosed : State::kListen;
+  switch (stack::flow_kind(value)) {
+    case FlowKind::kConnection:
+      return connections_[stack::flow_index(value)].state;
+    case FlowKind::kHalfOpen:
+      return State::kSynReceived;
+    case FlowKind::kTimeWait:
+      return State::kTimeWait;
+  }
+  return State::kClosed;
+}
+
 }  // namespace millrace

@@ -92,6 +92,7 @@ uint32_t Shard::Impl::next_hop_of(const stack::PackedConnection& packed) {
 // The slot has all of the connection; the shard learns of it.
 void Shard::Impl::begin_here(uint32_t index) {
   Connection& c = connections_[index];
+  ctx_.note(c, EventKind::kMoved);
   const bool inserted = flows_.insert(flow_hash(c.key), flow_value(FlowKind::kConnection, index));
   MR_ASSERT(inserted);
   if (c.opened_fast()) {
@@ -103,7 +104,6 @@ void Shard::Impl::begin_here(uint32_t index) {
   if (was_dirty) mark_dirty(index);
   if (c.has(tcp::kWantsWritable) && c.flight() == 0 && c.unsent() == 0) starve();
   counters_.add(Counter::kConnectionsMovedIn);
-  ctx_.note(c, EventKind::kMovedIn);
   if (!drain_deadline_) return;
   const ConnectionId id{index, c.generation};
   c.state == State::kSynSent || *drain_deadline_ == Instant::never() ? abort(id) : shutdown(id);

@@ -420,6 +420,7 @@ std::optional<TcpInfo> Shard::info(ConnectionId connection) const {
 }
 
 bool Shard::owns(const FlowKey& key) const { return impl_->owns(key); }
+State Shard::state_of(const FlowKey& key) const { return impl_->state_of(key); }
 bool Shard::take_bad_end(BadEnd& end) { return impl_->take_bad_end(end); }
 size_t Shard::take_news(std::span<PathNews> out) { return impl_->take_news(out); }
 void Shard::learn(const PathNews& news) { impl_->paths_.learn(news.peer, news.mtu, impl_->now_); }

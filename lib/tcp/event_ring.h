@@ -30,6 +30,8 @@ class EventRing {
 
   void note(const Record& record) { records_[next_++ & mask_] = record; }
 
+  static_assert(EventKind::kOpened < EventKind::kMoved && EventKind::kAccepted < EventKind::kMoved);
+
   // Calls take(record) with those of `connection`, the latest first, until that returns false; back
   // to its beginning, as an index is used again. True: that was reached.
   template <typename Take>
@@ -37,8 +39,8 @@ class EventRing {
     for (uint32_t i = 1; mask_ != 0 && i <= mask_ + 1; ++i) {
       const Record& record = records_[(next_ - i) & mask_];
       if (record.connection != connection) continue;
-      if (!take(record) || record.kind == EventKind::kMovedIn) return false;
-      if (record.kind == EventKind::kOpened || record.kind == EventKind::kAccepted) return true;
+      if (!take(record)) return false;
+      if (record.kind <= EventKind::kMoved) return true;
     }
     return false;
   }

@@ -3,6 +3,7 @@
 
 import json
 import re
+import stat
 
 from case import Cases
 from lab import expect, expect_equal, need_tools
@@ -85,6 +86,62 @@ def curl_beside_tcpdump(lab, kind):
     expect(all(len(line) <= 100 for line in text.splitlines()), text)
 
 
+def fields_by_tshark(lab, path, *fields):
+    """Each packet's fields, as text."""
+    arguments = [word for field in fields for word in ("-e", field)]
+    text = lab.run("env", f"HOME={lab.folder}", "tshark", "-n", "-r", path, "-T", "fields",
+                   "-E", "separator=|", *arguments).out()
+    return [line.split("|") for line in text.splitlines()]
+
+
+def recorded(lab, kind):
+    need_tools("curl", "tshark")
+    site = SITES[kind](lab)
+    path = lab.folder / "shard.pcapng"
+    with site.serve("--http", 80, "--capture", path, "--capture-port", 80, "--capture-snap", 128):
+        site.run("curl", "--silent", "--output", lab.folder / "body",
+                 f"http://{MILLRACE}/bytes/5000")
+    expect_equal(stat.S_IMODE(path.stat().st_mode), 0o600, "who may read it")
+    packets = fields_by_tshark(lab, path, "frame.interface_name", "frame.len", "frame.cap_len",
+                               "frame.packet_flags_direction", "tcp.flags.syn", "tcp.flags.fin",
+                               "frame.comment")
+    expect(len(packets) >= 9, f"too few packets: {packets}")
+    for name, length, captured, _, _, _, comment in packets:
+        expect_equal(name, "millrace-0", "the interface")
+        expect_equal(int(captured), min(int(length), 128), "what is captured of a packet")
+        expect(comment, "each has a state")
+    comments = [packet[-1] for packet in packets]
+    expect_equal(comments[:3], ["SYN-RECEIVED", "SYN-RECEIVED", "ESTABLISHED"], "the handshake")
+    expect("LAST-ACK" in comments, f"no end: {comments}")
+    ladders = json.loads(lab.run(lab.millrace, "trace", path, "--json").out())
+    rows = ladders[0]["rows"]
+    expect_equal(len(rows), len(packets), "as many rows as packets")
+    expect_equal([row["right"]["after"] for row in rows[:3]], comments[:3],
+                 "the ladder's states and the server's own")
+    expect_equal(rows[-1]["right"]["after"], "CLOSED", "the end")
+
+
+def rotated(lab, kind):
+    need_tools("curl", "tshark")
+    site = SITES[kind](lab)
+    path = lab.folder / "part.pcapng"
+    with site.serve("--http", 80, "--capture", path, "--capture-rotate", "4k",
+                    "--capture-files", 3):
+        for _ in range(10):
+            site.run("curl", "--silent", "--output", lab.folder / "body",
+                     f"http://{MILLRACE}/bytes/5000")
+    parts = sorted(lab.folder.glob("part.pcapng*"))
+    expect_equal(len(parts), 3, "the number of files that are kept")
+    for part in parts:
+        expect(part.stat().st_size < 64 << 10, "a file's size")
+        fields_by_tshark(lab, part, "frame.len")  # which must say that it is sound
+
+
+for wire in SITES:
+    CASES.add(f"{wire}: tshark reads what a shard saw, with the connection's states",
+              lambda lab, kind=wire: recorded(lab, kind))
+    CASES.add(f"{wire}: a capture goes on in further files, and the oldest go",
+              lambda lab, kind=wire: rotated(lab, kind))
 for wire in SITES:
     CASES.add(f"{wire}: the ladder of a curl has what tcpdump says, line by line",
               lambda lab, kind=wire: curl_beside_tcpdump(lab, kind))

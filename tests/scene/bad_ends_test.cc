@@ -94,7 +94,7 @@ TEST(SceneBadEnds, TimeoutsAreToldOneByOne) {
   BadEnd end;
   ASSERT_TRUE(two.client->shard().take_bad_end(end));
   EXPECT_EQ(end.reason, CloseReason::kTimedOut);
-  EXPECT_EQ(story(end), "opened, ESTABLISHED, loss-probe, timeout 1, timeout 2, timeout 3");
+  EXPECT_EQ(story(end), "opened, ESTABLISHED, timeout 1, timeout 2, timeout 3");
 }
 
 TEST(SceneBadEnds, KeepaliveProbesAreCounted) {
@@ -129,6 +129,21 @@ TEST(SceneBadEnds, AnIndexThatIsUsedAgainBeginsAnew) {
     EXPECT_EQ(end.id.index, 0u);
     EXPECT_EQ(story(end), "opened, ESTABLISHED") << i;
   }
+}
+
+TEST(SceneBadEnds, SayThatAConnectionCameFromAnotherShard) {
+  Two two = pair();
+  const ConnectionId id = two.open();
+  const auto moved = two.client->move();
+  ASSERT_TRUE(moved.ok()) << moved.error().message;
+  ASSERT_EQ(moved->size(), 1u);
+  EXPECT_EQ(moved->front().from, id);
+  two.client->shutdown(moved->front().to);
+  two.exchange();
+  two.client->abort(moved->front().to);
+  BadEnd end;
+  ASSERT_TRUE(two.client->shard().take_bad_end(end));
+  EXPECT_EQ(story(end), "moved, FIN-WAIT-1, FIN-WAIT-2");
 }
 
 TEST(SceneBadEnds, SayWhenWhatIsOlderIsForgotten) {

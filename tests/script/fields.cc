@@ -85,6 +85,7 @@ constexpr Setting<ShardConfig> kConfig[] = {
     {"flight_runs_max", &ShardConfig::flight_runs_max},
     {"control_frames_max", &ShardConfig::control_frames_max},
     {"timers_per_turn", &ShardConfig::timers_per_turn},
+    {"events_max", &ShardConfig::events_max},
     {"frames_per_connection_per_turn", &ShardConfig::frames_per_connection_per_turn},
     {"rst_per_second", &ShardConfig::rst_per_second},
     {"challenge_ack_per_second", &ShardConfig::challenge_ack_per_second},

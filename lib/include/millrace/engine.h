@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "millrace/device.h"
 #include "millrace/impairment.h"
 #include "millrace/shard.h"
+#include "millrace/tap.h"
 
 namespace millrace {
 
@@ -79,6 +81,7 @@ struct EngineConfig {
   std::vector<uint8_t> rss_key;         // 40 to 52 bytes; empty: drawn from the system
   std::vector<int> connections_files;   // ShardConfig::connections_file of each worker; or empty
   int heir_of = 0;                      // a dead process of ours whose files are to be removed
+  std::optional<TapConfig> tap;         // of every worker, for take_tapped()
   Duration drain_timeout = seconds(2);  // from stop() until what is left is aborted
 };
 
@@ -160,6 +163,11 @@ class Engine {
   // Connections of that shard that ended badly, the oldest first; false: nothing more. Safe while
   // running, from one thread. What nobody fetches is dropped, and counted in BadEnd::untold.
   bool take_bad_end(size_t shard_index, BadEnd& end);
+  // Requires: EngineConfig::tap. Frames that the shard received and sent, the oldest first; false:
+  // none is left. Safe while running and until this object goes, from one thread.
+  bool take_tapped(size_t shard_index, TappedFrame& frame);
+  // How many were not fetched in time.
+  [[nodiscard]] uint64_t tap_lost(size_t shard_index) const;
   [[nodiscard]] MacAddress mac() const;
   // Whether somebody is at the other end. Frames stay in the shard until then. Before start() each
   // call looks anew, so that a client can wait for its server.

@@ -19,6 +19,7 @@ namespace millrace {
 enum class EventKind : uint8_t {
   kOpened,           // connect()
   kAccepted,         // of a listener
+  kMoved,            // it came from another shard, where what happened before is left
   kState,            // the state changed
   kTimeout,          // retransmission timeout (RFC 6298); detail: how many in a row
   kFastRecovery,     // acknowledgements told of a loss
@@ -30,7 +31,6 @@ enum class EventKind : uint8_t {
   kOldTimestamp,     // a segment was refused by PAWS (RFC 7323)
   kOutOfOrderLost,   // a segment ahead of a gap found no room
   kReceiveOverflow,  // bytes in order found no room
-  kMovedIn,          // from another shard, which knows what was before
 };
 inline constexpr size_t kEventKindCount = 14;
 

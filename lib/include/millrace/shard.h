@@ -135,6 +135,9 @@ class Shard {
   // Errors: stale id, bad options, profiles_max reached.
   Result<void> set_options(ConnectionId connection, const TcpOptions& options);
   [[nodiscard]] std::optional<TcpOptions> options(ConnectionId connection) const;
+  // What a flow is here: a connection's state, SYN-RECEIVED of a half-open entry, TIME-WAIT of a
+  // record, LISTEN where somebody would take its SYN, else CLOSED.
+  [[nodiscard]] State state_of(const FlowKey& key) const;
   // STATUS.
   [[nodiscard]] std::optional<TcpInfo> info(ConnectionId connection) const;
 

@@ -76,6 +76,19 @@ TEST(StackConfig, NumbersAreCheckedAtBothEnds) {
   }
 }
 
+TEST(StackConfig, EventsAreAPowerOfTwoOrNone) {
+  const auto said_of = [](uint32_t events_max) {
+    ShardConfig config = good();
+    config.events_max = events_max;
+    return complaint(config);
+  };
+  for (const uint32_t right : {0u, 1u, 2u, 1u << 24}) EXPECT_EQ(said_of(right), "");
+  for (const uint32_t wrong : {3u, 1u << 25, UINT32_MAX}) {
+    EXPECT_EQ(said_of(wrong), "events_max is " + std::to_string(wrong) +
+                                  "; it must be 0 or a power of two up to 16777216");
+  }
+}
+
 TEST(StackConfig, AddressesMustBeAHosts) {
   const auto said_of = [](const char* address) {
     ShardConfig config = good();
