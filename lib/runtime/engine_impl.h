@@ -13,6 +13,7 @@
 #include "nic/port.h"
 #include "nic/wire.h"
 #include "runtime/exchange.h"
+#include "runtime/listings.h"
 #include "runtime/mover.h"
 #include "runtime/moving.h"
 #include "runtime/steerer.h"
@@ -40,6 +41,7 @@ class Engine::Impl {
   std::unique_ptr<runtime::Company> company;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::unique_ptr<runtime::Worker>> workers;
+  runtime::Listings listings;
   bool started = false;
 
   static Result<std::unique_ptr<Impl>> open(const EngineConfig& config, uint16_t workers);

@@ -24,7 +24,9 @@
 #include "millrace/shard.h"
 #include "nic/wire.h"
 #include "runtime/clock.h"
+#include "runtime/gauges.h"
 #include "runtime/idling.h"
+#include "runtime/lister.h"
 #include "runtime/mover.h"
 #include "runtime/steerer.h"
 
@@ -92,6 +94,10 @@ class Worker {
   [[nodiscard]] WorkerStats stats() const;
   // What its shard has told of connections that ended badly; one thread asks. False: nothing.
   bool take_bad_end(BadEnd& end) { return bad_ends_.pop(end); }
+  [[nodiscard]] ShardUse use() const { return gauges_.read(); }
+  // Any thread. The walk stays where it is until it is over. False: the worker does not run, and
+  // has not taken it.
+  [[nodiscard]] bool post(Walk& walk) { return lister_.post(walk); }
 
  private:
   void run();
@@ -138,6 +144,7 @@ class Worker {
   Instant last_turn_ = Instant::never();
   bool was_busy_ = false;  // the last turn moved frames
   IdlePolicy idle_;
+  Lister lister_;
   bool draining_ = false;
   bool done_ = false;  // with the drain, and waits for the others
   Instant drain_deadline_ = Instant::never();
@@ -150,6 +157,8 @@ class Worker {
   nic::Tally busy_turns_;
   nic::Tally busy_ns_;
   nic::Tally frames_received_;
+  nic::Tally bursts_;
+  Gauges gauges_;
   nic::Tally late_turns_;
   std::atomic<int64_t> longest_gap_ns_{0};
 
