@@ -4,11 +4,11 @@
 
     listing.py BUILD [--connections N] [--seconds N]
 
-`millrace serve` and `millrace load cc` on a memif pair; the generator holds N connections and asks on
-them without a pause. Requests per second are counted for so many seconds without a listing, while
-listings of all connections follow one another, and without again; and how long the longest slice of a
-walk took. Needs two CPUs for the two workers and a third one for who asks: with two, what is measured
-is the share of the CPU that the third thread gets, too.
+`millrace serve` and `millrace load cc` on a memif pair; the generator holds N connections and asks
+on them without a pause. Requests per second are counted for so many seconds without a listing,
+while listings of all connections follow one another, and without again; and how long the longest
+slice of a walk took. Needs two CPUs for the two workers and a third one for who asks: with two,
+what is measured is the share of the CPU that the third thread gets, too.
 """
 
 import argparse

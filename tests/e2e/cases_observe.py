@@ -115,8 +115,8 @@ def counts(lab):
 
 
 def check_open_metrics(text):
-    """What https://prometheus.io/docs/specs/om/open_metrics_spec asks of such a text, as far as it is
-    used here: a type in front of each family, samples of it behind that, no sample twice, # EOF."""
+    """What the OpenMetrics specification asks of such a text, as far as it is used here: a type in
+    front of each family, samples of it behind that, no sample twice, # EOF at the end."""
     lines = text.splitlines()
     expect_equal(lines[-1], "# EOF", "the last line")
     expect(text.endswith("\n"), "the last line has no end")
