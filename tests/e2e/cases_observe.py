@@ -2,6 +2,8 @@
 """What a running process shows of itself: ss, stats and top, while it works."""
 
 import json
+import pathlib
+import re
 import socket
 
 from case import Cases
@@ -10,6 +12,7 @@ from lab import expect, expect_equal, wait_until
 CASES = Cases()
 SERVER, CLIENT = "10.89.0.1", "10.89.0.2"
 HELD = 3000
+DASHBOARD = pathlib.Path(__file__).resolve().parents[2] / "config" / "grafana.json"
 STATES = ("LISTEN", "SYN-SENT", "SYN-RECV", "ESTAB", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT",
           "CLOSING", "LAST-ACK", "TIME-WAIT")
 
@@ -104,7 +107,9 @@ def counts(lab):
     text = watched.ask("serve", "stats").out()
     expect("TcpPassiveOpens" in text and "TcpActiveOpens" not in text, "zeros are not left out")
 
-    check_open_metrics(watched.ask("serve", "stats", "--openmetrics").out())
+    samples = check_open_metrics(watched.ask("serve", "stats", "--openmetrics").out())
+    for name in set(re.findall(r"millrace_\w+", DASHBOARD.read_text())):
+        expect(name in samples, f"the dashboard asks for {name}, which there is not")
 
     lines = watched.ask("serve", "top", "--interval", "200ms", "--count", 3).out().splitlines()
     expect_equal(len(lines), 3, "lines of top")
@@ -138,6 +143,7 @@ def check_open_metrics(text):
                          "the family of a sample")
             expect(all(part.isidentifier() for part in [family]), f"{family} is no name")
     expect(len(samples) > 100, f"only {len(samples)} samples")
+    return {name.split("{")[0] for name in samples}
 
 
 @CASES.case("whoever does not read a control socket stops nothing", root=False)
