@@ -14,6 +14,8 @@
 #include "cli/help.h"
 #include "cli/print.h"
 #include "inspect/command.h"
+#include "inspect/ss_command.h"
+#include "inspect/stats_command.h"
 #include "load/command.h"
 #include "load/files_command.h"
 #include "selftest/command.h"
@@ -57,6 +59,9 @@ int run(int argc, char** argv) {
   }
   commands.push_back(millrace::load::add_merge_command(root));
   commands.push_back(millrace::load::add_compare_command(root));
+  commands.push_back(millrace::inspect::add_ss_command(root));
+  commands.push_back(millrace::inspect::add_stats_command(root));
+  commands.push_back(millrace::inspect::add_top_command(root));
   commands.push_back(millrace::inspect::add_explain_command(root));
   commands.push_back(millrace::trace::add_trace_command(root));
   commands.push_back(millrace::selftest::add_selftest_command(root));

@@ -13,6 +13,8 @@
 #include "cli/signals.h"
 #include "control/server.h"
 #include "control/verbs.h"
+#include "inspect/snapshot.h"
+#include "inspect/ss_verb.h"
 
 namespace millrace::load {
 namespace {
@@ -246,6 +248,10 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
     engine = std::move(*created);
   }
   control::Verbs verbs("load", common.device);
+  std::vector<Engine*> engines = {engine.get()};
+  if (server_engine != nullptr) engines.push_back(server_engine.get());
+  inspect::add_ss_verb(verbs, engines);
+  inspect::add_stats_verb(verbs, engines, {});
   auto control = control::open_control(common.control, std::move(verbs));
   if (!control) return control.error();
   if (Result<void> started = engine->start(); !started) return started.error();

@@ -9,6 +9,7 @@
 #include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,8 @@
 #include "cli/signals.h"
 #include "control/server.h"
 #include "control/verbs.h"
+#include "inspect/snapshot.h"
+#include "inspect/ss_verb.h"
 #include "reap/outlive.h"
 #include "serve/ready_file.h"
 #include "serve/serve_program.h"
@@ -66,6 +69,18 @@ std::vector<uint64_t> accepted_by_worker(const Servers& servers) {
   std::vector<uint64_t> accepted;
   for (const auto& server : servers) accepted.push_back(server->counts().accepted.get());
   return accepted;
+}
+
+// For "stats" of the control socket.
+nlohmann::json figures(const Servers& servers) {
+  const Totals totals = read(servers);
+  return {{"open", open_of(servers)},
+          {"accepted", totals.accepted},
+          {"closed", std::accumulate(totals.ended.begin(), totals.ended.end(), uint64_t{0})},
+          {"requests", totals.requests},
+          {"refused", totals.refused},
+          {"bytes_in", totals.bytes_in},
+          {"bytes_out", totals.bytes_out}};
 }
 
 // "  accepted by worker 0: 512 (51 %), 1: 488 (49 %)"; nothing where there is one.
@@ -195,6 +210,8 @@ class ServeCommand final : public cli::Command {
     Result<std::unique_ptr<Engine>> engine = Engine::create(engine_config, programs);
     if (!engine) return cli::fail(engine.error());
     control::Verbs verbs("serve", common_.device);
+    inspect::add_ss_verb(verbs, {engine->get()});
+    inspect::add_stats_verb(verbs, {engine->get()}, [&servers] { return figures(servers); });
     auto control = control::open_control(common_.control, std::move(verbs));
     if (!control) return cli::fail(control.error());
     std::unique_ptr<capture::Recorder> recorder;

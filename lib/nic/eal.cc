@@ -108,7 +108,7 @@ std::vector<std::string> eal_arguments(const EalWish& wish) {
     arguments.insert(arguments.end(), words.begin(), words.end());
   };
   const auto& extra = wish.extra;
-  if (!has(extra, "--no-telemetry")) add({"--no-telemetry"});
+  if (!has_any(extra, {"--no-telemetry", "--telemetry"})) add({"--no-telemetry"});
   if (!has(extra, "--file-prefix")) {
     add({"--file-prefix", file_prefix(wish.process_id)});
   }

@@ -450,6 +450,18 @@ void Port::finish_handshake() {
   }
 }
 
+uint32_t Port::mbufs() const {
+  uint32_t mbufs = 0;
+  for (const NodePool& pool : pools_) mbufs += pool.pool.size();
+  return mbufs;
+}
+
+uint32_t Port::mbufs_in_use() const {
+  uint32_t used = 0;
+  for (const NodePool& pool : pools_) used += pool.pool.missing();
+  return used;
+}
+
 uint32_t Port::mbufs_missing() const {
   uint32_t missing = 0;
   for (const NodePool& pool : pools_) missing += pool.pool.missing();

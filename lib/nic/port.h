@@ -55,6 +55,9 @@ class Port {
 
   // Stops and removes the device. Idempotent.
   void close();
+  // Any thread: all mbufs, and those that somebody holds.
+  [[nodiscard]] uint32_t mbufs() const;
+  [[nodiscard]] uint32_t mbufs_in_use() const;
   // After close(): mbufs that did not come back.
   [[nodiscard]] uint32_t mbufs_missing() const;
 

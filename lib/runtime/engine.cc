@@ -354,6 +354,8 @@ DeviceStats Engine::device_stats() const {
     const nic::Port::Losses losses = impl_->port->losses();
     stats.missed += losses.missed;
     stats.no_buffers += losses.no_buffers;
+    stats.mbufs = impl_->port->mbufs();
+    stats.mbufs_in_use = impl_->port->mbufs_in_use();
   }
   return stats;
 }
@@ -372,6 +374,14 @@ bool Engine::take_tapped(size_t shard_index, TappedFrame& frame) {
 
 uint64_t Engine::tap_lost(size_t shard_index) const {
   return impl_->workers[shard_index]->tap()->lost();
+}
+
+ShardUse Engine::shard_use(size_t shard_index) const { return impl_->workers[shard_index]->use(); }
+
+Result<std::unique_ptr<EngineListing>> Engine::list(const ListRequest& request) {
+  auto begun = impl_->listings.begin(request, impl_->workers);
+  if (!begun) return begun.error();
+  return std::unique_ptr<EngineListing>(new EngineListing(std::move(*begun)));
 }
 
 MacAddress Engine::mac() const { return impl_->mac; }

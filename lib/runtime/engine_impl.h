@@ -14,6 +14,7 @@
 #include "nic/port.h"
 #include "nic/wire.h"
 #include "runtime/exchange.h"
+#include "runtime/listings.h"
 #include "runtime/mover.h"
 #include "runtime/moving.h"
 #include "runtime/steerer.h"
@@ -42,6 +43,7 @@ class Engine::Impl {
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::unique_ptr<nic::ImpairedWire>> impaired;  // before wires, if they are to be
   std::vector<std::unique_ptr<runtime::Worker>> workers;
+  runtime::Listings listings;
   bool started = false;
 
   static Result<std::unique_ptr<Impl>> open(const EngineConfig& config, uint16_t workers);

@@ -57,6 +57,7 @@ void Worker::join() {
 }
 
 void Worker::run() {
+  lister_.open();
   Result<void> outcome = prepare();
   if (outcome && !program_started_) outcome = program_.start(shard_);
   program_started_ = true;
@@ -66,6 +67,7 @@ void Worker::run() {
     while (turn()) {
     }
   }
+  lister_.close();
   if (config_.dpdk) rte_thread_unregister();
   running_.store(false, std::memory_order_release);
 }
@@ -123,8 +125,11 @@ bool Worker::turn() {
   frames_received_.add(frames_in);
   was_busy_ = frames_in + frames_out != 0;
   if (was_busy_) busy_turns_.add(1);
+  bool listed = false;
+  if (lister_.wanted()) [[unlikely]]
+    listed = lister_.turn(shard_, clock_, was_busy_);
   // What the device has not taken yet is offered again at once.
-  rest(now, idle_.after_turn(now, was_busy_ || moves || wire_.pending()));
+  rest(now, idle_.after_turn(now, was_busy_ || moves || listed || wire_.pending()));
 
   if (quit_.load(std::memory_order_relaxed)) return false;
   if (!draining_) {
@@ -157,6 +162,7 @@ size_t Worker::receive(Instant now) {
     wire_.release();
     pass_on_wholes();
     count += n;
+    bursts_.add(n != 0 ? 1 : 0);
     if (!full) break;
   }
   if (steerer_ != nullptr) {
@@ -233,6 +239,7 @@ size_t Worker::discard(Instant now) {
 
 void Worker::look_at_link(Instant now) {
   link_up_ = wire_.poll_link();
+  gauges_.publish(shard_.use());
   link_look_ = now + (link_up_ && !draining_ ? kLinkLookUp : kLinkLookDown);
 }
 
@@ -300,6 +307,7 @@ void Worker::rest(Instant now, const Rest& rest) {
 
 // How long a sleep may be that the next frame ends: what is due by time alone decides.
 Duration Worker::wait_length(Duration nap, Instant now) const {
+  if (lister_.wanted()) return nap;
   const Instant due = std::min(shard_.next_deadline(), program_.next_turn());
   return due <= now ? nap : std::min(kWaitMax, due - now);
 }
@@ -309,8 +317,10 @@ WorkerStats Worker::stats() const {
                     .busy_turns = busy_turns_.get(),
                     .busy_time = {static_cast<int64_t>(busy_ns_.get())},
                     .frames_received = frames_received_.get(),
+                    .bursts = bursts_.get(),
                     .late_turns = late_turns_.get(),
-                    .longest_gap = {longest_gap_ns_.load(std::memory_order_relaxed)}};
+                    .longest_gap = {longest_gap_ns_.load(std::memory_order_relaxed)},
+                    .longest_slice = lister_.longest_slice()};
   if (steerer_ == nullptr) return stats;
   const SteeringTallies& steering = steerer_->tallies();
   stats.handed_in = steering.handed_in.get();

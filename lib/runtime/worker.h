@@ -25,7 +25,9 @@
 #include "millrace/shard.h"
 #include "nic/wire.h"
 #include "runtime/clock.h"
+#include "runtime/gauges.h"
 #include "runtime/idling.h"
+#include "runtime/lister.h"
 #include "runtime/mover.h"
 #include "runtime/steerer.h"
 #include "runtime/tap.h"
@@ -99,6 +101,10 @@ class Worker {
   bool take_bad_end(BadEnd& end) { return bad_ends_.pop(end); }
   // nullptr: there is none.
   [[nodiscard]] Tap* tap() const { return tap_.get(); }
+  [[nodiscard]] ShardUse use() const { return gauges_.read(); }
+  // Any thread. The walk stays where it is until it is over. False: the worker does not run, and
+  // has not taken it.
+  [[nodiscard]] bool post(Walk& walk) { return lister_.post(walk); }
 
  private:
   void run();
@@ -145,6 +151,7 @@ class Worker {
   Instant last_turn_ = Instant::never();
   bool was_busy_ = false;  // the last turn moved frames
   IdlePolicy idle_;
+  Lister lister_;
   bool draining_ = false;
   bool done_ = false;  // with the drain, and waits for the others
   Instant drain_deadline_ = Instant::never();
@@ -158,6 +165,8 @@ class Worker {
   nic::Tally busy_turns_;
   nic::Tally busy_ns_;
   nic::Tally frames_received_;
+  nic::Tally bursts_;
+  Gauges gauges_;
   nic::Tally late_turns_;
   std::atomic<int64_t> longest_gap_ns_{0};
 

@@ -135,6 +135,7 @@ class Shard::Impl {
   ShardUse use() const;
   std::optional<TcpInfo> info(ConnectionId id) const;
   State state_of(const FlowKey& key);
+  TcpInfo info_of(uint32_t index) const;
   const Connection* find(ConnectionId id) const {
     if (id.index >= connections_.high_water()) return nullptr;
     const Connection& c = connections_[id.index];
@@ -145,6 +146,15 @@ class Shard::Impl {
   }
   void drain(Instant deadline);
   bool drained() const;
+
+  // --- listing.cc: a walk over all entries.
+  Listed listed_listener(const stack::Listener& listener) const;
+  Listed listed_half_open(const tcp::HalfOpen& half) const;
+  Listed listed_connection(uint32_t index) const;
+  Listed listed_time_wait(const FlowKey& key, const tcp::TimeWait& state, bool timestamps,
+                          uint32_t deadline) const;
+  Duration left_until(uint32_t deadline) const;
+  void prefetch_connections(uint64_t begin, uint64_t end, bool whole) const;
 
   // --- ingress.cc: frames in.
   void receive(std::span<const RxFrame> burst);

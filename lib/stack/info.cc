@@ -13,9 +13,12 @@
 namespace millrace {
 
 std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
-  const Connection* found = find(id);
-  if (found == nullptr) return std::nullopt;
-  const Connection& c = *found;
+  if (find(id) == nullptr) return std::nullopt;
+  return info_of(id.index);
+}
+
+TcpInfo Shard::Impl::info_of(uint32_t index) const {
+  const Connection& c = connections_[index];
   TcpInfo info;
   info.state = c.state;
   info.key = c.key;
@@ -70,7 +73,7 @@ std::optional<TcpInfo> Shard::Impl::info(ConnectionId id) const {
     info.lost_bytes = r.lost_bytes;
   }
   if (statistics_) {
-    const stack::ConnectionStatistics& sums = statistics(id.index);
+    const stack::ConnectionStatistics& sums = statistics(index);
     info.bytes_acked = sums.bytes_acked;
     info.bytes_received = sums.bytes_received;
     info.bytes_retrans = sums.bytes_retrans;

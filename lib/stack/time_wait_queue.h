@@ -108,7 +108,43 @@ class TimeWaitQueue {
     head_ = after(head_);
     --used_;
     ++popped_;
-    if (--deadlines_.front().count == 0) deadlines_.pop();
+    if (--deadlines_.front().count == 0) {
+      deadlines_.pop();
+      ++deadlines_popped_;
+    }
+  }
+
+  // A walk over the records, oldest first, that others may push and pop meanwhile. Records are
+  // numbered as they came since the queue was made, deadlines likewise.
+  struct Walk {
+    uint64_t next = 0;
+    uint64_t end = 0;  // behind the last when the walk began
+    uint64_t deadline = 0;
+    uint64_t deadline_begin = 0;  // the first record of that deadline
+  };
+  [[nodiscard]] Walk begin_walk() const {
+    return {popped_, popped_ + used_, deadlines_popped_, popped_};
+  }
+  // What was popped is passed over.
+  [[nodiscard]] bool ended(const Walk& walk) const {
+    return std::max(walk.next, popped_) >= walk.end;
+  }
+  // The index and the deadline of the next record, erased or not. Requires: not ended().
+  std::pair<uint32_t, uint32_t> step(Walk& walk) const {
+    walk.next = std::max(walk.next, popped_);
+    if (walk.deadline <= deadlines_popped_) {
+      walk.deadline = deadlines_popped_;
+      walk.deadline_begin = popped_;
+    }
+    const auto at = [&] {
+      return deadlines_[static_cast<uint32_t>(walk.deadline - deadlines_popped_)];
+    };
+    while (walk.next - walk.deadline_begin >= at().count) {
+      walk.deadline_begin += at().count;
+      ++walk.deadline;
+    }
+    const uint64_t index = head_ + (walk.next++ - popped_);
+    return {static_cast<uint32_t>(index < capacity_ ? index : index - capacity_), at().tick};
   }
 
   // Records have numbers in the order in which they came. Calls visit(index, deadline) for those
@@ -162,6 +198,7 @@ class TimeWaitQueue {
   uint32_t used_ = 0;
   uint32_t live_ = 0;
   uint64_t popped_ = 0;  // ever
+  uint64_t deadlines_popped_ = 0;
 };
 
 }  // namespace millrace::stack

@@ -73,6 +73,10 @@ class TimeWaits {
   }
   void pop() { v6_is_older() ? v6_.pop() : v4_.pop(); }
 
+  // Each family by itself, for a walk.
+  [[nodiscard]] const TimeWaitQueue<tcp::TimeWaitV4>& v4() const { return v4_; }
+  [[nodiscard]] const TimeWaitQueue<tcp::TimeWaitV6>& v6() const { return v6_; }
+
  private:
   static constexpr uint32_t kV6 = 1u << (kPlaceBits - 1);
   static constexpr uint32_t kIndex = kV6 - 1;

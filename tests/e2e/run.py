@@ -31,6 +31,7 @@ import cases_ipv6
 import cases_kernel
 import cases_load
 import cases_loss
+import cases_observe
 import cases_reaper
 import cases_redirect
 import cases_shards
@@ -44,7 +45,7 @@ from lab import Failure, Skip
 
 MODULES = (cases_kernel, cases_exchange, cases_frames, cases_differential, cases_loss, cases_reaper,
            cases_interop, cases_ipv6, cases_vlan, cases_load, cases_wires, cases_find, cases_wrk,
-           cases_shards, cases_sources, cases_redirect, cases_trace, cases_cli)
+           cases_shards, cases_sources, cases_redirect, cases_trace, cases_observe, cases_cli)
 
 
 class Interrupted(BaseException):

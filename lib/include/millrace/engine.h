@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "millrace/device.h"
+#include "millrace/engine_listing.h"
 #include "millrace/impairment.h"
 #include "millrace/shard.h"
 #include "millrace/tap.h"
@@ -87,11 +88,13 @@ struct EngineConfig {
 
 struct DeviceStats {
   uint64_t frames_in = 0;
-  uint64_t frames_out = 0;  // one that the device cuts into segments counts once
-  uint64_t missed = 0;      // lost by the device because nobody fetched them in time
-  uint64_t tx_full = 0;     // bursts that the device did not take whole; the rest was kept
-  uint64_t tx_dropped = 0;  // frames given up: the device stayed full
-  uint64_t no_buffers = 0;  // frames that found no mbuf
+  uint64_t frames_out = 0;    // one that the device cuts into segments counts once
+  uint64_t missed = 0;        // lost by the device because nobody fetched them in time
+  uint64_t tx_full = 0;       // bursts that the device did not take whole; the rest was kept
+  uint64_t tx_dropped = 0;    // frames given up: the device stayed full
+  uint64_t no_buffers = 0;    // frames that found no mbuf
+  uint32_t mbufs = 0;         // that the device and we have; 0 on a loopback
+  uint32_t mbufs_in_use = 0;  // in rings, on their way or kept
 };
 
 // How busy a worker was, by turns of its loop.
@@ -100,8 +103,10 @@ struct WorkerStats {
   uint64_t busy_turns = 0;  // turns with a frame received or sent
   Duration busy_time;       // what those took, but for ones that were late
   uint64_t frames_received = 0;
+  uint64_t bursts = 0;      // that those came in, of 64 at most
   uint64_t late_turns = 0;  // turns that began over 1 ms after the one before
   Duration longest_gap;
+  Duration longest_slice;  // of a listing: what a turn was longer by, at most
   // Steering in software.
   uint64_t handed_in = 0;       // frames that other workers' queues brought for this shard
   uint64_t handed_out = 0;      // frames for other shards; those for all once for each
@@ -168,6 +173,13 @@ class Engine {
   bool take_tapped(size_t shard_index, TappedFrame& frame);
   // How many were not fetched in time.
   [[nodiscard]] uint64_t tap_lost(size_t shard_index) const;
+  // As it was within the last 200 ms of the worker's; without addresses.
+  [[nodiscard]] ShardUse shard_use(size_t shard_index) const;
+  // Lists what all shards know of while they work, from any thread but a worker's, between create()
+  // and finish(); up to four listings at a time, 90 KiB for each shard, kept for the next. A worker
+  // that is busy gives it one part in a hundred of its time, an idle one all. Errors: four are
+  // under way.
+  Result<std::unique_ptr<EngineListing>> list(const ListRequest& request);
   [[nodiscard]] MacAddress mac() const;
   // Whether somebody is at the other end. Frames stay in the shard until then. Before start() each
   // call looks anew, so that a client can wait for its server.

@@ -26,6 +26,7 @@
 #include "millrace/counters.h"
 #include "millrace/events.h"
 #include "millrace/frame.h"
+#include "millrace/listing.h"
 #include "millrace/parcel.h"
 #include "millrace/raw.h"
 #include "millrace/tcp_info.h"
@@ -199,6 +200,10 @@ class Shard {
 
   [[nodiscard]] const Counters& counters() const;
   [[nodiscard]] ShardUse use() const;
+  // A slice of a walk over all that is here (millrace/listing.h): looks at ListCursor::kSlice
+  // entries at most, writes those that match, unless only counts are wanted, and returns how many.
+  // Requires: out.size() >= kSlice, unless only counts are wanted; !cursor.done().
+  size_t list(const ListRequest& request, ListCursor& cursor, std::span<Listed> out) const;
   [[nodiscard]] const ShardConfig& config() const;
 
   // Stops in order: listeners closed, every connection shut down; at `deadline` the rest is

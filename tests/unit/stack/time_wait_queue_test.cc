@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <utility>
@@ -143,6 +144,60 @@ TEST(TimeWaitQueue, AgreesWithADeque) {
         live += !twin.erased;
       }
       ASSERT_EQ(queue.live(), live);
+    }
+  }
+}
+
+// A walk that others push and pop under: what is there from its beginning to its end is seen once,
+// with the deadline that it was given.
+TEST(TimeWaitQueue, AWalkSeesOnceWhatStays) {
+  constexpr uint32_t kCapacity = 40;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    base::Random random(seed);
+    Queue queue = make_queue(kCapacity);
+    struct Known {
+      uint32_t number;
+      uint32_t index;
+      uint32_t deadline;
+      bool erased = false;
+      int seen = 0;
+    };
+    std::deque<Known> twin;
+    uint32_t tick = 1000;
+    uint32_t number = 0;
+    const auto disturb = [&](uint32_t steps) {
+      for (uint32_t i = 0; i < steps; ++i) {
+        tick += random.below(3) == 0 ? 1 : 0;
+        const uint32_t what = random.below(5);
+        if (what < 3 && !queue.full()) {
+          const uint32_t index = queue.push(record_of(number), false, tick);
+          twin.push_back({number++, index, tick + kLifetime});
+        } else if (what == 3 && !twin.empty()) {
+          if (!twin.front().erased) queue.erase(queue.front());
+          queue.pop();
+          twin.pop_front();
+        } else if (!twin.empty()) {
+          Known& known = twin[random.below(static_cast<uint32_t>(twin.size()))];
+          if (!known.erased) queue.erase(known.index);
+          known.erased = true;
+        }
+      }
+    };
+    disturb(100);
+    const uint32_t began_with = number;
+    auto walk = queue.begin_walk();
+    while (!queue.ended(walk)) {
+      const auto [index, deadline] = queue.step(walk);
+      const auto known =
+          std::find_if(twin.begin(), twin.end(), [&](const Known& k) { return k.index == index; });
+      ASSERT_NE(known, twin.end());
+      EXPECT_EQ(deadline, known->deadline) << "seed " << seed;
+      EXPECT_LT(known->number, began_with);
+      ++known->seen;
+      disturb(random.below(4));
+    }
+    for (const Known& known : twin) {
+      EXPECT_EQ(known.seen, known.number < began_with ? 1 : 0) << "seed " << seed;
     }
   }
 }
