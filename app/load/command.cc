@@ -88,7 +88,7 @@ class ExchangeCommand final : public ModeCommand {
     config.shard.connections_max = std::max(config.shard.connections_max, plan.concurrency + 64);
     const Forecast ahead = forecast(plan, config.shard);
     if (Result<void> possible = check(ahead); !possible) return cli::fail(possible.error());
-    if (says_plan()) cli::say(to_text(ahead));
+    plan_text_ = to_text(ahead);
     const bool holds = plan.mode == Mode::kCc || plan.mode == Mode::kTeardown;
     return run_and_report<Generator, Outcome>(config, server_for(options_),
                                               holds ? hold_line : generator_line, plan, *exchange);

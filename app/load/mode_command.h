@@ -118,9 +118,9 @@ class ModeCommand : public cli::Command {
     if (!lines) return cli::fail(lines.error());
     JsonLines json_lines(std::move(*lines));
     const ObservedTeam<Load> observed(team);
-    const Result<Ended> ended =
-        load::run(common_, config, ends_.targets, server, programs,
-                  {observed, line, pace_.interval, json_lines, pace_.json_lines == "-"});
+    const Result<Ended> ended = load::run(
+        common_, config, ends_.targets, server, programs,
+        {observed, line, pace_.interval, json_lines, pace_.json_lines == "-", plan_text_});
     if (!ended) return cli::fail(ended.error());
     const Outcome outcome{plan,          common_.device,   team, ended->counters,
                           ended->engine, &ended->intervals};
@@ -151,11 +151,6 @@ class ModeCommand : public cli::Command {
     return json.at("succeeded").get<bool>() ? cli::kExitOk : cli::kExitFailed;
   }
 
-  // Whether people read along.
-  [[nodiscard]] bool says_plan() const {
-    return !common_.quiet && !common_.json && pace_.json_lines != "-";
-  }
-
   // The largest payload of a segment that fits the MTU, behind IP and TCP (RFC 9293 section 3.7.1).
   [[nodiscard]] uint16_t syn_mss(const Endpoint& target) const {
     const uint16_t headers = target.address.is_v4() ? 40 : 60;
@@ -169,6 +164,7 @@ class ModeCommand : public cli::Command {
   Ends ends_;
   FindMaxOptions find_max_;
   std::optional<Wanted> wanted_;
+  std::string plan_text_;  // what is said of the plan once the devices are there
 };
 
 }  // namespace millrace::load

@@ -255,7 +255,8 @@ Result<Ended> run(const cli::CommonOptions& common, const EngineConfig& config,
   auto control = control::open_control(common.control, std::move(verbs));
   if (!control) return control.error();
   if (Result<void> started = engine->start(); !started) return started.error();
-  if (!common.quiet && !common.json && !watching.quiet) cli::say(engine->describe() + "\n");
+  if (!common.quiet && !common.json && !watching.quiet)
+    cli::say(watching.plan + engine->describe() + "\n");
   IntervalLog log(watching.interval);
   watch(common, *engine, watching, signals, log);
   engine->stop();

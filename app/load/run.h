@@ -79,6 +79,7 @@ struct Watching {
   Duration interval;
   JsonLines& json_lines;
   bool quiet = false;  // no lines for people: stdout is JSON's
+  std::string plan;    // said to them before all others
 };
 
 struct Ended {

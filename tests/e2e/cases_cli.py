@@ -81,7 +81,7 @@ TABLE = [
     ("option without its value", [*SERVE, "--echo"], "--echo"),
     ("unknown EAL argument", [*SERVE, "--", "--no-such-thing"], "--no-such-thing"),
     # The load generator.
-    ("load without a mode", ["load"], "cps, rps, cc, teardown, throughput, syn or half-open"),
+    ("load without a mode", ["load"], "cps, rps, cc, teardown, mix, throughput, syn or half-open"),
     ("unknown mode of load", ["load", "warp", *LOAD[2:], *TARGET], "warp"),
     ("no target", LOAD, "--target"),
     ("target without a port", [*LOAD, "--target", "10.77.0.1"], "10.77.0.1"),

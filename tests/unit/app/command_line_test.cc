@@ -66,7 +66,7 @@ TEST(CommandLine, SaysWhatIsWrongInOneSentence) {
       // Words.
       {{}, "millrace needs to be told what to do: serve or load; see millrace --help"},
       {{"load"},
-       "millrace load needs to be told what to do: cps, rps, cc, teardown, throughput, syn or "
+       "millrace load needs to be told what to do: cps, rps, cc, teardown, mix, throughput, syn or "
        "half-open; see millrace load --help"},
       {{"load", "sync"}, "there is no command \"sync\"; did you mean syn?"},
       {{"load", "throughput", "--direction", "sideways"},

@@ -18,12 +18,14 @@ inline constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\
 inline serve::ServeConfig http_service() {
   serve::ServeConfig config;
   config.http_port = MadeUpServer::kPort;
+  config.tcp.nodelay = true;
   return config;
 }
 
 inline serve::ServeConfig echo_service() {
   serve::ServeConfig config;
   config.echo_port = MadeUpServer::kPort;
+  config.tcp.nodelay = true;
   return config;
 }
 
