@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/print.h"
+#include "control/command.h"
 #include "inspect/command.h"
 #include "inspect/ss_command.h"
 #include "inspect/stats_command.h"
@@ -62,6 +63,7 @@ int run(int argc, char** argv) {
   commands.push_back(millrace::inspect::add_ss_command(root));
   commands.push_back(millrace::inspect::add_stats_command(root));
   commands.push_back(millrace::inspect::add_top_command(root));
+  commands.push_back(millrace::control::add_control_command(root));
   commands.push_back(millrace::inspect::add_explain_command(root));
   commands.push_back(millrace::trace::add_trace_command(root));
   commands.push_back(millrace::selftest::add_selftest_command(root));

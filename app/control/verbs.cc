@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <utility>
 
 #include "cli/values.h"
@@ -34,6 +35,10 @@ Verbs::Verbs(const std::string& command, const std::string& device) {
   const nlohmann::json about = {
       {"pid", getpid()}, {"version", MILLRACE_VERSION}, {"command", command}, {"device", device}};
   add("about", [about](const nlohmann::json&) { return say(about); });
+  add("stop", [](const nlohmann::json&) {
+    kill(getpid(), SIGTERM);
+    return say({{"stopping", true}});
+  });
 }
 
 void Verbs::add(const std::string& name, Handler handler) {

@@ -42,7 +42,7 @@ using Handler = std::function<Result<std::unique_ptr<Answer>>(const nlohmann::js
 
 class Verbs {
  public:
-  // With the verb "about", by which clients tell processes apart.
+  // With the verbs "about", by which clients tell processes apart, and "stop", which is SIGTERM.
   Verbs(const std::string& command, const std::string& device);
   // Requires: the name is new.
   void add(const std::string& name, Handler handler);

@@ -46,8 +46,8 @@ class StatsCommand final : public cli::Command {
         "  millrace stats --openmetrics > /var/lib/node_exporter/millrace.prom\n"
         "millrace explain NAME says what a counter means.");
     cli::add_flag(app_, "-z,--zeros", zeros_, "what is zero, too");
-    auto* const json = cli::add_flag(app_, "--json", json_, "as one JSON object");
-    cli::add_flag(app_, "--openmetrics", metrics_, "as Prometheus reads it")->excludes(json);
+    auto* const as_json = cli::add_flag(app_, "--json", json_, "as one JSON object");
+    cli::add_flag(app_, "--openmetrics", metrics_, "as Prometheus reads it")->excludes(as_json);
     control::add_target_options(app_, target_);
   }
   [[nodiscard]] const CLI::App& app() const override { return app_; }

@@ -95,12 +95,12 @@ bool Mix::finished() const {
                      [](const Generator* part) { return part->finished(); });
 }
 
-MixOutcome::MixOutcome(const MixPlan& plan, const std::string& device, const Team<Generator>& all,
-                       const cli::CounterTotals& counters, const EngineReport& engine,
-                       const std::vector<Interval>* intervals)
-    : Outcome{plan, device, all, counters, engine, intervals, {}} {
-  for (const MixPlan::Part& part : plan.parts) {
-    parts.push_back({*part.plan, device, part.team, counters, engine, nullptr, {}});
+MixOutcome::MixOutcome(const MixPlan& mix, const std::string& wire, const Team<Generator>& all,
+                       const cli::CounterTotals& counts, const EngineReport& ended,
+                       const std::vector<Interval>* log)
+    : Outcome{mix, wire, all, counts, ended, log, {}} {
+  for (const MixPlan::Part& part : mix.parts) {
+    parts.push_back({*part.plan, wire, part.team, counts, ended, nullptr, {}});
   }
 }
 

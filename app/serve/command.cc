@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -212,6 +213,8 @@ class ServeCommand final : public cli::Command {
     control::Verbs verbs("serve", common_.device);
     inspect::add_ss_verb(verbs, {engine->get()});
     inspect::add_stats_verb(verbs, {engine->get()}, [&servers] { return figures(servers); });
+    std::atomic<uint32_t> workers_wanted = 0;  // by the control socket; 0: as they are
+    add_workers_verb(verbs, **engine, workers_wanted);
     auto control = control::open_control(common_.control, std::move(verbs));
     if (!control) return cli::fail(control.error());
     std::unique_ptr<capture::Recorder> recorder;
@@ -225,7 +228,8 @@ class ServeCommand final : public cli::Command {
     ReadyFile ready_file;
     Result<void> ready = ready_file.write(ready_path_);
     const Instant began = cli::monotonic_now();
-    if (ready) serve_until_told(**engine, servers, signals, worker_signals, began);
+    const WorkersWanted wanted{worker_signals, workers_wanted};
+    if (ready) serve_until_told(**engine, servers, signals, wanted, began);
     (*engine)->stop();
     while ((*engine)->running()) signals.sleep(milliseconds(5));
     control->reset();
@@ -287,11 +291,32 @@ class ServeCommand final : public cli::Command {
     cli::say(fmt::format("{}\nready: {}\n", engine.describe(), where));
   }
 
-  // As many more or fewer, as far as there are.
-  void change_workers(Engine& engine, int by) const {
+  // Who else than we say how many workers there are to be.
+  struct WorkersWanted {
+    const cli::WorkerSignals& signals;
+    std::atomic<uint32_t>& count;  // 0: nothing was said
+  };
+
+  static void add_workers_verb(control::Verbs& verbs, const Engine& engine,
+                               std::atomic<uint32_t>& wanted) {
+    const size_t most = engine.shard_count();
+    verbs.add(
+        "workers",
+        [most, &wanted](const nlohmann::json& request) -> Result<std::unique_ptr<control::Answer>> {
+          const auto count = request.find("count");
+          if (count == request.end() || !count->is_number_unsigned() || *count < 1u ||
+              *count > most) {
+            return Error{fmt::format("count has to be 1 to {}: so many --lcores there are", most)};
+          }
+          wanted.store(count->get<uint32_t>(), std::memory_order_relaxed);
+          return control::say({{"workers", *count}});
+        });
+  }
+
+  // As far as there are.
+  void change_workers(Engine& engine, int64_t count) const {
     const auto most = static_cast<int64_t>(engine.shard_count());
-    const auto before = static_cast<int64_t>(engine.workers());
-    const int64_t wanted = std::clamp<int64_t>(before + by, 1, most);
+    const int64_t wanted = std::clamp<int64_t>(count, 1, most);
     const Instant began = cli::monotonic_now();
     const uint64_t moved = moved_connections(engine);
     const Result<void> changed = engine.set_workers(static_cast<size_t>(wanted));
@@ -313,12 +338,17 @@ class ServeCommand final : public cli::Command {
   }
 
   void serve_until_told(Engine& engine, const Servers& servers, const cli::StopSignals& signals,
-                        const cli::WorkerSignals& worker_signals, Instant began) const {
+                        const WorkersWanted& wanted, Instant began) const {
     const bool live = cli::wants_live_line(common_);
     const Instant end = common_.duration.ns == 0 ? Instant::never() : began + common_.duration;
     Moment before = look(engine, servers);
     while (signals.count() == 0 && engine.running()) {
-      if (const int by = worker_signals.take(); by != 0) change_workers(engine, by);
+      if (const int by = wanted.signals.take(); by != 0) {
+        change_workers(engine, static_cast<int64_t>(engine.workers()) + by);
+      }
+      if (const uint32_t count = wanted.count.exchange(0, std::memory_order_relaxed); count != 0) {
+        change_workers(engine, count);
+      }
       const Instant now = cli::monotonic_now();
       if (now >= end) return;
       say_bad_ends(engine);

@@ -93,6 +93,23 @@ def lists_both_ends(lab):
     watched.end()
 
 
+@CASES.case("a server is told how many workers it has, and to stop", root=False)
+def told_what_to_do(lab):
+    control = lab.open_folder / "serve.sock"
+    wire = lab.open_folder / "wire.sock"
+    server = lab.start(lab.millrace, "serve", "--device", f"memif:{wire},server", "--address",
+                       f"{SERVER}/16", "--http", 80, "--lcores", 2, "--workers", 1, "--control",
+                       control)
+    wait_until(lambda: "ready" in server.out(), 10, "the server")
+    for workers in (2, 1):
+        lab.run(lab.millrace, "control", "workers", workers, "--socket", control)
+        wait_until(lambda: f"workers: {workers} of 2" in server.out(), 10, f"{workers} workers")
+    refused = lab.run(lab.millrace, "control", "workers", 3, "--socket", control, status=2)
+    expect("count has to be 1 to 2" in refused.err(), refused.err())
+    lab.run(lab.millrace, "control", "stop", "--socket", control)
+    expect_equal(server.wait(10), 0, "the exit status")
+
+
 @CASES.case("stats and top show what a loaded process counts", root=False)
 def counts(lab):
     watched = Watched(lab)
