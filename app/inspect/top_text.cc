@@ -152,11 +152,15 @@ std::string top_table(const std::string& title, const json& before, const json& 
   const auto count = [](double n) { return cli::format_count(static_cast<uint64_t>(n)); };
   for (const auto& [label, name] : kPopulation) {
     table.row(
-        label, [&](size_t s) { return static_cast<double>(i.value(s, "use", name)); }, count);
+        label, [&, key = name](size_t s) { return static_cast<double>(i.value(s, "use", key)); },
+        count);
   }
   for (const auto& [label, name] : kRates) {
     table.row(
-        label, [&](size_t s) { return i.rate(static_cast<double>(i.gain(s, "counters", name))); },
+        label,
+        [&, key = name](size_t s) {
+          return i.rate(static_cast<double>(i.gain(s, "counters", key)));
+        },
         rate);
   }
   for (const char* name : {"requests", "closed"}) {

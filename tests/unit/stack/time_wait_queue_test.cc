@@ -188,8 +188,8 @@ TEST(TimeWaitQueue, AWalkSeesOnceWhatStays) {
     auto walk = queue.begin_walk();
     while (!queue.ended(walk)) {
       const auto [index, deadline] = queue.step(walk);
-      const auto known =
-          std::find_if(twin.begin(), twin.end(), [&](const Known& k) { return k.index == index; });
+      const auto known = std::find_if(twin.begin(), twin.end(),
+                                      [at = index](const Known& k) { return k.index == at; });
       ASSERT_NE(known, twin.end());
       EXPECT_EQ(deadline, known->deadline) << "seed " << seed;
       EXPECT_LT(known->number, began_with);
