@@ -136,7 +136,7 @@ TEST_F(ControlTest, SaysWhatIsWrongWithARequest) {
   EXPECT_EQ(ask({{"verb", "dance"}}),
             std::vector<std::string>{
                 "error: this process cannot be asked for \"dance\" but for about, echo, endless, "
-                "fail or hesitant"});
+                "fail, hesitant or stop"});
   EXPECT_EQ(ask({1, 2}),
             std::vector<std::string>{"error: a request is one line such as {\"verb\": \"about\"}"});
 }
