@@ -74,7 +74,8 @@ TABLE = [
     ("duration with an unknown unit", [*SERVE, "--msl", "5fortnights"], "5fortnights"),
     ("negative duration", [*SERVE, "--duration", "-5s"], "-5s"),
     # Words.
-    ("no subcommand", [], "serve, load, merge, compare, ss, stats, top, control, explain, trace or selftest"),
+    ("no subcommand", [],
+     "serve, load, merge, compare, ss, stats, top, control, explain, trace or selftest"),
     ("unknown subcommand", ["sevre", *SERVE[1:]], "sevre"),
     ("unknown option", [*SERVE, "--htpp", "80"], "--htpp"),
     ("a word too many", [*SERVE, "now"], "now"),
